@@ -1,0 +1,381 @@
+"""The event protocol over HTTP: CloudEvents 1.0 in binary mode, extended for Azure Web PubSub.
+
+The service writes what the host reads and the other way round, so both directions of each part stand
+together: context <-> headers, event <-> body, response <-> answer.
+
+Source: extension spec, section 3; service spec, section D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from webpubsub.model.errors import CloudEventError, EventRefused, InvalidData, UsageError
+from webpubsub.model.events import (
+    ClientCertificate,
+    ConnectedEventRequest,
+    ConnectEventRequest,
+    ConnectEventResponse,
+    DisconnectedEventRequest,
+    EventErrorResponse,
+    EventRequest,
+    EventResponse,
+    UserEventRequest,
+    UserEventResponse,
+    WebPubSubConnectionContext,
+    WebPubSubEventType,
+)
+from webpubsub.model.headers import Headers, RawHeaders, header_text
+from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
+from webpubsub.model.payload import Payload
+from webpubsub.model.ports import EventAnswer
+from webpubsub.model.states import STATE_HEADER, ConnectionStates
+
+__all__ = [
+    "ALLOWED_ORIGIN",
+    "REQUEST_ORIGIN",
+    "HttpAnswer",
+    "answer_of",
+    "build_answer",
+    "build_body",
+    "build_headers",
+    "build_refusal",
+    "parse_answer",
+    "parse_context",
+    "parse_event",
+]
+
+REQUEST_ORIGIN: Final = "WebHook-Request-Origin"
+ALLOWED_ORIGIN: Final = "WebHook-Allowed-Origin"
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+
+_SYSTEM_TYPE: Final = "azure.webpubsub.sys."
+_USER_TYPE: Final = "azure.webpubsub.user."
+_JSON: Final = "application/json; charset=utf-8"
+_STATE_KEY: Final = STATE_HEADER.lower().encode()
+
+# Headers that are joined with commas when repeated; every other ce-* header must stand alone.
+_JOINED: Final = {b"ce-signature", b"webhook-request-origin"}
+_REQUIRED: Final = (b"ce-connectionid", b"ce-hub", b"ce-type", b"ce-eventname", b"webhook-request-origin")
+
+
+class HttpAnswer(msgspec.Struct, frozen=True):
+    """An HTTP answer.
+
+    Attributes:
+        status: HTTP status.
+        headers: Names in lower case.
+        body: May be empty.
+    """
+
+    status: int
+    headers: RawHeaders = ()
+    body: bytes = b""
+
+
+class _ConnectBody(msgspec.Struct, rename="camel"):
+    claims: dict[str, list[str]] | None = None
+    query: dict[str, list[str]] | None = None
+    headers: dict[str, list[str]] | None = None
+    subprotocols: list[str] | None = None
+    client_certificates: list[ClientCertificate] | None = None
+
+
+class _DisconnectedBody(msgspec.Struct):
+    reason: str | None = None
+
+
+class _ConnectAnswer(msgspec.Struct, rename="camel"):
+    user_id: str | None = None
+    groups: list[str] | None = None
+    subprotocol: str | None = None
+    roles: list[str] | None = None
+
+
+_connect_body = msgspec.json.Decoder(_ConnectBody)
+_disconnected_body = msgspec.json.Decoder(_DisconnectedBody)
+_connect_answer = msgspec.json.Decoder(_ConnectAnswer | None)
+
+
+# --- context <-> headers ------------------------------------------------------------------------------
+
+
+def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
+    """Read the connection context of an event request from its headers.
+
+    Raises:
+        CloudEventError: A required header is missing, or one that must stand alone is repeated.
+    """
+    values: dict[bytes, bytes] = {}
+    for name, value in raw:
+        if name in values:
+            if name in _JOINED:
+                value = values[name] + b"," + value
+            elif name.startswith(b"ce-"):
+                raise CloudEventError(f"header {name.decode('latin-1')} is given more than once")
+        values[name] = value
+    for name in _REQUIRED:
+        if name not in values:
+            raise CloudEventError(f"header {name.decode()} is missing")
+    user_id = values.get(b"ce-userid")
+    state = values.get(_STATE_KEY)
+    states = ConnectionStates(None if state is None else header_text(state))
+    if state:
+        states.check()
+    signature = values.get(b"ce-signature")
+    subprotocol = values.get(b"ce-subprotocol")
+    is_system = values[b"ce-type"].lower().startswith(b"azure.webpubsub.sys.")
+    return WebPubSubConnectionContext(
+        event_type=WebPubSubEventType.SYSTEM if is_system else WebPubSubEventType.USER,
+        event_name=EventName(header_text(values[b"ce-eventname"])),
+        hub=HubName(header_text(values[b"ce-hub"])),
+        connection_id=ConnectionId(header_text(values[b"ce-connectionid"])),
+        user_id=None if user_id is None else UserId(header_text(user_id)),
+        signature=None if signature is None else header_text(signature),
+        origin=header_text(values[b"webhook-request-origin"]),
+        states=states,
+        headers=Headers(raw),
+        subprotocol=None if subprotocol is None else header_text(subprotocol),
+        event_id=_event_id(values.get(b"ce-id")),
+    )
+
+
+def _event_id(value: bytes | None) -> int:
+    # ce-id is not checked by the extension, so anything but a number reads as 0.
+    return int(value) if value is not None and value.isdigit() else 0
+
+
+def build_headers(
+    request: EventRequest, *, origin: str, signature: str, time: str, request_id: str
+) -> list[tuple[str, str]]:
+    """Return the headers of an event request.
+
+    Args:
+        request: The event.
+        origin: The service's host, without port.
+        signature: See `signature_header`.
+        time: UTC, ``yyyy-MM-ddTHH:mm:ssZ``.
+        request_id: A GUID, new for each event and the same for its retries.
+    """
+    context = request.connection_context
+    is_system = context.event_type is WebPubSubEventType.SYSTEM
+    headers = [
+        ("Content-Type", request.payload.content_type if isinstance(request, UserEventRequest) else _JSON),
+        (REQUEST_ORIGIN, origin),
+        ("ce-specversion", "1.0"),
+        ("ce-awpsversion", "1.0"),
+        ("ce-type", f"{_SYSTEM_TYPE if is_system else _USER_TYPE}{context.event_name}"),
+        ("ce-source", f"/hubs/{context.hub}/client/{context.connection_id}"),
+        ("ce-id", str(context.event_id)),
+        ("ce-time", time),
+        ("ce-signature", signature),
+        ("ce-connectionId", context.connection_id),
+        ("ce-hub", context.hub),
+        ("ce-eventName", context.event_name),
+        ("x-ms-client-request-id", request_id),
+    ]
+    if context.user_id:
+        headers.append(("ce-userId", context.user_id))
+    if context.subprotocol:
+        headers.append(("ce-subprotocol", context.subprotocol))
+    if context.states.header is not None:
+        headers.append((STATE_HEADER, context.states.header))
+    return headers
+
+
+# --- event <-> body -----------------------------------------------------------------------------------
+
+
+def parse_event(
+    context: WebPubSubConnectionContext, content_type: str | None, body: bytes
+) -> EventRequest | None:
+    """Read the event itself; None for a system event this version does not know.
+
+    Raises:
+        CloudEventError: The content type is not supported, or the body is not what the event needs.
+    """
+    if context.event_type is WebPubSubEventType.USER:
+        data_type = Payload.data_type_of(content_type) if content_type else None
+        if data_type is None:
+            raise CloudEventError(
+                f"content type {content_type!r} is not supported: expected text/plain, application/json "
+                "or application/octet-stream"
+            )
+        return UserEventRequest(context, Payload(body, data_type))
+    parse = _SYSTEM_EVENTS.get(context.event_name.lower())
+    if parse is None:
+        return None
+    try:
+        return parse(context, body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CloudEventError(
+            f"the body of the {context.event_name} event cannot be read: {error}"
+        ) from error
+
+
+def _parse_connect(context: WebPubSubConnectionContext, body: bytes) -> ConnectEventRequest:
+    found = _connect_body.decode(body)
+    return ConnectEventRequest(
+        context,
+        claims=found.claims or {},
+        query=found.query or {},
+        headers=found.headers or {},
+        subprotocols=found.subprotocols or [],
+        client_certificates=found.client_certificates or [],
+    )
+
+
+def _parse_connected(context: WebPubSubConnectionContext, _body: bytes) -> ConnectedEventRequest:
+    return ConnectedEventRequest(context)
+
+
+def _parse_disconnected(context: WebPubSubConnectionContext, body: bytes) -> DisconnectedEventRequest:
+    return DisconnectedEventRequest(context, _disconnected_body.decode(body).reason or "")
+
+
+_SYSTEM_EVENTS: Final = {
+    "connect": _parse_connect,
+    "connected": _parse_connected,
+    "disconnected": _parse_disconnected,
+}
+
+
+def build_body(request: EventRequest) -> bytes:
+    """Return the body of an event request."""
+    match request:
+        case UserEventRequest():
+            return request.payload.body
+        case ConnectEventRequest():
+            body = _ConnectBody(
+                claims=_lists(request.claims),
+                query=_lists(request.query),
+                headers=_lists(request.headers),
+                subprotocols=list(request.subprotocols),
+                client_certificates=list(request.client_certificates),
+            )
+            return msgspec.json.encode(body)
+        case DisconnectedEventRequest():
+            return msgspec.json.encode(_DisconnectedBody(request.reason))
+        case _:
+            return b"{}"
+
+
+def _lists(values: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {name: list(items) for name, items in values.items()}
+
+
+# --- response <-> answer ------------------------------------------------------------------------------
+
+
+def answer_of(request: EventRequest | None, response: EventResponse | None) -> EventAnswer:
+    """Check that a response fits its event and merge its states.
+
+    Returns:
+        What the service should do: send or override, and the connection's new state.
+
+    Raises:
+        EventRefused: The response is an `EventErrorResponse`; status and message are its own.
+        UsageError: The response is of another event's kind.
+        InvalidData: Data or states have no wire form.
+    """
+    if isinstance(response, EventErrorResponse):
+        raise EventRefused(response.code.status, response.error_message)
+    if request is None or not isinstance(request, ConnectEventRequest | UserEventRequest):
+        return EventAnswer()
+    states = request.connection_context.states
+    if response is None:
+        return EventAnswer(None, states.header or None)
+    expected = ConnectEventResponse if isinstance(request, ConnectEventRequest) else UserEventResponse
+    if not isinstance(response, expected):
+        raise UsageError(
+            f"a {request.connection_context.event_name} event is answered with {expected.__name__}, "
+            f"not with {type(response).__name__}"
+        )
+    merged = states.merged(response.states, cleared=response.states_cleared)
+    return EventAnswer(response, merged.header or None)
+
+
+def build_answer(answer: EventAnswer) -> HttpAnswer:
+    """Return the HTTP answer of an event that was handled."""
+    headers: list[tuple[bytes, bytes]] = []
+    body = b""
+    if isinstance(answer.response, ConnectEventResponse):
+        response = answer.response
+        headers.append((b"content-type", b"application/json"))
+        body = msgspec.json.encode(
+            _ConnectAnswer(
+                user_id=response.user_id,
+                groups=None if response.groups is None else list(response.groups),
+                subprotocol=response.subprotocol,
+                roles=None if response.roles is None else list(response.roles),
+            )
+        )
+    elif answer.response is not None and (payload := answer.response.payload) is not None:
+        headers.append((b"content-type", payload.content_type.encode()))
+        body = payload.body
+    if answer.state is not None:
+        headers.append((_STATE_KEY, answer.state.encode()))
+    return HttpAnswer(200, headers, body)
+
+
+def build_refusal(refused: EventRefused) -> HttpAnswer:
+    """Return the HTTP answer of an event that was refused."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8")] if refused.message else []
+    return HttpAnswer(refused.status, headers, refused.message.encode())
+
+
+def parse_answer(
+    request: EventRequest, status: int, content_type: str | None, state: str | None, body: bytes
+) -> EventAnswer:
+    """Read the answer of an event handler.
+
+    Args:
+        request: The event it answers.
+        status: HTTP status.
+        content_type: ``Content-Type``, or None.
+        state: ``ce-connectionState``, or None.
+        body: The body.
+
+    Raises:
+        EventRefused: The status is not 2xx (and is kept), or the body cannot be used (500).
+    """
+    if not 200 <= status < 300:
+        raise EventRefused(status, body[:1024].decode(errors="replace"))
+    if len(body) > MAX_ANSWER_BYTES:
+        raise EventRefused(500, f"the answer has {len(body)} bytes: at most {MAX_ANSWER_BYTES} are taken")
+    if isinstance(request, ConnectEventRequest):
+        return EventAnswer(_parse_connect_answer(body), state)
+    if isinstance(request, UserEventRequest):
+        return EventAnswer(_parse_user_answer(content_type, body), state)
+    return EventAnswer()
+
+
+def _parse_connect_answer(body: bytes) -> ConnectEventResponse | None:
+    if not body:
+        return None
+    try:
+        found = _connect_answer.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EventRefused(500, f"the answer to the connect event cannot be read: {error}") from error
+    if found is None:
+        return None
+    return ConnectEventResponse(
+        user_id=found.user_id, groups=found.groups, subprotocol=found.subprotocol, roles=found.roles
+    )
+
+
+def _parse_user_answer(content_type: str | None, body: bytes) -> UserEventResponse | None:
+    if not body:
+        return None
+    data_type = Payload.data_type_of(content_type or "application/octet-stream")
+    if data_type is None:
+        raise EventRefused(500, f"the answer's content type {content_type!r} is not supported")
+    payload = Payload(body, data_type)
+    try:
+        payload.check()
+    except InvalidData as error:
+        raise EventRefused(500, f"the answer cannot be read: {error}") from error
+    return UserEventResponse(payload, data_type)

@@ -1,0 +1,169 @@
+"""The one exception tree.
+
+::
+
+    WebPubSubError
+    ├── UsageError                 your code: a value or a call that can never work
+    │   ├── InvalidName            a hub, group, user, connection or event name outside its rules
+    │   └── InvalidData            a payload that does not fit its data type
+    ├── ConfigurationError         your settings: connection strings, host.json, function definitions
+    │   ├── ConnectionStringError
+    │   └── FunctionError          a function that cannot be indexed, with its name, file and line
+    ├── PeerError                  the other side of a socket broke a rule; carries the status to answer with
+    │   ├── CloudEventError        an event request whose headers or body cannot be read
+    │   ├── RestError              a REST request the service refuses, with its error code and target
+    │   ├── TokenError             a token that is missing, forged, expired or meant for another audience
+    │   └── ProtocolError          a WebSocket frame outside the protocol; carries the close code
+    └── RefusedError               the other side understood and said no
+        ├── EventRefused           the event handler refused an event, or could not be reached
+        └── ActionRefused          the service refused an action
+
+Attributes hold the facts; the sentence is composed when the exception is shown.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ActionRefused",
+    "CloudEventError",
+    "ConfigurationError",
+    "ConnectionStringError",
+    "EventRefused",
+    "FunctionError",
+    "InvalidData",
+    "InvalidName",
+    "PeerError",
+    "ProtocolError",
+    "RefusedError",
+    "RestError",
+    "TokenError",
+    "UsageError",
+    "WebPubSubError",
+]
+
+
+class WebPubSubError(Exception):
+    """Base of every exception this package raises on purpose."""
+
+
+class UsageError(WebPubSubError, ValueError):
+    """A value or a call in the caller's own code that can never work."""
+
+
+class InvalidName(UsageError):
+    """A name outside its rules.
+
+    Attributes:
+        kind: What was named: ``"hub"``, ``"group"``, ``"user"``, ``"connection"`` or ``"event"``.
+        value: The value that was given.
+        rule: The rule in words.
+    """
+
+    def __init__(self, kind: str, value: object, rule: str) -> None:
+        super().__init__(kind, value, rule)
+        self.kind = kind
+        self.value = value
+        self.rule = rule
+
+    def __str__(self) -> str:
+        shown = repr(self.value)
+        if len(shown) > 80:
+            shown = f"{shown[:77]}..."
+        return f"{shown} is not a valid {self.kind} name: expected {self.rule}"
+
+
+class InvalidData(UsageError):
+    """A payload that does not fit its data type."""
+
+
+class ConfigurationError(WebPubSubError):
+    """A setting, a file or a definition that cannot be used as it is."""
+
+
+class ConnectionStringError(ConfigurationError):
+    """A connection string that cannot be used; never shows the access key."""
+
+
+class FunctionError(ConfigurationError):
+    """A function that cannot be indexed.
+
+    Attributes:
+        function: The function's name.
+        where: ``file:line`` of its definition.
+        problem: What is wrong: expected, found, and the fix.
+    """
+
+    def __init__(self, function: str, where: str, problem: str) -> None:
+        super().__init__(function, where, problem)
+        self.function = function
+        self.where = where
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.where}: function '{self.function}': {self.problem}"
+
+
+class PeerError(WebPubSubError):
+    """The peer broke a rule; ``status`` is the HTTP status to answer with."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class CloudEventError(PeerError):
+    """An event request whose headers or body cannot be read as a Web PubSub CloudEvent."""
+
+
+class TokenError(PeerError):
+    """A token that is missing, forged, expired or meant for another audience: 401."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=401)
+
+
+class RestError(PeerError):
+    """A REST request the service refuses.
+
+    Attributes:
+        status: HTTP status.
+        code: Azure's error code, for example ``Error.BadRequest``; sent as ``x-ms-error-code`` too.
+        target: The parameter at fault, or ``Request``.
+    """
+
+    def __init__(self, status: int, code: str, message: str, target: str = "Request") -> None:
+        super().__init__(message, status=status)
+        self.code = code
+        self.target = target
+
+
+class ProtocolError(PeerError):
+    """A WebSocket frame or message outside the protocol; ``close_code`` ends the connection."""
+
+    def __init__(self, close_code: int, message: str) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+
+
+class RefusedError(WebPubSubError):
+    """The other side understood the request and said no; ``status`` is its HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.message} (status {self.status})"
+
+
+class EventRefused(RefusedError):
+    """The event handler refused an event, failed, or could not be reached."""
+
+
+class ActionRefused(RefusedError):
+    """The service refused an action."""

@@ -1,0 +1,53 @@
+"""The two ports between the service and the functions.
+
+The service asks through an `EventHandler`, functions tell through an `ActionSink`. Each has an HTTP
+implementation (webhook; REST), so that either side can be Azure's, and may have an in-process one.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from webpubsub.model.actions import Action
+from webpubsub.model.events import ConnectEventResponse, EventRequest, UserEventResponse
+from webpubsub.model.names import HubName
+
+__all__ = ["ActionSink", "EventAnswer", "EventHandler"]
+
+
+class EventAnswer(msgspec.Struct, frozen=True):
+    """What came back for an event.
+
+    Attributes:
+        response: The response, or None when there is nothing to send or override.
+        state: The connection's new opaque state string, or None for no change.
+    """
+
+    response: ConnectEventResponse | UserEventResponse | None = None
+    state: str | None = None
+
+
+class EventHandler(Protocol):
+    """Where the service sends events."""
+
+    async def handle(self, request: EventRequest) -> EventAnswer:
+        """Deliver one event and return its answer.
+
+        Raises:
+            EventRefused: The handler refused, failed, or could not be reached.
+        """
+        ...
+
+
+class ActionSink(Protocol):
+    """Where functions send actions."""
+
+    async def perform(self, hub: HubName, action: Action) -> None:
+        """Perform one action on a hub.
+
+        Raises:
+            ActionRefused: The service refused it, or could not be reached.
+        """
+        ...

@@ -1,0 +1,255 @@
+"""Tokens: what clients connect with, and what callers of the REST API sign requests with.
+
+Both are JWTs signed HS256 with an access key: its UTF-8 text as written. The clock comes in as ``now``,
+in seconds since the epoch.
+
+Source: service spec, sections B.1 to B.5.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import jwt
+import msgspec
+
+from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.errors import TokenError
+from webpubsub.model.events import WebPubSubConnection
+
+__all__ = [
+    "ClientToken",
+    "client_access",
+    "client_token",
+    "decode_client_token",
+    "rest_token",
+    "verify_rest_token",
+]
+
+CLOCK_SKEW: Final = 300.0
+REST_LIFETIME: Final = 3600.0
+_SCHEMES: Final = {"http", "https", "ws", "wss"}
+_DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_NAME_IDENTIFIER: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
+
+
+class ClientToken(msgspec.Struct, frozen=True):
+    """What a client's token says about it.
+
+    Attributes:
+        user_id: The user, or None when anonymous; may be empty.
+        roles: Role names.
+        groups: Groups to join at once.
+        claims: Every claim as a list of strings, as the connect event shows them.
+    """
+
+    user_id: str | None = None
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    claims: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
+
+
+def client_token(
+    audience: str,
+    access_key: str,
+    *,
+    now: float,
+    expires_after: float = 3600.0,
+    user_id: str | None = None,
+    roles: Iterable[str] = (),
+    groups: Iterable[str] = (),
+) -> str:
+    """Return a token a client can connect with.
+
+    Args:
+        audience: `ConnectionString.client_audience` of the hub.
+        access_key: Signs it.
+        now: Seconds since the epoch.
+        expires_after: Seconds until it is no longer taken.
+        user_id: Becomes ``sub``; None connects anonymously.
+        roles: Become ``role``.
+        groups: Become ``webpubsub.group``.
+    """
+    issued = math.floor(now)
+    claims: dict[str, Any] = {
+        "aud": audience,
+        "nbf": issued,
+        "iat": issued,
+        "exp": math.floor(now + expires_after),
+    }
+    if user_id is not None:
+        claims["sub"] = user_id
+    if role_list := list(roles):
+        claims["role"] = role_list
+    if group_list := list(groups):
+        claims["webpubsub.group"] = group_list
+    return _encode(claims, access_key)
+
+
+def client_access(
+    connection: ConnectionString,
+    hub: str,
+    *,
+    now: float,
+    expires_after: float = 3600.0,
+    user_id: str | None = None,
+    roles: Iterable[str] = (),
+    groups: Iterable[str] = (),
+) -> WebPubSubConnection:
+    """Return the URL and token of a new client of ``hub``.
+
+    Raises:
+        TokenError: The connection string has no access key to sign with.
+    """
+    if connection.access_key is None:
+        raise TokenError(
+            f"the connection to {connection.endpoint} has no AccessKey to sign client tokens with"
+        )
+    token = client_token(
+        connection.client_audience(hub),
+        connection.access_key,
+        now=now,
+        expires_after=expires_after,
+        user_id=user_id,
+        roles=roles,
+        groups=groups,
+    )
+    url = connection.client_url(hub)
+    return WebPubSubConnection(base_url=url, url=f"{url}?access_token={token}", access_token=token)
+
+
+def decode_client_token(
+    token: str, access_keys: Sequence[str], *, expected: Iterable[str], now: float
+) -> ClientToken:
+    """Check a client's token and return what it says.
+
+    Args:
+        token: The JWT.
+        access_keys: Any of them may have signed it.
+        expected: URLs of this endpoint as clients may name it; see `audience_matches`.
+        now: Seconds since the epoch.
+
+    Raises:
+        TokenError: It is malformed, forged, expired, not yet valid, or for another audience.
+    """
+    claims = _verified_claims(token, access_keys, expected=expected, now=now)
+    user_id = claims.get("sub", claims.get(_NAME_IDENTIFIER))
+    return ClientToken(
+        user_id=None if user_id is None else str(user_id),
+        roles=tuple(_texts(claims.get("role"))),
+        groups=tuple(_texts(claims.get("webpubsub.group"))),
+        claims={name: _texts(value) for name, value in claims.items()},
+    )
+
+
+def rest_token(url: str, access_key: str, *, now: float) -> str:
+    """Return the bearer token for one REST request to ``url``, valid for an hour."""
+    return _encode({"aud": url, "iat": math.floor(now), "exp": math.floor(now + REST_LIFETIME)}, access_key)
+
+
+def verify_rest_token(token: str, access_keys: Sequence[str], *, expected: Iterable[str], now: float) -> None:
+    """Check the bearer token of a REST request.
+
+    Raises:
+        TokenError: See `decode_client_token`.
+    """
+    _verified_claims(token, access_keys, expected=expected, now=now)
+
+
+def audience_matches(audience: str, expected: str) -> bool:
+    """Whether a token's audience names the URL ``expected``.
+
+    SDKs put the whole request URL into the audience, each encoding it in its own way, so both sides are
+    compared by host (default ports dropped), decoded path without a trailing slash, and no query. A path
+    below the expected one is taken too; http, https, ws and wss are interchangeable.
+    """
+    audience_host, audience_path = _normalised(audience)
+    expected_host, expected_path = _normalised(expected)
+    if audience_host is None or audience_host != expected_host:
+        return False
+    return audience_path == expected_path or audience_path.startswith(f"{expected_path}/")
+
+
+def _normalised(url: str) -> tuple[str | None, str]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None, ""
+    if parts.scheme not in _SCHEMES or not parts.hostname:
+        return None, ""
+    if port in (None, _DEFAULT_PORTS[parts.scheme]):
+        host = parts.hostname
+    else:
+        host = f"{parts.hostname}:{port}"
+    return host, unquote(parts.path).rstrip("/").lower()
+
+
+def _encode(claims: Mapping[str, Any], access_key: str) -> str:
+    return jwt.encode(dict(claims), access_key.encode(), algorithm="HS256")
+
+
+# PyJWT looks at the wall clock for exp and nbf; here the clock is the caller's, so they are checked below.
+_OPTIONS: Final[Any] = {
+    "verify_signature": True,
+    "verify_aud": False,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_sub": False,
+    "verify_jti": False,
+    "enforce_minimum_key_length": False,
+}
+_DECODER: Final = jwt.PyJWT(options=_OPTIONS)
+
+
+def _verified_claims(
+    token: str, access_keys: Sequence[str], *, expected: Iterable[str], now: float
+) -> dict[str, Any]:
+    claims = _signed_claims(token, access_keys)
+    expires = _seconds(claims, "exp")
+    if expires is None:
+        raise TokenError("the token has no 'exp'")
+    if expires + CLOCK_SKEW <= now:
+        raise TokenError(f"the token expired {now - expires:.0f} seconds ago")
+    not_before = _seconds(claims, "nbf")
+    if not_before is not None and not_before - CLOCK_SKEW > now:
+        raise TokenError(f"the token is not valid for another {not_before - now:.0f} seconds")
+    wanted = list(expected)
+    audiences = _texts(claims.get("aud"))
+    if not any(audience_matches(audience, url) for audience in audiences for url in wanted):
+        raise TokenError(f"the token is for {audiences or 'no audience'}: expected {wanted}")
+    return claims
+
+
+def _signed_claims(token: str, access_keys: Sequence[str]) -> dict[str, Any]:
+    problem: Exception | None = None
+    for key in access_keys:
+        try:
+            claims: dict[str, Any] = _DECODER.decode(token, key.encode(), algorithms=["HS256"])
+        except jwt.InvalidSignatureError as error:
+            problem = error
+        except jwt.PyJWTError as error:
+            raise TokenError(f"the token cannot be read: {error}") from error
+        else:
+            return claims
+    raise TokenError("the token is signed with another key") from problem
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TokenError(f"the token's '{name}' is {value!r}: expected seconds since the epoch")
+    return float(value)
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None:
+        return []
+    items = value if isinstance(value, list) else [value]
+    return [item if isinstance(item, str) else msgspec.json.encode(item).decode() for item in items]

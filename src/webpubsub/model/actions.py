@@ -87,10 +87,12 @@ class SendAction(Action, frozen=True):
     def __post_init__(self) -> None:
         message = self._message
         payload = Payload.of(message.data, message.data_type)
+        if payload.data_type is not WebPubSubDataType.JSON:
+            _set(self, data=payload.value, data_type=payload.data_type)
+            return
         if payload is message.data:
             payload.check()
-        is_json = payload.data_type is WebPubSubDataType.JSON
-        _set(self, data=payload if is_json else payload.value, data_type=payload.data_type)
+        _set(self, data=payload, data_type=payload.data_type)
 
     @property
     def payload(self) -> Payload:
@@ -370,7 +372,11 @@ def _set(action: Action, **values: Any) -> None:
 def _set_excluded(
     action: SendToAllAction | SendToGroupAction | CloseAllConnectionsAction | CloseGroupConnectionsAction,
 ) -> None:
-    excluded = action.excluded
-    if isinstance(excluded, str):
-        raise InvalidName("connection", excluded, "a list of connection ids in 'excluded'")
-    _set(action, excluded=tuple(excluded))
+    excluded: object = action.excluded
+    if isinstance(excluded, str) or not isinstance(excluded, Iterable):
+        raise InvalidName("excluded", excluded, "a list of connection ids")
+    connection_ids = tuple(excluded)
+    for connection_id in connection_ids:
+        if not isinstance(connection_id, str):
+            raise InvalidName("excluded", connection_id, "a connection id")
+    _set(action, excluded=connection_ids)

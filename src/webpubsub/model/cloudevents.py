@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from webpubsub.model.errors import CloudEventError, EventRefused, InvalidData, UsageError
+from webpubsub.model.errors import CloudEventError, EventRefused, InvalidData, InvalidName, UsageError
 from webpubsub.model.events import (
     ClientCertificate,
     ConnectedEventRequest,
@@ -29,13 +29,14 @@ from webpubsub.model.events import (
     WebPubSubEventType,
 )
 from webpubsub.model.headers import Headers, RawHeaders, header_text
-from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
-from webpubsub.model.payload import Payload
+from webpubsub.model.names import ConnectionId, EventName, HubName, UserId, parse_group_name
+from webpubsub.model.payload import MALFORMED_JSON, Payload
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import STATE_HEADER, ConnectionStates
 
 __all__ = [
     "ALLOWED_ORIGIN",
+    "MAX_ANSWER_BYTES",
     "REQUEST_ORIGIN",
     "HttpAnswer",
     "answer_of",
@@ -145,7 +146,7 @@ def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
 
 def _event_id(value: bytes | None) -> int:
     # ce-id is not checked by the extension, so anything but a number reads as 0.
-    return int(value) if value is not None and value.isdigit() else 0
+    return int(value) if value is not None and value.isdigit() and len(value) < 20 else 0
 
 
 def build_headers(
@@ -210,7 +211,7 @@ def parse_event(
         return None
     try:
         return parse(context, body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED_JSON as error:
         raise CloudEventError(
             f"the body of the {context.event_name} event cannot be read: {error}"
         ) from error
@@ -277,14 +278,15 @@ def answer_of(request: EventRequest | None, response: EventResponse | None) -> E
         What the service should do: send or override, and the connection's new state.
 
     Raises:
-        EventRefused: The response is an `EventErrorResponse`; status and message are its own.
+        EventRefused: The response refuses a connect or user event; status and message are its own.
         UsageError: The response is of another event's kind.
         InvalidData: Data or states have no wire form.
     """
-    if isinstance(response, EventErrorResponse):
-        raise EventRefused(response.code.status, response.error_message)
-    if request is None or not isinstance(request, ConnectEventRequest | UserEventRequest):
+    # Nobody waits for the answer to any other event, so whatever it is, it has no effect.
+    if not isinstance(request, ConnectEventRequest | UserEventRequest):
         return EventAnswer()
+    if isinstance(response, EventErrorResponse):
+        raise EventRefused(response.status, response.error_message)
     states = request.connection_context.states
     if response is None:
         return EventAnswer(None, states.header or None)
@@ -358,7 +360,9 @@ def _parse_connect_answer(body: bytes) -> ConnectEventResponse | None:
         return None
     try:
         found = _connect_answer.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        for group in (found and found.groups) or ():
+            parse_group_name(group)
+    except (*MALFORMED_JSON, InvalidName) as error:
         raise EventRefused(500, f"the answer to the connect event cannot be read: {error}") from error
     if found is None:
         return None

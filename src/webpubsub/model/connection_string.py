@@ -5,6 +5,7 @@ Source: extension spec, section 2.2.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ __all__ = ["DEFAULT_ACCESS_KEY", "ConnectionString"]
 # public: a service that uses it must listen on loopback only.
 DEFAULT_ACCESS_KEY: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
 
+# Also keeps out user names and passwords, which have no meaning here and would be dropped silently.
+_NOT_IN_A_HOST: Final = re.compile(r"[\s,;@\\\"'<>{}|^`\x00-\x20]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -41,7 +44,7 @@ class ConnectionString(msgspec.Struct, frozen=True):
         """Read a connection string; keys in any case, unknown keys ignored.
 
         Raises:
-            ConnectionStringError: It is empty, has a key twice, or no usable endpoint.
+            ConnectionStringError: It is empty, has a key twice, an empty AccessKey, or no usable endpoint.
         """
         if not text.strip():
             raise ConnectionStringError(
@@ -60,8 +63,12 @@ class ConnectionString(msgspec.Struct, frozen=True):
             raise ConnectionStringError(
                 "the connection string has no 'Endpoint': expected 'Endpoint=https://...'"
             )
-        endpoint = _endpoint(fields["endpoint"], fields.get("port"))
-        return cls(endpoint, fields.get("accesskey") or None)
+        # An absent key means "nothing to check signatures with"; a forgotten one must not mean that too.
+        if fields.get("accesskey") == "":
+            raise ConnectionStringError(
+                "the connection string has an empty 'AccessKey': write the key, or leave it out"
+            )
+        return cls(_endpoint(fields["endpoint"], fields.get("port")), fields.get("accesskey"))
 
     @property
     def host(self) -> str:
@@ -85,20 +92,31 @@ class ConnectionString(msgspec.Struct, frozen=True):
 
 
 def _endpoint(text: str, port: str | None) -> str:
-    parts = urlsplit(text)
     try:
-        found = parts.port
+        parts = urlsplit(text)
+        host, found = parts.hostname, parts.port
     except ValueError:
-        raise ConnectionStringError(f"Endpoint {text!r} has no usable port") from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ConnectionStringError(
-            f"Endpoint {text!r} is not a URL: expected 'http://host' or 'https://host'"
-        )
+        raise _not_a_url(text) from None  # its text would show the key
+    if parts.scheme not in _DEFAULT_PORTS or found == 0 or not host or _NOT_IN_A_HOST.search(parts.netloc):
+        raise _not_a_url(text)
     if port is not None:
-        if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-            raise ConnectionStringError(f"Port {port!r} is not a number from 1 to 65535")
-        found = int(port)
-    host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
-    if found is None or found == _DEFAULT_PORTS[parts.scheme]:
-        return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
-    return f"{parts.scheme}://{host}:{found}{parts.path.rstrip('/')}"
+        found = _port(port)
+    if ":" in host:
+        host = f"[{host}]"
+    if found is not None and found != _DEFAULT_PORTS[parts.scheme]:
+        host = f"{host}:{found}"
+    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise ConnectionStringError(f"Port {text!r} is not a number from 1 to 65535")
+    return int(text)
+
+
+def _not_a_url(text: str) -> ConnectionStringError:
+    # A comma or blank typed for the semicolon puts the access key into the endpoint; it is not shown.
+    shown = re.split(r"[\s,]|AccessKey", text, maxsplit=1, flags=re.IGNORECASE)[0]
+    return ConnectionStringError(
+        f"Endpoint {shown!r} is not a URL: expected 'http://host[:port]' or 'https://host[:port]'"
+    )

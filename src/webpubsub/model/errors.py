@@ -50,11 +50,21 @@ class UsageError(WebPubSubError, ValueError):
     """A value or a call in the caller's own code that can never work."""
 
 
+# What `InvalidName.kind` is called in a sentence; any other kind is called what it is.
+_CALLED = {
+    "hub": "hub name",
+    "group": "group name",
+    "event": "event name",
+    "user": "user id",
+    "connection": "connection id",
+}
+
+
 class InvalidName(UsageError):
     """A name outside its rules.
 
     Attributes:
-        kind: What was named: ``"hub"``, ``"group"``, ``"user"``, ``"connection"`` or ``"event"``.
+        kind: What was named: ``hub``, ``group``, ``user``, ``connection``, ``event``, or a parameter.
         value: The value that was given.
         rule: The rule in words.
     """
@@ -69,7 +79,7 @@ class InvalidName(UsageError):
         shown = repr(self.value)
         if len(shown) > 80:
             shown = f"{shown[:77]}..."
-        return f"{shown} is not a valid {self.kind} name: expected {self.rule}"
+        return f"{shown} is not a valid {_CALLED.get(self.kind, self.kind)}: expected {self.rule}"
 
 
 class InvalidData(UsageError):

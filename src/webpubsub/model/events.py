@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from webpubsub.model.errors import UsageError
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
 from webpubsub.model.states import ConnectionStates
@@ -79,6 +80,19 @@ ERROR_STATUS: Final[dict[WebPubSubErrorCode, int]] = {
 }
 
 
+def parse_error_code(value: WebPubSubErrorCode | str) -> WebPubSubErrorCode:
+    """Return the error code of any spelling of its name.
+
+    Raises:
+        UsageError: ``value`` names no error code.
+    """
+    try:
+        return WebPubSubErrorCode(value)
+    except ValueError:
+        codes = ", ".join(repr(code.value) for code in WebPubSubErrorCode)
+        raise UsageError(f"error code {value!r} is not one of {codes}") from None
+
+
 class WebPubSubConnectionContext(msgspec.Struct, frozen=True, kw_only=True):
     """The connection an event belongs to.
 
@@ -129,15 +143,23 @@ class EventErrorResponse(msgspec.Struct):
         error_message: Answered as text.
 
     Example:
-        >>> EventErrorResponse("unauthorized", "no attackers here").code.status
+        >>> EventErrorResponse("unauthorized", "no attackers here").status
         401
+
+    Raises:
+        UsageError: ``code`` is none of the three.
     """
 
-    code: WebPubSubErrorCode
+    code: WebPubSubErrorCode | str
     error_message: str = ""
 
     def __post_init__(self) -> None:
-        self.code = WebPubSubErrorCode(self.code)
+        self.code = parse_error_code(self.code)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of ``code``."""
+        return parse_error_code(self.code).status
 
 
 class _StatefulResponse(msgspec.Struct, kw_only=True):
@@ -216,8 +238,12 @@ class EventRequest(msgspec.Struct, frozen=True):
     connection_context: WebPubSubConnectionContext
 
     def create_error_response(self, code: WebPubSubErrorCode | str, message: str = "") -> EventErrorResponse:
-        """Refuse this event with ``unauthorized``, ``userError`` or ``serverError``."""
-        return EventErrorResponse(WebPubSubErrorCode(code), message)
+        """Refuse this event with ``unauthorized``, ``userError`` or ``serverError``.
+
+        Raises:
+            UsageError: ``code`` is none of the three.
+        """
+        return EventErrorResponse(code, message)
 
 
 class ConnectEventRequest(EventRequest, frozen=True):

@@ -34,6 +34,7 @@ EventName = NewType("EventName", str)
 
 MAX_GROUP_LENGTH: Final = 1024
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _HUB = re.compile(r"[A-Za-z][A-Za-z0-9_`,.\[\]]{0,127}")
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
 
@@ -48,7 +49,7 @@ def parse_hub_name(value: str) -> HubName:
         >>> parse_hub_name("Sample_FuncChat")
         'sample_funcchat'
     """
-    if not _HUB.fullmatch(value):
+    if not isinstance(value, str) or not _HUB.fullmatch(value):
         raise InvalidName("hub", value, "a letter, then up to 127 letters, digits, or any of _ ` , . [ ]")
     return HubName(value.lower())
 
@@ -59,7 +60,7 @@ def parse_group_name(value: str) -> GroupName:
     Raises:
         InvalidName: ``value`` is empty, only white space, or longer than 1,024 characters.
     """
-    if not value or len(value) > MAX_GROUP_LENGTH or value.isspace():
+    if not _is_name(value) or len(value) > MAX_GROUP_LENGTH:
         raise InvalidName("group", value, f"1 to {MAX_GROUP_LENGTH} characters, not only white space")
     return GroupName(value)
 
@@ -70,7 +71,7 @@ def parse_connection_id(value: str) -> ConnectionId:
     Raises:
         InvalidName: ``value`` is empty or only white space.
     """
-    if not value or value.isspace():
+    if not _is_name(value):
         raise InvalidName("connection", value, "at least one character that is not white space")
     return ConnectionId(value)
 
@@ -81,7 +82,7 @@ def parse_user_id(value: str) -> UserId:
     Raises:
         InvalidName: ``value`` is empty or only white space.
     """
-    if not value or value.isspace():
+    if not _is_name(value):
         raise InvalidName("user", value, "at least one character that is not white space")
     return UserId(value)
 
@@ -92,6 +93,16 @@ def parse_event_name(value: str) -> EventName:
     Raises:
         InvalidName: ``value`` is outside the event pattern.
     """
-    if not _EVENT.fullmatch(value):
+    if not isinstance(value, str) or not _EVENT.fullmatch(value):
         raise InvalidName("event", value, "a letter, then up to 127 letters, digits, or any of _ . -")
     return EventName(value)
+
+
+def _is_name(value: object) -> bool:
+    # A lone surrogate has no UTF-8 form, so a name with one could not be written on any wire.
+    return (
+        isinstance(value, str)
+        and bool(value)
+        and not value.isspace()
+        and (value.isascii() or not _LONE_SURROGATE.search(value))
+    )

@@ -14,7 +14,10 @@ import msgspec
 
 from webpubsub.model.errors import InvalidData
 
-__all__ = ["CONTENT_TYPES", "Data", "Payload", "WebPubSubDataType"]
+__all__ = ["CONTENT_TYPES", "MALFORMED_JSON", "Data", "Payload", "WebPubSubDataType"]
+
+# What msgspec raises for bytes that are not JSON; also for JSON nested so deep that nobody meant it.
+MALFORMED_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # What a message may carry, as Python values: text, binary, or anything that has a JSON form. The JSON
 # part is open (dataclasses, Structs, datetimes, ... all encode), hence Any.
@@ -48,6 +51,9 @@ CONTENT_TYPES: Final[dict[WebPubSubDataType, str]] = {
     JSON: "application/json",
     BINARY: "application/octet-stream",
 }
+# Checks JSON without making Python values of it, three to four times as fast; it skips over strings
+# without a look at their encoding.
+_syntax: Final = msgspec.json.Decoder(msgspec.Raw)
 _DATA_TYPES: Final = {content_type: data_type for data_type, content_type in CONTENT_TYPES.items()}
 
 
@@ -104,7 +110,7 @@ class Payload(msgspec.Struct, frozen=True):
             return self.text
         try:
             return msgspec.json.decode(self.body)
-        except msgspec.DecodeError as error:
+        except MALFORMED_JSON as error:
             raise InvalidData(f"the payload is not valid JSON: {error}") from error
 
     def check(self) -> None:
@@ -113,8 +119,14 @@ class Payload(msgspec.Struct, frozen=True):
         Raises:
             InvalidData: Text that is not UTF-8, or JSON that does not parse.
         """
-        if self.data_type is not BINARY:
-            _ = self.value
+        if self.data_type is BINARY:
+            return
+        _ = self.text
+        if self.data_type is JSON:
+            try:
+                _syntax.decode(self.body)
+            except MALFORMED_JSON as error:
+                raise InvalidData(f"the payload is not valid JSON: {error}") from error
 
     @property
     def text(self) -> str:

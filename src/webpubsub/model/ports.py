@@ -44,8 +44,13 @@ class EventHandler(Protocol):
 class ActionSink(Protocol):
     """Where functions send actions."""
 
-    async def perform(self, hub: HubName, action: Action) -> None:
+    async def perform(self, hub: HubName, action: Action, *, request_id: str | None = None) -> None:
         """Perform one action on a hub.
+
+        Args:
+            hub: The hub.
+            action: What to do.
+            request_id: Joins the traces of both sides; the host gives its invocation id.
 
         Raises:
             ActionRefused: The service refused it, or could not be reached.

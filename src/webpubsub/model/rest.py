@@ -8,6 +8,7 @@ Source: service spec, sections A.2 to A.8; api-version 2024-12-01.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
@@ -89,6 +90,7 @@ class Operation(msgspec.Struct, frozen=True):
         value: The class of what a request means.
         method: HTTP method.
         path: Template below ``/api/hubs/{hub}``; placeholders are attributes of ``value``.
+        names: The placeholders of ``path``, in order.
         query: Attribute of ``value`` to query parameter.
         status: HTTP status of success.
     """
@@ -96,6 +98,7 @@ class Operation(msgspec.Struct, frozen=True):
     value: type[Any]
     method: str
     path: str
+    names: Sequence[str]
     query: Mapping[str, str]
     status: int
 
@@ -168,7 +171,10 @@ _ROWS: Final[tuple[tuple[type[Any], str, str, Mapping[str, str], int], ...]] = (
     (UserExists, "HEAD", "users/{user_id}", {}, 200),
     (GenerateClientToken, "POST", ":generateToken", _TOKEN, 200),
 )
-OPERATIONS: Final = tuple(Operation(*row) for row in _ROWS)
+OPERATIONS: Final = tuple(
+    Operation(value, method, path, re.findall(r"{(\w+)}", path), query, status)
+    for value, method, path, query, status in _ROWS
+)
 
 # How a path or query parameter becomes an attribute.
 _PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
@@ -196,7 +202,7 @@ def build_request(hub: HubName, value: Any) -> RestRequest:
         '/api/hubs/chat/groups/a%20b/:send?excluded=c1&api-version=2024-12-01'
     """
     operation = _BY_VALUE[type(value)]
-    names = {name: quote(str(getattr(value, name)), safe="") for name in _placeholders(operation.path)}
+    names = {name: quote(str(getattr(value, name)), safe="") for name in operation.names}
     query: list[tuple[str, str]] = []
     for attribute, parameter in operation.query.items():
         found = getattr(value, attribute)
@@ -237,7 +243,7 @@ def find_operation(method: str, raw_path: bytes) -> tuple[HubName, Operation, di
     hub = _parsed("hub", parse_hub_name, segments[3])
     parameters = {
         name: _parsed(name, _PARSERS[name], text)
-        for name, text in zip(_placeholders(operation.path), below[1::2], strict=True)
+        for name, text in zip(operation.names, below[1::2], strict=True)
     }
     return HubName(hub), operation, parameters
 
@@ -266,8 +272,11 @@ def parse_parameters(operation: Operation, query: Mapping[str, Sequence[str]]) -
     """Return the query's attributes of an operation's value.
 
     Raises:
-        RestError: A parameter is repeated, missing, or outside its rules (400).
+        RestError: A parameter is repeated, missing, or outside its rules (400); or a filter (501).
     """
+    # To send to more receivers than the caller filtered for would be worse than not to send.
+    if operation.has_payload and "filter" in query:
+        raise RestError(501, "NotImplemented", "'filter' is not supported by this version.", "filter")
     found: dict[str, Any] = {}
     for attribute, parameter in operation.query.items():
         values = query.get(parameter)
@@ -328,11 +337,7 @@ def _parsed(target: str, parser: Callable[[str], Any], text: str) -> Any:
 
 
 def _decode(segment: bytes) -> str:
-    return unquote_to_bytes(segment).decode(errors="replace")
-
-
-def _placeholders(path: str) -> list[str]:
-    return [segment[1:-1] for segment in path.split("/")[1::2] if segment.startswith("{")]
+    return (unquote_to_bytes(segment) if b"%" in segment else segment).decode(errors="replace")
 
 
 _BY_VALUE: Final = {operation.value: operation for operation in OPERATIONS}

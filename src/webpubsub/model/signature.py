@@ -58,8 +58,9 @@ class RequestValidator:
             ConfigurationError: Two connections share a host name.
         """
         self._keys: Mapping[str, str | None] = _keys_by_host(connections)
-        # The signature of a connection never changes, so each is computed once; bounded, oldest out first.
-        self._known: dict[str, str] = {}
+        # Origin and signature of a connection never change, so what was right once is right again. Only
+        # what was right is remembered; bounded, oldest out first.
+        self._verified: dict[str, tuple[str, bytes]] = {}
 
     @property
     def accepts_everything(self) -> bool:
@@ -78,31 +79,29 @@ class RequestValidator:
         """
         if self.accepts_everything:
             return True
-        host = next((name for name in split_list(origin or "") if name.lower() in self._keys), None)
+        origin, given = origin or "", (signature or "").encode()
+        known_origin, known = self._verified.get(connection_id, (None, b""))
+        if origin == known_origin and hmac.compare_digest(given, known):
+            return True
+        host = next((name for name in split_list(origin.lower()) if name in self._keys), None)
         if host is None:
             return False
-        key = self._keys[host.lower()]
+        key = self._keys[host]
         if key is None:
             return True
-        if not signature:
+        expected = sign(key, connection_id).encode()
+        if not any(
+            hmac.compare_digest(item.encode(), expected) for item in split_list(given.decode().lower())
+        ):
             return False
-        expected = self._expected(key, connection_id)
-        return any(hmac.compare_digest(item.lower().encode(), expected) for item in split_list(signature))
+        if len(self._verified) >= _REMEMBERED:
+            del self._verified[next(iter(self._verified))]
+        self._verified[connection_id] = (origin, given)
+        return True
 
     def forget(self, connection_id: str) -> None:
         """Drop what is remembered of a connection that is gone."""
-        for key in self._keys.values():
-            self._known.pop(f"{key}\n{connection_id}", None)
-
-    def _expected(self, key: str, connection_id: str) -> bytes:
-        name = f"{key}\n{connection_id}"
-        known = self._known.get(name)
-        if known is None:
-            known = sign(key, connection_id)
-            if len(self._known) >= _REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[name] = known
-        return known.encode()
+        self._verified.pop(connection_id, None)
 
 
 _REMEMBERED = 65_536

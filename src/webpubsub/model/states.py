@@ -13,18 +13,21 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from webpubsub.model.errors import CloudEventError, InvalidData
+from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["CLEARED", "STATE_HEADER", "ConnectionStates"]
+__all__ = ["CLEARED", "STATE_HEADER", "ConnectionStates", "decode_states", "encode_states"]
 
-STATE_HEADER = "ce-connectionState"
+STATE_HEADER: Final = "ce-connectionState"
 # What a cleared set of states looks like on the wire: an empty object. An absent header would mean
 # "no change", and an empty value may be dropped by proxies.
-CLEARED = base64.b64encode(b"{}").decode()
+CLEARED: Final = base64.b64encode(b"{}").decode()
+
+_outer: Final = msgspec.json.Decoder(dict[str, str])
 
 
 class ConnectionStates(Mapping[str, Any]):
@@ -39,12 +42,14 @@ class ConnectionStates(Mapping[str, Any]):
         2
     """
 
-    __slots__ = ("_values", "header")
+    __slots__ = ("_encoded", "_values", "header")
 
     def __init__(self, header: str | None = None) -> None:
         """Wrap a header value; ``None`` means that no state was ever set."""
         self.header = header
-        self._values: Mapping[str, Any] | None = None if header else {}
+        # The inner JSON object: each name with its value still in base64.
+        self._encoded: dict[str, str] | None = None if header else {}
+        self._values: dict[str, Any] | None = None if header else {}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ConnectionStates:
@@ -53,34 +58,41 @@ class ConnectionStates(Mapping[str, Any]):
         Raises:
             InvalidData: A value has no JSON form.
         """
-        if not values:
-            return cls(None)
-        states = cls(encode_states(values))
-        states._values = dict(values)
-        return states
+        return cls(encode_states(values) if values else None)
 
     def check(self) -> None:
-        """Decode now.
+        """Take the header apart now.
 
         Raises:
             CloudEventError: The header is not base64.
         """
-        if self._values is None:
-            self._values = decode_states(self.header or "")
+        if self._encoded is None:
+            self._encoded = _decode_outer(self.header or "")
 
     def merged(self, changes: Mapping[str, Any], *, cleared: bool = False) -> ConnectionStates:
-        """Return these states overwritten by ``changes``; with ``cleared``, ``changes`` alone."""
+        """Return these states overwritten by ``changes``; with ``cleared``, ``changes`` alone.
+
+        States that do not change keep their exact bytes.
+
+        Raises:
+            InvalidData: A value has no JSON form.
+        """
         if cleared:
             return ConnectionStates.of(changes) if changes else ConnectionStates(CLEARED)
-        return ConnectionStates.of({**self, **changes}) if changes else self
+        if not changes:
+            return self
+        return ConnectionStates(_encode_outer({**self._inner(), **_encode_values(changes)}))
 
-    def _decoded(self) -> Mapping[str, Any]:
+    def _inner(self) -> dict[str, str]:
+        try:
+            self.check()
+        except CloudEventError:
+            self._encoded = {}
+        return self._encoded or {}
+
+    def _decoded(self) -> dict[str, Any]:
         if self._values is None:
-            try:
-                self.check()
-            except CloudEventError:
-                self._values = {}
-        assert self._values is not None
+            self._values = _decode_values(self._inner())
         return self._values
 
     def __getitem__(self, name: str) -> Any:
@@ -102,13 +114,7 @@ def encode_states(values: Mapping[str, Any]) -> str:
     Raises:
         InvalidData: A value has no JSON form.
     """
-    inner: dict[str, str] = {}
-    for name, value in values.items():
-        try:
-            inner[name] = base64.b64encode(msgspec.json.encode(value)).decode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidData(f"state {name!r} has no JSON form: {error}") from error
-    return base64.b64encode(msgspec.json.encode(inner)).decode()
+    return _encode_outer(_encode_values(values))
 
 
 def decode_states(header: str) -> dict[str, Any]:
@@ -119,20 +125,47 @@ def decode_states(header: str) -> dict[str, Any]:
     Raises:
         CloudEventError: The header is not base64 at all.
     """
+    return _decode_values(_decode_outer(header))
+
+
+def _encode_values(values: Mapping[str, Any]) -> dict[str, str]:
+    encoded: dict[str, str] = {}
+    for name, value in values.items():
+        try:
+            encoded[name] = base64.b64encode(msgspec.json.encode(value)).decode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidData(f"state {name!r} has no JSON form: {error}") from error
+    return encoded
+
+
+def _encode_outer(encoded: Mapping[str, str]) -> str:
+    try:
+        return base64.b64encode(msgspec.json.encode(encoded)).decode()
+    except (TypeError, ValueError) as error:
+        raise InvalidData(f"the states {list(encoded)!r} have a name without JSON form: {error}") from error
+
+
+def _decode_outer(header: str) -> dict[str, str]:
     try:
         outer = base64.b64decode(header, validate=True)
     except (binascii.Error, ValueError) as error:
         raise CloudEventError(f"{STATE_HEADER} is not base64: {error}") from error
     try:
-        inner = msgspec.json.decode(outer, type=dict[str, str])
-        raw = {name: base64.b64decode(value, validate=True) for name, value in inner.items()}
-        return {name: _state_value(value) for name, value in raw.items()}
-    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, ValueError):
+        encoded = _outer.decode(outer)
+        # All or nothing: a part of a foreign format would be more misleading than none of it.
+        for value in encoded.values():
+            base64.b64decode(value, validate=True)
+    except (*MALFORMED_JSON, ValueError):
         return {}
+    return encoded
 
 
-def _state_value(raw: bytes) -> Any:
+def _decode_values(encoded: Mapping[str, str]) -> dict[str, Any]:
+    return {name: _decode_value(base64.b64decode(value)) for name, value in encoded.items()}
+
+
+def _decode_value(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except msgspec.DecodeError:
-        return raw.decode()
+    except MALFORMED_JSON:
+        return raw.decode(errors="replace")

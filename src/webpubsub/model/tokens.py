@@ -15,13 +15,16 @@ from urllib.parse import unquote, urlsplit
 
 import jwt
 import msgspec
+from jwt.algorithms import HMACAlgorithm
 
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import TokenError
 from webpubsub.model.events import WebPubSubConnection
+from webpubsub.model.payload import MALFORMED_JSON
 
 __all__ = [
     "ClientToken",
+    "audience_matches",
     "client_access",
     "client_token",
     "decode_client_token",
@@ -31,6 +34,7 @@ __all__ = [
 
 CLOCK_SKEW: Final = 300.0
 REST_LIFETIME: Final = 3600.0
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 _SCHEMES: Final = {"http", "https", "ws", "wss"}
 _DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _NAME_IDENTIFIER: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
@@ -138,7 +142,7 @@ def decode_client_token(
     claims = _verified_claims(token, access_keys, expected=expected, now=now)
     user_id = claims.get("sub", claims.get(_NAME_IDENTIFIER))
     return ClientToken(
-        user_id=None if user_id is None else str(user_id),
+        user_id=None if user_id is None else _text(user_id),
         roles=tuple(_texts(claims.get("role"))),
         groups=tuple(_texts(claims.get("webpubsub.group"))),
         claims={name: _texts(value) for name, value in claims.items()},
@@ -188,22 +192,28 @@ def _normalised(url: str) -> tuple[str | None, str]:
     return host, unquote(parts.path).rstrip("/").lower()
 
 
+class _AccessKey(HMACAlgorithm):
+    """HS256 that takes an access key as people have it.
+
+    PyJWT would warn about keys under 32 bytes, and looks at every key for signs of a certificate; an
+    access key is never one, and its length is the owner's choice.
+    """
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return key if isinstance(key, bytes) else key.encode()
+
+    def check_key_length(self, key: bytes) -> None:
+        return None
+
+
+# Signatures only: PyJWT's checks of claims look at the wall clock, and here the clock is the caller's.
+_jws: Final = jwt.PyJWS(algorithms=[])
+_jws.register_algorithm("HS256", _AccessKey(HMACAlgorithm.SHA256))
+_claims: Final = msgspec.json.Decoder(dict[str, Any])
+
+
 def _encode(claims: Mapping[str, Any], access_key: str) -> str:
-    return jwt.encode(dict(claims), access_key.encode(), algorithm="HS256")
-
-
-# PyJWT looks at the wall clock for exp and nbf; here the clock is the caller's, so they are checked below.
-_OPTIONS: Final[Any] = {
-    "verify_signature": True,
-    "verify_aud": False,
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-    "verify_sub": False,
-    "verify_jti": False,
-    "enforce_minimum_key_length": False,
-}
-_DECODER: Final = jwt.PyJWT(options=_OPTIONS)
+    return _jws.encode(msgspec.json.encode(claims), access_key.encode(), algorithm="HS256")
 
 
 def _verified_claims(
@@ -226,24 +236,21 @@ def _verified_claims(
 
 
 def _signed_claims(token: str, access_keys: Sequence[str]) -> dict[str, Any]:
-    problem: Exception | None = None
     for key in access_keys:
         try:
-            claims: dict[str, Any] = _DECODER.decode(token, key.encode(), algorithms=["HS256"])
-        except jwt.InvalidSignatureError as error:
-            problem = error
-        except jwt.PyJWTError as error:
+            return _claims.decode(_jws.decode(token, key.encode(), algorithms=["HS256"]))
+        except jwt.InvalidSignatureError:
+            continue
+        except (jwt.PyJWTError, UnicodeEncodeError, *MALFORMED_JSON) as error:
             raise TokenError(f"the token cannot be read: {error}") from error
-        else:
-            return claims
-    raise TokenError("the token is signed with another key") from problem
+    raise TokenError("the token is signed with another key")
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LAST_SECOND:
         raise TokenError(f"the token's '{name}' is {value!r}: expected seconds since the epoch")
     return float(value)
 
@@ -252,4 +259,8 @@ def _texts(value: Any) -> list[str]:
     if value is None:
         return []
     items = value if isinstance(value, list) else [value]
-    return [item if isinstance(item, str) else msgspec.json.encode(item).decode() for item in items]
+    return [_text(item) for item in items]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

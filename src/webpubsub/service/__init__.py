@@ -1,0 +1,1 @@
+"""A Web PubSub service: WebSocket clients, groups, permissions, the REST data plane and event handlers."""

@@ -1,0 +1,55 @@
+"""Sets of connections that get the same message."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from webpubsub.model.names import ConnectionId
+from webpubsub.service.connection import Connection
+from webpubsub.service.protocols import Codec
+
+__all__ = ["Audience"]
+
+
+class Audience:
+    """The connections of a hub, a group or a user, sorted by codec.
+
+    A message is encoded once for each codec among the receivers, so they are kept apart from the start;
+    sending then never looks at a single receiver.
+    """
+
+    __slots__ = ("by_codec",)
+
+    def __init__(self) -> None:
+        self.by_codec: dict[Codec, dict[ConnectionId, Connection]] = {}
+
+    def add(self, connection: Connection) -> None:
+        """Add a connection; adding it twice changes nothing."""
+        members = self.by_codec.get(connection.codec)
+        if members is None:
+            members = self.by_codec[connection.codec] = {}
+        members[connection.id] = connection
+
+    def discard(self, connection: Connection) -> None:
+        """Remove a connection if it is there."""
+        members = self.by_codec.get(connection.codec)
+        if members is not None and members.pop(connection.id, None) is not None and not members:
+            del self.by_codec[connection.codec]
+
+    def without(self, excluded: Collection[str]) -> Iterator[tuple[Codec, Collection[Connection]]]:
+        """Yield each codec with its connections, except those whose ids are ``excluded``."""
+        for codec, members in self.by_codec.items():
+            if excluded and any(name in members for name in excluded):
+                yield codec, [member for name, member in members.items() if name not in excluded]
+            else:
+                yield codec, members.values()
+
+    def __iter__(self) -> Iterator[Connection]:
+        for members in self.by_codec.values():
+            yield from members.values()
+
+    def __bool__(self) -> bool:
+        return bool(self.by_codec)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_codec.values()))

@@ -1,0 +1,256 @@
+"""A hub: its connections, users and groups, and what the actions of the REST API do to them.
+
+Everything here is immediate and without I/O. Performing an action changes the hub's own books and
+returns `Effects` for the shell: frames to write and connections to close.
+
+Source: service spec, sections A.4 and A.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final
+
+from webpubsub.model import actions, rest
+from webpubsub.model.errors import RestError
+from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
+from webpubsub.model.payload import Payload
+from webpubsub.service.audience import Audience
+from webpubsub.service.connection import Connection
+from webpubsub.service.effects import Close, Deliver, Effects
+from webpubsub.service.messages import Message
+
+__all__ = ["CLOSED_BY_APP", "Hub"]
+
+CLOSED_BY_APP: Final = "Application server closed the connection."
+
+
+class Hub:
+    """One hub.
+
+    Attributes:
+        name: Its canonical name.
+        connections: Connections by id.
+        everybody: All of them as receivers.
+        groups: Groups with at least one connection.
+        users: Users with at least one connection.
+    """
+
+    def __init__(self, name: HubName) -> None:
+        self.name = name
+        self.connections: dict[ConnectionId, Connection] = {}
+        self.everybody = Audience()
+        self.groups: dict[GroupName, Audience] = {}
+        self.users: dict[UserId, Audience] = {}
+
+    # --- membership -----------------------------------------------------------------------------------
+
+    def add(self, connection: Connection, groups: Iterable[GroupName] = ()) -> None:
+        """Take a connection in and let it join ``groups``, which needs no permission."""
+        self.connections[connection.id] = connection
+        self.everybody.add(connection)
+        if connection.user_id is not None:
+            self.users.setdefault(connection.user_id, Audience()).add(connection)
+        for group in groups:
+            self.join(connection, group)
+
+    def remove(self, connection: Connection) -> bool:
+        """Let a connection go; whether it was here."""
+        if self.connections.pop(connection.id, None) is None:
+            return False
+        self.everybody.discard(connection)
+        if connection.user_id is not None:
+            _leave(self.users, connection.user_id, connection)
+        for group in list(connection.groups):
+            self.leave(connection, group)
+        return True
+
+    def join(self, connection: Connection, group: GroupName) -> None:
+        """Put a connection into a group; twice is the same as once."""
+        connection.groups.add(group)
+        members = self.groups.get(group)
+        if members is None:
+            members = self.groups[group] = Audience()
+        members.add(connection)
+
+    def leave(self, connection: Connection, group: GroupName) -> None:
+        """Take a connection out of a group if it is in it."""
+        connection.groups.discard(group)
+        _leave(self.groups, group, connection)
+
+    # --- messages -------------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        group: GroupName,
+        payload: Payload,
+        *,
+        from_user_id: UserId | None = None,
+        excluded: Collection[str] = (),
+    ) -> Effects:
+        """Send a message to a group."""
+        message = Message(payload, group, from_user_id)
+        return _deliveries(self.groups.get(group), message, excluded)
+
+    def send(self, audience: Audience | None, payload: Payload, excluded: Collection[str] = ()) -> Effects:
+        """Send a message from the server."""
+        return _deliveries(audience, Message(payload), excluded)
+
+    # --- actions --------------------------------------------------------------------------------------
+
+    def perform(self, value: Any) -> Effects:
+        """Perform an action, or answer a question of the REST API.
+
+        Raises:
+            RestError: The target does not exist and the API says so (404), or a limit is reached (409).
+        """
+        return _PERFORM[type(value)](self, value)
+
+    def _send_to_all(self, action: actions.SendToAllAction) -> Effects:
+        return self.send(self.everybody, action.payload, frozenset(action.excluded))
+
+    def _send_to_group(self, action: actions.SendToGroupAction) -> Effects:
+        return self.publish(GroupName(action.group), action.payload, excluded=frozenset(action.excluded))
+
+    def _send_to_user(self, action: actions.SendToUserAction) -> Effects:
+        return self.send(self.users.get(UserId(action.user_id)), action.payload)
+
+    def _send_to_connection(self, action: actions.SendToConnectionAction) -> Effects:
+        connection = self.connections.get(ConnectionId(action.connection_id))
+        if connection is None:
+            return []  # sends are fire and forget
+        return [Deliver(connection.codec.message(Message(action.payload)), (connection,))]
+
+    def _add_user_to_group(self, action: actions.AddUserToGroupAction) -> Effects:
+        for connection in self._of_user(action.user_id):
+            self.join(connection, GroupName(action.group))
+        if UserId(action.user_id) not in self.users:
+            raise RestError(404, "Error.User.NotExisted", f"User `{action.user_id}` is not found.", "User")
+        return []
+
+    def _remove_user_from_group(self, action: actions.RemoveUserFromGroupAction) -> Effects:
+        for connection in self._of_user(action.user_id):
+            self.leave(connection, GroupName(action.group))
+        return []
+
+    def _remove_user_from_all_groups(self, action: actions.RemoveUserFromAllGroupsAction) -> Effects:
+        for connection in self._of_user(action.user_id):
+            for group in list(connection.groups):
+                self.leave(connection, group)
+        return []
+
+    def _add_connection_to_group(self, action: actions.AddConnectionToGroupAction) -> Effects:
+        connection = self._existing(action.connection_id, "Error.Connection.NotExisted")
+        self.join(connection, GroupName(action.group))
+        return []
+
+    def _remove_connection_from_group(self, action: actions.RemoveConnectionFromGroupAction) -> Effects:
+        connection = self.connections.get(ConnectionId(action.connection_id))
+        if connection is not None:
+            self.leave(connection, GroupName(action.group))
+        return []
+
+    def _close_all(self, action: actions.CloseAllConnectionsAction) -> Effects:
+        return _closings(self.everybody, action.reason, action.excluded)
+
+    def _close_group(self, action: actions.CloseGroupConnectionsAction) -> Effects:
+        return _closings(self.groups.get(GroupName(action.group), ()), action.reason, action.excluded)
+
+    def _close_client(self, action: actions.CloseClientConnectionAction) -> Effects:
+        connection = self.connections.get(ConnectionId(action.connection_id))
+        return [] if connection is None else _closings((connection,), action.reason)
+
+    def _grant(self, action: actions.GrantPermissionAction) -> Effects:
+        connection = self._existing(action.connection_id, "Info.Connection.NotExisted")
+        connection.permissions.grant(
+            actions.WebPubSubPermission(action.permission), GroupName(action.target_name)
+        )
+        return []
+
+    def _revoke(self, action: actions.RevokePermissionAction) -> Effects:
+        connection = self.connections.get(ConnectionId(action.connection_id))
+        if connection is not None:
+            connection.permissions.revoke(
+                actions.WebPubSubPermission(action.permission), GroupName(action.target_name)
+            )
+        return []
+
+    # --- questions ------------------------------------------------------------------------------------
+
+    def _connection_exists(self, question: rest.ConnectionExists) -> Effects:
+        self._existing(question.connection_id, "Warning.Connection.NotExisted")
+        return []
+
+    def _group_exists(self, question: rest.GroupExists) -> Effects:
+        if GroupName(question.group) not in self.groups:
+            raise RestError(
+                404, "Warning.Group.NotExisted", f"Group `{question.group}` is not found.", "Group"
+            )
+        return []
+
+    def _user_exists(self, question: rest.UserExists) -> Effects:
+        if UserId(question.user_id) not in self.users:
+            raise RestError(
+                404, "Warning.User.NotExisted", f"User `{question.user_id}` is not found.", "User"
+            )
+        return []
+
+    def _permission_exists(self, question: rest.PermissionExists) -> Effects:
+        connection = self._existing(question.connection_id, "Info.Connection.NotExisted")
+        permission = actions.WebPubSubPermission(question.permission)
+        if not connection.permissions.allow(permission, GroupName(question.target_name)):
+            raise RestError(404, "Info.Connection.NotExisted", "The permission is not granted.", "Connection")
+        return []
+
+    def _of_user(self, user_id: str) -> list[Connection]:
+        return list(self.users.get(UserId(user_id), ()))
+
+    def _existing(self, connection_id: str, code: str) -> Connection:
+        connection = self.connections.get(ConnectionId(connection_id))
+        if connection is None:
+            raise RestError(404, code, f"Connection `{connection_id}` is not found.", "Connection")
+        return connection
+
+
+_PERFORM: Final[dict[type[Any], Callable[[Hub, Any], Effects]]] = {
+    actions.SendToAllAction: Hub._send_to_all,
+    actions.SendToGroupAction: Hub._send_to_group,
+    actions.SendToUserAction: Hub._send_to_user,
+    actions.SendToConnectionAction: Hub._send_to_connection,
+    actions.AddUserToGroupAction: Hub._add_user_to_group,
+    actions.RemoveUserFromGroupAction: Hub._remove_user_from_group,
+    actions.RemoveUserFromAllGroupsAction: Hub._remove_user_from_all_groups,
+    actions.AddConnectionToGroupAction: Hub._add_connection_to_group,
+    actions.RemoveConnectionFromGroupAction: Hub._remove_connection_from_group,
+    actions.CloseAllConnectionsAction: Hub._close_all,
+    actions.CloseClientConnectionAction: Hub._close_client,
+    actions.CloseGroupConnectionsAction: Hub._close_group,
+    actions.GrantPermissionAction: Hub._grant,
+    actions.RevokePermissionAction: Hub._revoke,
+    rest.ConnectionExists: Hub._connection_exists,
+    rest.GroupExists: Hub._group_exists,
+    rest.UserExists: Hub._user_exists,
+    rest.PermissionExists: Hub._permission_exists,
+}
+
+
+def _deliveries(audience: Audience | None, message: Message, excluded: Collection[str]) -> Effects:
+    if audience is None:
+        return []
+    return [Deliver(codec.message(message), receivers) for codec, receivers in audience.without(excluded)]
+
+
+def _closings(connections: Iterable[Connection], reason: str | None, excluded: Iterable[str] = ()) -> Effects:
+    """Close with 1000 and no text: a reason may not fit into a close frame, so the message carries it."""
+    text = f"{CLOSED_BY_APP} Reason: {reason}" if reason else CLOSED_BY_APP
+    spared = set(excluded)
+    return [Close(connection, 1000, text) for connection in connections if connection.id not in spared]
+
+
+def _leave(audiences: dict[Any, Audience], name: str, connection: Connection) -> None:
+    audience = audiences.get(name)
+    if audience is None:
+        return
+    audience.discard(connection)
+    if not audience:
+        del audiences[name]

@@ -1,0 +1,90 @@
+"""What clients ask for and what they are sent, whatever their subprotocol.
+
+A subprotocol's codec turns frames into these values and these values into frames.
+
+Source: client spec, section 3.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from webpubsub.model.names import EventName, GroupName, UserId
+from webpubsub.model.payload import Payload
+
+__all__ = [
+    "AckError",
+    "ClientMessage",
+    "JoinGroup",
+    "LeaveGroup",
+    "Message",
+    "Ping",
+    "RaiseEvent",
+    "SendToGroup",
+    "SequenceAck",
+]
+
+
+class JoinGroup(msgspec.Struct, frozen=True):
+    """The client wants to join a group."""
+
+    group: GroupName
+    ack_id: int | None = None
+
+
+class LeaveGroup(msgspec.Struct, frozen=True):
+    """The client wants to leave a group."""
+
+    group: GroupName
+    ack_id: int | None = None
+
+
+class SendToGroup(msgspec.Struct, frozen=True):
+    """The client publishes to a group; with ``no_echo`` it does not get its own message."""
+
+    group: GroupName
+    payload: Payload
+    no_echo: bool = False
+    ack_id: int | None = None
+
+
+class RaiseEvent(msgspec.Struct, frozen=True):
+    """The client raises a user event."""
+
+    event: EventName
+    payload: Payload
+    ack_id: int | None = None
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """The client asks for a pong in its subprotocol."""
+
+
+class SequenceAck(msgspec.Struct, frozen=True):
+    """The client confirms messages; only reliable subprotocols number them."""
+
+    sequence_id: int
+
+
+ClientMessage = JoinGroup | LeaveGroup | SendToGroup | RaiseEvent | Ping | SequenceAck
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message to clients.
+
+    Attributes:
+        payload: What it carries.
+        group: The group it was sent to, or None when it comes from the server.
+        from_user_id: The user that published it, or None.
+    """
+
+    payload: Payload
+    group: GroupName | None = None
+    from_user_id: UserId | None = None
+
+
+class AckError(msgspec.Struct, frozen=True):
+    """Why a request failed; ``name`` is what client libraries look at."""
+
+    name: str
+    message: str

@@ -1,0 +1,111 @@
+"""Settings of the service: keys, and per hub who handles which events.
+
+The file has the names of Azure's hub settings::
+
+    {
+      "hubs": {
+        "chat": {
+          "eventHandlers": [
+            {"urlTemplate": "http://localhost:7071/runtime/webhooks/webpubsub",
+             "userEventPattern": "*", "systemEvents": ["connect", "connected", "disconnected"]}
+          ]
+        }
+      }
+    }
+
+Source: service spec, section D.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.errors import ConfigurationError, InvalidName
+from webpubsub.model.events import WebPubSubEventType
+from webpubsub.model.names import HubName, parse_hub_name
+
+__all__ = ["EventHandlerSettings", "HubSettings", "ServiceSettings", "load_hub_settings"]
+
+SystemEvent = Literal["connect", "connected", "disconnected"]
+SYSTEM_EVENTS: Final[tuple[SystemEvent, ...]] = ("connect", "connected", "disconnected")
+
+
+class EventHandlerSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """One event handler of a hub.
+
+    Attributes:
+        url_template: Where to send events; ``{hub}`` and ``{event}`` stand for their names.
+        user_event_pattern: ``*``, a name, or names separated by commas; empty takes no user events.
+        system_events: Which system events it takes.
+    """
+
+    url_template: str
+    user_event_pattern: str = ""
+    system_events: tuple[SystemEvent, ...] = ()
+
+    def takes(self, event_type: WebPubSubEventType, name: str) -> bool:
+        """Whether this handler takes an event; names are compared without case."""
+        name = name.lower()
+        if event_type is WebPubSubEventType.SYSTEM:
+            return name in self.system_events
+        names = {piece.strip().lower() for piece in self.user_event_pattern.split(",")}
+        return "*" in names or name in names
+
+
+class HubSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Settings of one hub.
+
+    Attributes:
+        event_handlers: The first that takes an event gets it.
+    """
+
+    event_handlers: tuple[EventHandlerSettings, ...] = ()
+
+    def handler(self, event_type: WebPubSubEventType, name: str) -> EventHandlerSettings | None:
+        """Return the handler of an event, or None when nobody takes it."""
+        return next((found for found in self.event_handlers if found.takes(event_type, name)), None)
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of the service.
+
+    Attributes:
+        access_keys: Primary key, then the secondary one if there is any.
+        hubs: By canonical name; a hub that is not here works without handlers.
+        origin: What the service calls itself in ``WebHook-Request-Origin``: a host without port.
+    """
+
+    access_keys: tuple[str, ...] = (DEFAULT_ACCESS_KEY,)
+    hubs: Mapping[HubName, HubSettings] = msgspec.field(default_factory=dict)
+    origin: str = "localhost"
+
+    def hub(self, name: HubName) -> HubSettings:
+        """Return the settings of a hub."""
+        return self.hubs.get(name, _NO_SETTINGS)
+
+
+_NO_SETTINGS: Final = HubSettings()
+
+
+class _File(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    hubs: dict[str, HubSettings] = msgspec.field(default_factory=dict)
+
+
+def load_hub_settings(path: Path) -> dict[HubName, HubSettings]:
+    """Read a settings file.
+
+    Raises:
+        ConfigurationError: It cannot be read, is not JSON, or has something it should not.
+    """
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_File)
+        return {parse_hub_name(name): settings for name, settings in found.hubs.items()}
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the service settings cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidName) as error:
+        raise ConfigurationError(f"{path}: the service settings cannot be used: {error}") from error

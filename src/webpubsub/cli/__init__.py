@@ -1,0 +1,25 @@
+"""The ``webpubsub`` command."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+# What only `pip install "webpubsub[server]"` brings; the bindings alone run without it.
+_SERVER_PACKAGES = {"aiohttp", "croniter", "httptools", "jwt", "rich", "typer", "uvicorn"}
+
+
+def main() -> None:
+    """Run the command, or say what to install for it."""
+    try:
+        from webpubsub.cli.app import run
+    except ModuleNotFoundError as error:
+        if error.name not in _SERVER_PACKAGES:
+            raise
+        sys.stderr.write(
+            f"webpubsub: the host and the service are not installed ({error.name} is missing).\n"
+            'Install them with: pip install "webpubsub[server]"\n'
+        )
+        sys.exit(1)
+    run()

@@ -1,0 +1,155 @@
+"""The commands and their options; each command's work stands in its own module and is imported on use."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from webpubsub.model.errors import WebPubSubError
+
+__all__ = ["run"]
+
+app = typer.Typer(
+    name="webpubsub",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Run Azure Functions apps for Web PubSub, and a Web PubSub service, on this machine.",
+)
+
+
+class LogFormat(enum.StrEnum):
+    """How logs are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Also log what succeeds: every event, action and request.")
+]
+Format = Annotated[LogFormat, typer.Option("--log-format", help="How logs are written on stderr.")]
+AnyKey = Annotated[
+    bool,
+    typer.Option("--insecure-default-key", help="Listen beyond this machine with the public default key."),
+]
+
+
+@app.command()
+def start(
+    app_dir: Annotated[Path, typer.Argument(help="Folder of the function app.")] = Path(),
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port of the functions; 0 takes any free one. Default 7071, or LocalHttpPort."),
+    ] = None,
+    service_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the embedded service; 0 takes any free one. Default 8080."),
+    ] = None,
+    service: Annotated[
+        bool, typer.Option("--service/--no-service", help="Whether to run the embedded service.")
+    ] = True,
+    functions: Annotated[
+        list[str] | None, typer.Option("--functions", help="Run only this function; repeatable.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when any function cannot run.")
+    ] = False,
+    insecure_default_key: AnyKey = False,
+    log_format: Format = LogFormat.TEXT,
+    verbose: Verbose = False,
+) -> None:
+    """Run a function app, with a Web PubSub service for it.
+
+    The service is embedded when the app's connection string is absent or points at this machine.
+    """
+    from webpubsub.cli.start import StartOptions, run_start
+
+    options = StartOptions(
+        app_dir=app_dir,
+        host=host,
+        port=port,
+        service_port=service_port,
+        with_service=service,
+        functions=tuple(functions or ()),
+        strict=strict,
+        insecure_default_key=insecure_default_key,
+        log_format=log_format.value,
+        verbose=verbose,
+    )
+    run_start(options)
+
+
+@app.command()
+def service(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8080,
+    settings: Annotated[Path | None, typer.Option(help="Service settings file (JSON).")] = None,
+    event_handler: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HUB=URL_TEMPLATE", help="Send all events of a hub to a URL; repeatable."),
+    ] = None,
+    access_key: Annotated[
+        str | None,
+        typer.Option(envvar="WEBPUBSUB_ACCESS_KEY", help="Primary access key. Default: the emulator's."),
+    ] = None,
+    secondary_key: Annotated[
+        str | None, typer.Option(envvar="WEBPUBSUB_SECONDARY_KEY", help="Secondary access key.")
+    ] = None,
+    insecure_default_key: AnyKey = False,
+    log_format: Format = LogFormat.TEXT,
+    verbose: Verbose = False,
+) -> None:
+    """Run a Web PubSub service alone."""
+    from webpubsub.cli.service import ServiceOptions, run_service
+
+    options = ServiceOptions(
+        host=host,
+        port=port,
+        settings=settings,
+        event_handlers=tuple(event_handler or ()),
+        access_key=access_key,
+        secondary_key=secondary_key,
+        insecure_default_key=insecure_default_key,
+        log_format=log_format.value,
+        verbose=verbose,
+    )
+    run_service(options)
+
+
+@app.command()
+def token(
+    hub: Annotated[str, typer.Option(help="Hub to connect to.")],
+    user: Annotated[str | None, typer.Option(help="User id; without it the client is anonymous.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="Role, e.g. webpubsub.sendToGroup; repeatable.")
+    ] = None,
+    group: Annotated[list[str] | None, typer.Option(help="Group to join at once; repeatable.")] = None,
+    minutes: Annotated[int, typer.Option(min=1, help="How long the token is valid.")] = 60,
+    connection: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WebPubSubConnectionString", help="Connection string. Default: the local service's."
+        ),
+    ] = None,
+) -> None:
+    """Print the URL with which a client connects."""
+    from webpubsub.cli.token import print_token
+
+    print_token(hub, user=user, roles=role or [], groups=group or [], minutes=minutes, connection=connection)
+
+
+def run() -> None:
+    """Run the command; exit codes: 0 done, 1 the app or its settings are wrong, 2 usage."""
+    try:
+        app()
+    except WebPubSubError as error:
+        sys.stderr.write(f"webpubsub: {error}\n")
+        sys.exit(1)

@@ -1,0 +1,84 @@
+"""The service inside this process: composed once here for both commands that run it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import time
+
+from webpubsub.cli.serving import Server
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.trace import Trace
+from webpubsub.service.rest_api import RestApi
+from webpubsub.service.service import Service
+from webpubsub.service.settings import ServiceSettings
+from webpubsub.service.upstream import WebhookEventHandler
+from webpubsub.service.websocket import KeepAlive, protocol_factory
+
+__all__ = ["EmbeddedService", "check_key", "is_loopback", "local_connection"]
+
+GRACE = 10
+
+
+class EmbeddedService:
+    """A running service: its sockets, its event handler, its pings."""
+
+    def __init__(self, settings: ServiceSettings, listener: socket.socket, trace: Trace | None) -> None:
+        self._handler = WebhookEventHandler(settings)
+        self._service = Service(settings, self._handler, now=time.time, trace=trace)
+        self._keep_alive = KeepAlive()
+        self._server = Server(
+            RestApi(self._service),
+            listener,
+            grace=GRACE,
+            ws=protocol_factory(self._service, self._keep_alive),
+        )
+        self._pings: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return when clients can connect."""
+        await self._server.start()
+        self._pings = asyncio.create_task(self._keep_alive.run())
+
+    async def stop(self) -> None:
+        """Say goodbye to the clients, and tell the event handlers that they are gone."""
+        await self._server.stop()
+        await self._service.drain(GRACE)
+        if self._pings is not None:
+            self._pings.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pings
+        await self._handler.close()
+
+
+def local_connection(listener: socket.socket, host: str, access_key: str) -> ConnectionString:
+    """Return the connection string of a service; loopback is called localhost, as people type it."""
+    port = listener.getsockname()[1]
+    name = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host
+    return ConnectionString(f"http://{f'[{name}]' if ':' in name else name}:{port}", access_key)
+
+
+def check_key(host: str, access_key: str, *, insecure_default_key: bool) -> None:
+    """Refuse to offer the public default key to other machines.
+
+    Raises:
+        ConfigurationError: The service would listen beyond this machine with the default key.
+    """
+    if access_key == DEFAULT_ACCESS_KEY and not is_loopback(host) and not insecure_default_key:
+        raise ConfigurationError(
+            f"the service would listen on {host} with the default access key, which everybody knows: "
+            "set another with WEBPUBSUB_ACCESS_KEY (32 characters or more), or pass --insecure-default-key"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

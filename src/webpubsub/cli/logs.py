@@ -1,0 +1,90 @@
+"""Logs: the first listener of the trace, on stderr, as text for people or JSON lines for tools."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import Any, Final
+
+import msgspec
+
+from webpubsub.model.errors import WebPubSubError
+from webpubsub.model.trace import Phase, Trace, TraceEvent
+
+__all__ = ["start_logging"]
+
+logger = logging.getLogger("webpubsub")
+
+# Written without --verbose too: what a person at the terminal wants to see of a healthy app.
+_ALWAYS: Final = {
+    ("connection", Phase.STARTED),
+    ("connection", Phase.COMPLETED),
+    ("function", Phase.COMPLETED),
+}
+_COLOURS: Final = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", logging.DEBUG: "\x1b[2m"}
+_RESET: Final = "\x1b[0m"
+
+
+def start_logging(log_format: str, *, verbose: bool) -> Trace:
+    """Set the process's logging up and return the listener that writes trace events to it."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter(sys.stderr.isatty()))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "azure"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return _write
+
+
+def _write(event: TraceEvent) -> None:
+    level = _level(event)
+    if logger.isEnabledFor(level):
+        error = event.error
+        # A refusal is a sentence; only what nobody foresaw needs its traceback.
+        shown = None if error is None or isinstance(error, WebPubSubError) else error
+        logger.log(level, _sentence(event), exc_info=shown, extra={"trace_event": event})
+
+
+def _level(event: TraceEvent) -> int:
+    if event.phase is Phase.FAILED:
+        return logging.ERROR if event.name in ("function", "timer") else logging.WARNING
+    return logging.INFO if (event.name, event.phase) in _ALWAYS else logging.DEBUG
+
+
+def _sentence(event: TraceEvent) -> str:
+    facts = [
+        f"{name}={value}" for name, value in {**event.ids, **event.detail}.items() if value not in (None, "")
+    ]
+    error = f": {event.error}" if isinstance(event.error, WebPubSubError) else ""
+    return f"{event.name} {event.phase} {' '.join(facts)}{error}"
+
+
+class _TextFormatter(logging.Formatter):
+    def __init__(self, coloured: bool) -> None:
+        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
+        self._coloured = coloured
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        colour = _COLOURS.get(record.levelno) if self._coloured else None
+        return f"{colour}{text}{_RESET}" if colour else text
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        event: TraceEvent | None = getattr(record, "trace_event", None)
+        if event is None:
+            line["message"] = record.getMessage()
+        else:
+            line |= {"name": event.name, "phase": event.phase, **event.ids, "detail": event.detail}
+            if event.error is not None:
+                line["error"] = str(event.error)
+        if record.exc_info and record.exc_info[1] is not None:
+            line["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
+        return msgspec.json.encode(line, enc_hook=repr).decode()

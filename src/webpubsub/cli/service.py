@@ -1,0 +1,88 @@
+"""``webpubsub service``: the service alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from webpubsub.cli.embedded import EmbeddedService, check_key, local_connection
+from webpubsub.cli.logs import start_logging
+from webpubsub.cli.serving import bind, run_until_stopped
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.names import HubName, parse_hub_name
+from webpubsub.service.settings import (
+    SYSTEM_EVENTS,
+    EventHandlerSettings,
+    HubSettings,
+    ServiceSettings,
+    load_hub_settings,
+)
+
+__all__ = ["ServiceOptions", "run_service"]
+
+
+class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of the command."""
+
+    host: str
+    port: int
+    settings: Path | None
+    event_handlers: tuple[str, ...]
+    access_key: str | None
+    secondary_key: str | None
+    insecure_default_key: bool
+    log_format: str
+    verbose: bool
+
+
+def run_service(options: ServiceOptions) -> None:
+    """Run the service until it is told to stop.
+
+    Raises:
+        ConfigurationError: A setting cannot be used, or the port cannot be had.
+    """
+    primary = options.access_key or DEFAULT_ACCESS_KEY
+    check_key(options.host, primary, insecure_default_key=options.insecure_default_key)
+    hubs = load_hub_settings(options.settings) if options.settings else {}
+    for text in options.event_handlers:
+        hub, handler = _event_handler(text)
+        hubs[hub] = HubSettings(event_handlers=(*hubs.get(hub, HubSettings()).event_handlers, handler))
+    keys = (primary, options.secondary_key) if options.secondary_key else (primary,)
+    settings = ServiceSettings(access_keys=keys, hubs=hubs)
+    trace = start_logging(options.log_format, verbose=options.verbose)
+    listener = bind(options.host, options.port, "--port")
+    service = EmbeddedService(settings, listener, trace)
+    connection = local_connection(listener, options.host, primary)
+
+    async def main(stopped: Callable[[], Awaitable[object]]) -> None:
+        await service.start()
+        endpoint = f"Service endpoint: {connection.endpoint}\nConnection string: {connection}\n"
+        sys.stdout.write(f"{_overview(settings)}{endpoint}Ready\n")
+        sys.stdout.flush()
+        await stopped()
+        await service.stop()
+
+    run_until_stopped(main)
+
+
+def _event_handler(text: str) -> tuple[HubName, EventHandlerSettings]:
+    hub, equals, url = text.partition("=")
+    if not equals or not url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"--event-handler {text!r}: expected HUB=http://host/path")
+    return parse_hub_name(hub), EventHandlerSettings(
+        url_template=url, user_event_pattern="*", system_events=SYSTEM_EVENTS
+    )
+
+
+def _overview(settings: ServiceSettings) -> str:
+    lines = [
+        f"Hub {hub}: {', '.join(handler.system_events)} and user events '{handler.user_event_pattern}' -> "
+        f"{handler.url_template.partition('?')[0]}\n"
+        for hub, found in settings.hubs.items()
+        for handler in found.event_handlers
+    ]
+    return "".join(lines)

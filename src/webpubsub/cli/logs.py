@@ -30,7 +30,7 @@ def start_logging(log_format: str, *, verbose: bool) -> Trace:
     """Set the process's logging up and return the listener that writes trace events to it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter(sys.stderr.isatty()))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "azure"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -53,11 +53,15 @@ def _level(event: TraceEvent) -> int:
 
 
 def _sentence(event: TraceEvent) -> str:
-    facts = [
-        f"{name}={value}" for name, value in {**event.ids, **event.detail}.items() if value not in (None, "")
-    ]
-    error = f": {event.error}" if isinstance(event.error, WebPubSubError) else ""
-    return f"{event.name} {event.phase} {' '.join(facts)}{error}"
+    detail = {name: value for name, value in event.detail.items() if name != "message"}
+    shown = {**event.ids, **detail}.items()
+    facts = [f" {name}={_shown(value)}" for name, value in shown if value not in (None, "")]
+    message = event.error if isinstance(event.error, WebPubSubError) else event.detail.get("message")
+    return f"{event.name} {event.phase}{''.join(facts)}" + (f": {message}" if message else "")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
 class _TextFormatter(logging.Formatter):

@@ -1,0 +1,41 @@
+"""What the embedded service listens on, and with which key."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from webpubsub.cli.embedded import check_key, is_loopback, local_connection
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.errors import ConfigurationError
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
+def test_addresses_of_this_machine(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "name.webpubsub.azure.com", ""])
+def test_addresses_others_can_reach(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_the_public_key_is_refused_beyond_this_machine() -> None:
+    with pytest.raises(ConfigurationError, match="WEBPUBSUB_ACCESS_KEY"):
+        check_key("0.0.0.0", DEFAULT_ACCESS_KEY, insecure_default_key=False)
+    check_key("0.0.0.0", DEFAULT_ACCESS_KEY, insecure_default_key=True)
+    check_key("0.0.0.0", "k" * 40, insecure_default_key=False)
+    check_key("127.0.0.1", DEFAULT_ACCESS_KEY, insecure_default_key=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("127.0.0.1", "localhost"), ("0.0.0.0", "localhost"), ("192.0.2.7", "192.0.2.7")]
+)
+def test_the_connection_string_has_the_port_that_was_bound(host: str, name: str) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert str(local_connection(listener, host, "k")) == (
+            f"Endpoint=http://{name}:{port};AccessKey=k;Version=1.0;"
+        )

@@ -1,0 +1,79 @@
+"""Logs: one line an event, its facts in order; tracebacks only for what nobody foresaw."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from webpubsub.cli.logs import start_logging
+from webpubsub.model.errors import EventRefused
+from webpubsub.model.trace import Phase, TraceEvent
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root, own = logging.getLogger(), logging.getLogger("webpubsub")
+    handlers, level, own_level = root.handlers[:], root.level, own.level
+    root.handlers = []
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    own.setLevel(own_level)
+
+
+IDS = {"hub": "chat", "connection": "c1"}
+
+
+def written(capsys: pytest.CaptureFixture[str], log_format: str, verbose: bool, event: TraceEvent) -> str:
+    start_logging(log_format, verbose=verbose)(event)
+    return capsys.readouterr().err
+
+
+def test_a_connection_is_always_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    event = TraceEvent("connection", Phase.STARTED, IDS, {"subprotocol": None})
+    assert written(capsys, "text", False, event)[9:] == "connection started hub=chat connection=c1\n"
+
+
+def test_what_succeeds_is_shown_with_verbose_only(capsys: pytest.CaptureFixture[str]) -> None:
+    event = TraceEvent("rest", Phase.COMPLETED, {}, {"status": 202})
+    assert written(capsys, "text", False, event) == ""
+    assert written(capsys, "text", True, event)[9:] == "rest completed status=202\n"
+
+
+def test_a_refusal_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    event = TraceEvent("event", Phase.FAILED, IDS, {"name": "connect"}, EventRefused(401, "no"))
+    assert written(capsys, "text", False, event)[9:] == (
+        "event failed hub=chat connection=c1 name=connect: no (status 401)\n"
+    )
+
+
+def test_a_functions_own_error_has_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    event = TraceEvent("function", Phase.FAILED, {"function": "f"}, {}, ZeroDivisionError("oops"))
+    assert "ZeroDivisionError: oops" in written(capsys, "text", False, event)
+
+
+def test_json_lines_hold_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    event = TraceEvent(
+        "function", Phase.FAILED, {"function": "f"}, {"duration": 0.5}, ZeroDivisionError("oops")
+    )
+    line = json.loads(written(capsys, "json", False, event))
+    assert line.pop("traceback").endswith("ZeroDivisionError: oops\n")
+    assert line.pop("time")
+    assert line == {
+        "level": "error",
+        "logger": "webpubsub",
+        "name": "function",
+        "phase": "failed",
+        "function": "f",
+        "detail": {"duration": 0.5},
+        "error": "oops",
+    }
+
+
+def test_other_loggers_are_written_too(capsys: pytest.CaptureFixture[str]) -> None:
+    start_logging("json", verbose=False)
+    logging.getLogger("my.app").info("hello %s", "you")
+    assert json.loads(capsys.readouterr().err)["message"] == "hello you"

@@ -1,0 +1,104 @@
+"""The command without its extra, its help, and its exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WITHOUT_SERVER = """
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "typer":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())
+sys.argv = ["webpubsub", "start"]
+from webpubsub.cli import main
+main()
+"""
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=60, cwd=cwd, check=False
+    )
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run("-m", "webpubsub", *arguments)
+
+
+def test_without_the_server_extra_the_command_says_what_to_install() -> None:
+    done = run("-c", WITHOUT_SERVER)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "webpubsub: the host and the service are not installed (typer is missing).\n"
+        'Install them with: pip install "webpubsub[server]"\n'
+    )
+
+
+def test_help_names_every_command() -> None:
+    done = command("--help")
+    assert done.returncode == 0
+    for name in ("start", "service", "token"):
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["start", "--nonsense"], ["nonsense"], ["token"]])
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    assert command(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["token", "--hub", "1st"], "'1st' is not a valid hub name"),
+        (["token", "--hub", "chat", "--connection", "AccessKey=x"], "has no 'Endpoint'"),
+        (["service", "--event-handler", "chat"], "--event-handler 'chat': expected HUB=http://host/path"),
+        (["service", "--settings", "missing.json"], "missing.json: the service settings cannot be read"),
+        (["service", "--host", "0.0.0.0"], "with the default access key, which everybody knows"),
+        (["start", "missing-folder"], "is not a folder: expected the folder of a function app"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_one_sentence_and_exits_with_1(
+    arguments: list[str], text: str
+) -> None:
+    done = command(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("webpubsub: ")
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_app_without_functions_that_run_names_all_problems_and_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text(
+        "import azure.functions as func\n"
+        "app = func.FunctionApp()\n"
+        "@app.queue_trigger(arg_name='item', queue_name='q', connection='c')\n"
+        "def first(item): pass\n"
+        "@app.route(route='x')\n"
+        "def second(req, other): pass\n"
+    )
+    done = command("start", str(tmp_path), "--port", "0", "--service-port", "0")
+    assert done.returncode == 1
+    assert "function 'first'" in done.stderr
+    assert "type 'queueTrigger' is not run by this host" in done.stderr
+    assert "function 'second'" in done.stderr
+    assert "parameter 'other' has no binding" in done.stderr
+    assert done.stderr.rstrip().endswith("webpubsub: 2 problems are shown above, and no function can run")
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = command("service", "--port", port)
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert "choose another with --port (0 takes any free port)" in done.stderr

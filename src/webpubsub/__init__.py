@@ -1,3 +1,143 @@
-"""Real-time serverless apps for Azure Web PubSub in Python."""
+"""Real-time serverless apps for Azure Web PubSub in Python.
+
+What a ``function_app.py`` needs, for ``import webpubsub as wps``. No server is imported, and
+``azure.functions`` only when one of the bindings is first used, as the service does without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from webpubsub.model.actions import (
+    Action,
+    AddConnectionToGroupAction,
+    AddUserToGroupAction,
+    CloseAllConnectionsAction,
+    CloseClientConnectionAction,
+    CloseGroupConnectionsAction,
+    GrantPermissionAction,
+    RemoveConnectionFromGroupAction,
+    RemoveUserFromAllGroupsAction,
+    RemoveUserFromGroupAction,
+    RevokePermissionAction,
+    SendToAllAction,
+    SendToConnectionAction,
+    SendToGroupAction,
+    SendToUserAction,
+    WebPubSubPermission,
+)
+from webpubsub.model.errors import (
+    ConfigurationError,
+    FunctionError,
+    FunctionErrors,
+    InvalidData,
+    InvalidName,
+    UsageError,
+    WebPubSubError,
+)
+from webpubsub.model.events import (
+    ClientCertificate,
+    ConnectedEventRequest,
+    ConnectEventRequest,
+    ConnectEventResponse,
+    DisconnectedEventRequest,
+    EventErrorResponse,
+    EventRequest,
+    EventResponse,
+    PreflightRequest,
+    UserEventRequest,
+    UserEventResponse,
+    WebPubSubConnection,
+    WebPubSubConnectionContext,
+    WebPubSubContext,
+    WebPubSubContextResponse,
+    WebPubSubErrorCode,
+    WebPubSubEventType,
+)
+from webpubsub.model.payload import WebPubSubDataType
+
+if TYPE_CHECKING:
+    from webpubsub.functions import (
+        Actions,
+        Blueprint,
+        FunctionApp,
+        web_pubsub_connection_input,
+        web_pubsub_context_input,
+        web_pubsub_output,
+        web_pubsub_trigger,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [  # noqa: RUF022 - grouped by what they are for
+    # apps
+    "FunctionApp",
+    "Blueprint",
+    # decorators, for any app or blueprint
+    "web_pubsub_trigger",
+    "web_pubsub_output",
+    "web_pubsub_connection_input",
+    "web_pubsub_context_input",
+    # events
+    "EventRequest",
+    "ConnectEventRequest",
+    "ConnectedEventRequest",
+    "UserEventRequest",
+    "DisconnectedEventRequest",
+    "PreflightRequest",
+    "WebPubSubConnectionContext",
+    "ClientCertificate",
+    "WebPubSubEventType",
+    "WebPubSubDataType",
+    # answers
+    "EventResponse",
+    "ConnectEventResponse",
+    "UserEventResponse",
+    "EventErrorResponse",
+    "WebPubSubErrorCode",
+    # inputs
+    "WebPubSubConnection",
+    "WebPubSubContext",
+    "WebPubSubContextResponse",
+    # actions
+    "Actions",
+    "Action",
+    "SendToAllAction",
+    "SendToGroupAction",
+    "SendToUserAction",
+    "SendToConnectionAction",
+    "AddUserToGroupAction",
+    "RemoveUserFromGroupAction",
+    "RemoveUserFromAllGroupsAction",
+    "AddConnectionToGroupAction",
+    "RemoveConnectionFromGroupAction",
+    "CloseAllConnectionsAction",
+    "CloseClientConnectionAction",
+    "CloseGroupConnectionsAction",
+    "GrantPermissionAction",
+    "RevokePermissionAction",
+    "WebPubSubPermission",
+    # errors
+    "WebPubSubError",
+    "UsageError",
+    "InvalidName",
+    "InvalidData",
+    "ConfigurationError",
+    "FunctionError",
+    "FunctionErrors",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the bindings when one of them is first asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from webpubsub import functions
+
+    value = getattr(functions, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

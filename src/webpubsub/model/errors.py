@@ -8,7 +8,8 @@
     │   └── InvalidData            a payload that does not fit its data type
     ├── ConfigurationError         your settings: connection strings, host.json, function definitions
     │   ├── ConnectionStringError
-    │   └── FunctionError          a function that cannot be indexed, with its name, file and line
+    │   ├── FunctionError          a function that cannot be indexed, with its name, file and line
+    │   └── FunctionErrors         all of them in one app
     ├── PeerError                  the other side of a socket broke a rule; carries the status to answer with
     │   ├── CloudEventError        an event request whose headers or body cannot be read
     │   ├── RestError              a REST request the service refuses, with its error code and target
@@ -30,6 +31,7 @@ __all__ = [
     "ConnectionStringError",
     "EventRefused",
     "FunctionError",
+    "FunctionErrors",
     "InvalidData",
     "InvalidName",
     "PeerError",
@@ -111,6 +113,21 @@ class FunctionError(ConfigurationError):
 
     def __str__(self) -> str:
         return f"{self.where}: function '{self.function}': {self.problem}"
+
+
+class FunctionErrors(ConfigurationError):
+    """Every problem of an app's functions, one a line.
+
+    Attributes:
+        errors: The problems.
+    """
+
+    def __init__(self, *errors: FunctionError) -> None:
+        super().__init__(*errors)
+        self.errors = errors
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
 
 
 class PeerError(WebPubSubError):

@@ -37,7 +37,7 @@ class Headers(Mapping[str, Sequence[str]]):
         if self._values is None:
             values: dict[str, list[str]] = {}
             for name, value in self._raw:
-                values.setdefault(name.decode("latin-1"), []).append(header_text(value))
+                values.setdefault(name.decode("latin-1").lower(), []).append(header_text(value))
             self._values = values
         return self._values
 

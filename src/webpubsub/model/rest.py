@@ -272,15 +272,12 @@ def parse_parameters(operation: Operation, query: Mapping[str, Sequence[str]]) -
     """Return the query's attributes of an operation's value.
 
     Raises:
-        RestError: A parameter is repeated, missing, or outside its rules (400); or a filter (501).
+        RestError: A parameter is repeated, missing, or outside its rules (400).
     """
-    # To send to more receivers than the caller filtered for would be worse than not to send.
-    if operation.has_payload and "filter" in query:
-        raise RestError(501, "NotImplemented", "'filter' is not supported by this version.", "filter")
     found: dict[str, Any] = {}
     for attribute, parameter in operation.query.items():
         values = query.get(parameter)
-        if values is None:
+        if not values:
             if attribute in _REQUIRED_QUERY:
                 raise RestError(400, "Error.BadRequest", f"'{parameter}' is required.", parameter)
         elif attribute in _REPEATABLE:

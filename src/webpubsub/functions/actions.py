@@ -1,0 +1,139 @@
+"""The output object: what a function tells the service to do.
+
+Source: extension spec, section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import azure.functions
+
+from webpubsub.functions.action_json import decode_actions
+from webpubsub.model.actions import (
+    Action,
+    AddConnectionToGroupAction,
+    AddUserToGroupAction,
+    CloseAllConnectionsAction,
+    CloseClientConnectionAction,
+    CloseGroupConnectionsAction,
+    GrantPermissionAction,
+    RemoveConnectionFromGroupAction,
+    RemoveUserFromAllGroupsAction,
+    RemoveUserFromGroupAction,
+    RevokePermissionAction,
+    SendToAllAction,
+    SendToConnectionAction,
+    SendToGroupAction,
+    SendToUserAction,
+    WebPubSubPermission,
+)
+from webpubsub.model.payload import Data, WebPubSubDataType
+
+__all__ = ["Actions"]
+
+DataType = WebPubSubDataType | str | None
+
+
+class Actions(azure.functions.Out[Any]):
+    """The actions of one function call, performed in order after it has returned.
+
+    What it is told is checked at once; nothing is performed when the function raises. It stands alone, so
+    a unit test makes one, passes it, and compares `items`.
+
+    Every method raises `UsageError` (`InvalidName`, `InvalidData`) for what can never be performed.
+
+    Example:
+        >>> actions = Actions()
+        >>> actions.add_user_to_group("alice", "lobby")
+        >>> actions.items
+        (AddUserToGroupAction(user_id='alice', group='lobby'),)
+    """
+
+    def __init__(self) -> None:
+        self._items: list[Action] = []
+
+    @property
+    def items(self) -> tuple[Action, ...]:
+        """The actions so far."""
+        return tuple(self._items)
+
+    def add(self, *actions: Action | Mapping[str, Any]) -> None:
+        """Add actions, as values or as dicts in the extension's form."""
+        self._items += decode_actions(actions)
+
+    def set(self, val: Any) -> None:
+        """Replace all actions: one action, a list, or the extension's JSON as text or dicts."""
+        self._items = decode_actions(val)
+
+    def get(self) -> tuple[Action, ...]:
+        """Return `items`; together with `set`, what makes this an ``azure.functions.Out``."""
+        return self.items
+
+    def send_to_all(self, data: Data, data_type: DataType = None, *, excluded: Iterable[str] = ()) -> None:
+        """Send a message to every connection of the hub but ``excluded``."""
+        self._items.append(SendToAllAction(data, data_type, excluded))
+
+    def send_to_group(
+        self, group: str, data: Data, data_type: DataType = None, *, excluded: Iterable[str] = ()
+    ) -> None:
+        """Send a message to every connection of a group but ``excluded``."""
+        self._items.append(SendToGroupAction(group, data, data_type, excluded))
+
+    def send_to_user(self, user_id: str, data: Data, data_type: DataType = None) -> None:
+        """Send a message to every connection of a user."""
+        self._items.append(SendToUserAction(user_id, data, data_type))
+
+    def send_to_connection(self, connection_id: str, data: Data, data_type: DataType = None) -> None:
+        """Send a message to one connection."""
+        self._items.append(SendToConnectionAction(connection_id, data, data_type))
+
+    def add_user_to_group(self, user_id: str, group: str) -> None:
+        """Put every connection of a user into a group."""
+        self._items.append(AddUserToGroupAction(user_id, group))
+
+    def remove_user_from_group(self, user_id: str, group: str) -> None:
+        """Take every connection of a user out of a group."""
+        self._items.append(RemoveUserFromGroupAction(user_id, group))
+
+    def remove_user_from_all_groups(self, user_id: str) -> None:
+        """Take every connection of a user out of all its groups."""
+        self._items.append(RemoveUserFromAllGroupsAction(user_id))
+
+    def add_connection_to_group(self, connection_id: str, group: str) -> None:
+        """Put one connection into a group."""
+        self._items.append(AddConnectionToGroupAction(connection_id, group))
+
+    def remove_connection_from_group(self, connection_id: str, group: str) -> None:
+        """Take one connection out of a group."""
+        self._items.append(RemoveConnectionFromGroupAction(connection_id, group))
+
+    def close_all_connections(self, *, excluded: Iterable[str] = (), reason: str | None = None) -> None:
+        """Close every connection of the hub but ``excluded``; clients with a subprotocol are told why."""
+        self._items.append(CloseAllConnectionsAction(excluded, reason))
+
+    def close_client_connection(self, connection_id: str, reason: str | None = None) -> None:
+        """Close one connection."""
+        self._items.append(CloseClientConnectionAction(connection_id, reason))
+
+    def close_group_connections(
+        self, group: str, *, excluded: Iterable[str] = (), reason: str | None = None
+    ) -> None:
+        """Close every connection of a group but ``excluded``."""
+        self._items.append(CloseGroupConnectionsAction(group, excluded, reason))
+
+    def grant_permission(
+        self, connection_id: str, permission: WebPubSubPermission | str, target_name: str
+    ) -> None:
+        """Let one connection join and leave, or send to, the group ``target_name``."""
+        self._items.append(GrantPermissionAction(connection_id, permission, target_name))
+
+    def revoke_permission(
+        self, connection_id: str, permission: WebPubSubPermission | str, target_name: str
+    ) -> None:
+        """Forbid one connection to join and leave, or send to, the group ``target_name``."""
+        self._items.append(RevokePermissionAction(connection_id, permission, target_name))
+
+    def __repr__(self) -> str:
+        return f"Actions({self._items!r})"

@@ -1,0 +1,142 @@
+"""What is wrong with a typed binding, found when its decorator is applied.
+
+One bad function takes the whole app down, and the host's own messages name neither file nor fix; so what a
+decorator can know is refused at once.
+
+Source: Functions in Python spec, sections 2, 4 and 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from webpubsub.functions.adapter import Adapter
+from webpubsub.functions.bindings import OUTPUT, REQUEST, TRIGGER, Binding
+from webpubsub.functions.did_you_mean import did_you_mean, listed
+from webpubsub.functions.events import EVENT_PARAMETERS, SYSTEM_EVENTS, USER_EVENT, EventKind
+from webpubsub.functions.response_json import RESPONSE_MEMBERS
+from webpubsub.functions.user_function import members_of
+from webpubsub.model.events import ConnectEventResponse, EventErrorResponse, UserEventResponse
+
+__all__ = ["CONTEXT_PARAMETER", "RETURN", "binding_problems", "collision_problems"]
+
+CONTEXT_PARAMETER: Final = "context"
+RETURN: Final = "$return"
+
+_NAME: Final = re.compile(r"(?!.*__)[A-Za-z][A-Za-z0-9_]{0,127}")
+_RESERVED: Final = {name.lower() for name in RESPONSE_MEMBERS}
+_RESPONSES: Final = (ConnectEventResponse, UserEventResponse, EventErrorResponse)
+_EVENTS: Final = (*SYSTEM_EVENTS.values(), USER_EVENT)
+
+
+def binding_problems(adapter: Adapter, binding: Binding, foreign: frozenset[str]) -> Iterator[str]:
+    """Yield what is wrong with a binding that is about to be added.
+
+    Args:
+        adapter: The function's adapter, without the binding.
+        binding: The new one.
+        foreign: Parameters that other people's bindings are known to fill.
+    """
+    yield from _name_problems(binding)
+    yield from _parameter_problems(adapter, binding)
+    yield from _annotation_problems(adapter, binding)
+    if binding.event is not None:
+        yield from _event_parameter_problems(adapter, binding, binding.event, foreign)
+        yield from _return_problems(adapter, binding.event)
+
+
+def _name_problems(binding: Binding) -> Iterator[str]:
+    name = binding.parameter
+    # The host never sees what a trigger's parameter is called.
+    if binding.kind is TRIGGER and name != CONTEXT_PARAMETER:
+        return
+    if name == RETURN:
+        yield (
+            f"arg_name is '{RETURN}': actions are not returned, as a trigger's return value answers its "
+            "event; name a parameter and call its methods, for example actions.send_to_all(...)"
+        )
+    elif name == CONTEXT_PARAMETER:
+        yield f"arg_name is '{CONTEXT_PARAMETER}', which is the Functions context: choose another name"
+    elif not _NAME.fullmatch(name):
+        yield (
+            f"arg_name is '{name}': expected a letter, then letters, digits or single underscores, as the "
+            "host refuses other names"
+        )
+    elif binding.kind is OUTPUT:
+        yield from collision_problems(binding.name)
+
+
+def collision_problems(name: str) -> Iterator[str]:
+    """Yield the problem of an output with a name that an answer has too."""
+    if name.lower() in _RESERVED:
+        yield (
+            f"the output is called '{name}', which is also a member of an answer: the host would copy it "
+            "there; choose another name, for example 'actions'"
+        )
+
+
+def _parameter_problems(adapter: Adapter, binding: Binding) -> Iterator[str]:
+    names = adapter.function.parameters
+    other = adapter.bindings.get(binding.name)
+    if other is not None:
+        yield f"two bindings are called '{binding.name}': give one of them another arg_name"
+    # A trigger function may do without its request.
+    elif binding.parameter not in names and (binding.kind, binding.parameter) != (TRIGGER, REQUEST):
+        yield (
+            f"the {binding.kind.type} binding has no parameter: expected '{binding.parameter}', found "
+            f"{listed(names)}; rename one, or set arg_name{did_you_mean(binding.parameter, names)}"
+        )
+    elif binding.name != binding.parameter and binding.name in names:
+        yield (
+            f"parameter '{binding.name}' clashes with '{binding.parameter}', which the host knows as "
+            f"'{binding.name}': rename one"
+        )
+
+
+def _annotation_problems(adapter: Adapter, binding: Binding) -> Iterator[str]:
+    found = members_of(adapter.function.hint(binding.parameter))
+    if any(member is Any or issubclass(value, member) for member in found for value in binding.values):
+        return
+    expected = " or ".join(value.__name__ for value in binding.values)
+    yield (
+        f"parameter '{binding.parameter}' is annotated {_written(found)}, but {binding.title} brings "
+        f"{expected}: {_annotation_fix(found, expected)}"
+    )
+
+
+def _annotation_fix(found: Iterable[type], expected: str) -> str:
+    event = next((event for event in _EVENTS if event.request in found), None)
+    if event is None:
+        return f"annotate it {expected}"
+    wanted = "event_type='user'" if event is USER_EVENT else f"event_name='{event.name}'"
+    return f"annotate it {expected}, or set {wanted}"
+
+
+def _event_parameter_problems(
+    adapter: Adapter, binding: Binding, event: EventKind, foreign: frozenset[str]
+) -> Iterator[str]:
+    taken = foreign | {binding.parameter} | {each.parameter for each in adapter.bindings.values()}
+    for name in adapter.function.parameters:
+        if name in EVENT_PARAMETERS and name not in taken and name not in event.parameters:
+            events = " and ".join(each.name for each in _EVENTS if name in each.parameters)
+            yield (
+                f"parameter '{name}' has no value in the {event.name} event: expected any of "
+                f"{listed(event.parameters)}; '{name}' comes with {events} only"
+            )
+
+
+def _return_problems(adapter: Adapter, event: EventKind) -> Iterator[str]:
+    found = [member for member in members_of(adapter.function.hint("return")) if member in _RESPONSES]
+    for member in found:
+        if member not in event.responses:
+            expected = " or ".join(each.__name__ for each in event.responses)
+            yield (
+                f"it is annotated to return {member.__name__}, which cannot answer the {event.name} event: "
+                f"expected {expected or 'nothing, as nobody waits for an answer'}"
+            )
+
+
+def _written(members: Iterable[type]) -> str:
+    return " | ".join(member.__name__ for member in members) or "None"

@@ -1,0 +1,79 @@
+"""The four bindings: what each is called in function.json, and what a function gets for it.
+
+Source: extension spec, sections 0 and 1.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from webpubsub.functions.actions import Actions
+from webpubsub.functions.connection_json import decode_connection
+from webpubsub.functions.context_json import decode_context
+from webpubsub.functions.events import SYSTEM_EVENTS, EventKind
+from webpubsub.functions.names import camel_case
+from webpubsub.functions.request_json import decode_request
+from webpubsub.model.events import EventRequest, WebPubSubConnection, WebPubSubContext
+
+__all__ = ["CONNECTION", "CONTEXT", "OUTPUT", "REQUEST", "TRIGGER", "Binding", "BindingKind"]
+
+# The extension fills a trigger's parameter by its name; only this one carries the whole event.
+REQUEST: Final = "request"
+
+
+class BindingKind(msgspec.Struct, frozen=True):
+    """A kind of binding.
+
+    Attributes:
+        type: Its ``type`` in function.json.
+        value: The class a function gets.
+        decode: Makes that value of the host's; None for an output.
+    """
+
+    type: str
+    value: builtins.type
+    decode: Callable[[Any], Any] | None = None
+
+
+TRIGGER: Final = BindingKind("webPubSubTrigger", EventRequest, decode_request)
+OUTPUT: Final = BindingKind("webPubSub", Actions)
+CONNECTION: Final = BindingKind("webPubSubConnection", WebPubSubConnection, decode_connection)
+CONTEXT: Final = BindingKind("webPubSubContext", WebPubSubContext, decode_context)
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """One binding of one function.
+
+    Attributes:
+        kind: Which of the four.
+        parameter: The parameter's name in Python.
+        members: What function.json says beside type, direction and name; None is left out.
+        event: The event of a trigger; None when a setting names it, or for another binding.
+    """
+
+    kind: BindingKind
+    parameter: str
+    members: Mapping[str, Any]
+    event: EventKind | None = None
+
+    @property
+    def name(self) -> str:
+        """The name the host knows: hosts before 4.1038 refuse underscores."""
+        return REQUEST if self.kind is TRIGGER else camel_case(self.parameter)
+
+    @property
+    def values(self) -> tuple[type, ...]:
+        """The classes the parameter may get."""
+        if self.kind is not TRIGGER:
+            return (self.kind.value,)
+        events = [self.event] if self.event else SYSTEM_EVENTS.values()
+        return tuple(event.request for event in events)
+
+    @property
+    def title(self) -> str:
+        """What to call it in a sentence."""
+        return f"the {self.event.name} event" if self.event else f"the {self.kind.type} binding"

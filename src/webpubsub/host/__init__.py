@@ -1,0 +1,8 @@
+"""A function host in pure Python: loads a function app and runs its HTTP, timer and Web PubSub functions."""
+
+from __future__ import annotations
+
+from webpubsub.host.asgi import FunctionHost, FunctionListing
+from webpubsub.host.settings import HostSettings, export_values
+
+__all__ = ["FunctionHost", "FunctionListing", "HostSettings", "export_values"]

@@ -1,0 +1,69 @@
+"""Binding types: one module each, and the table of those this host runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from webpubsub.host.bindings.http import HttpOutput, HttpTrigger
+from webpubsub.host.bindings.timer import TimerTrigger
+from webpubsub.host.bindings.web_pubsub import WebPubSubOutput
+from webpubsub.host.bindings.web_pubsub_connection import WebPubSubConnectionInput
+from webpubsub.host.bindings.web_pubsub_trigger import WebPubSubTrigger
+from webpubsub.host.function import (
+    Binding,
+    Facilities,
+    FunctionDefinition,
+    HostFunction,
+    Input,
+    Output,
+    Trigger,
+)
+from webpubsub.model.errors import ConfigurationError, FunctionError, UsageError
+
+__all__ = ["INPUTS", "OUTPUTS", "TRIGGERS", "build_function"]
+
+# Types are compared in lower case, as the host does.
+TRIGGERS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities], Trigger]]] = {
+    "httptrigger": HttpTrigger,
+    "timertrigger": TimerTrigger,
+    "webpubsubtrigger": WebPubSubTrigger,
+}
+INPUTS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities], Input]]] = {
+    "webpubsubconnection": WebPubSubConnectionInput,
+}
+OUTPUTS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities], Output]]] = {
+    "http": HttpOutput,
+    "webpubsub": WebPubSubOutput,
+}
+_NAMES: Final = "httpTrigger, timerTrigger, webPubSubTrigger, webPubSubConnection, http, webPubSub"
+
+
+def build_function(
+    definition: FunctionDefinition, facilities: Facilities, problems: list[ConfigurationError]
+) -> HostFunction | None:
+    """Make a function that can run; None when a binding is unusable, and each such is in ``problems``."""
+    triggers: list[Trigger] = []
+    inputs: list[Input] = []
+    outputs: list[Output] = []
+    found: list[FunctionError] = []
+    for binding in definition.bindings:
+        try:
+            kind = str(binding["type"]).lower()
+            if kind in TRIGGERS:
+                triggers.append(TRIGGERS[kind](binding, definition, facilities))
+            elif kind in INPUTS:
+                inputs.append(INPUTS[kind](binding, definition, facilities))
+            elif kind in OUTPUTS:
+                outputs.append(OUTPUTS[kind](binding, definition, facilities))
+            else:
+                raise ConfigurationError(
+                    f"type '{binding['type']}' is not run by this host: it runs {_NAMES}; leave the function "
+                    "out with '--functions', or run it with Azure Functions Core Tools"
+                )
+        except (ConfigurationError, UsageError) as error:
+            found.append(definition.problem(f"binding '{binding['name']}': {error}"))
+    if not found and len(triggers) != 1:
+        found.append(definition.problem(f"it has {len(triggers)} triggers: expected one"))
+    problems += found
+    return None if found else HostFunction(definition, triggers[0], tuple(inputs), tuple(outputs))

@@ -1,0 +1,224 @@
+"""``httpTrigger`` and ``http``: what the worker would build of a request, and of a response.
+
+Source: Python spec, sections 5 and 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http.cookies import SimpleCookie
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote
+
+import msgspec
+from azure.functions import meta
+from azure.functions.http import HttpRequest
+
+from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
+from webpubsub.host.invocation import Invocation, Out
+from webpubsub.host.routes import RouteTemplate
+from webpubsub.model.cloudevents import HttpAnswer
+from webpubsub.model.errors import ConfigurationError, UsageError
+from webpubsub.model.headers import header_text
+
+__all__ = ["HttpOutput", "HttpTrigger", "build_request", "encode_response", "request_data"]
+
+# An ASGI scope; its values are of many types.
+Scope = Mapping[str, Any]
+
+_METHOD: Final = re.compile(r"[A-Z]+")
+# Paths the Functions host keeps for itself.
+_RESERVED: Final = {"admin", "runtime"}
+_TEXT: Final = "text/plain; charset=utf-8"
+_JSON: Final = "application/json; charset=utf-8"
+
+
+class HttpTrigger:
+    """Starts a function for requests to a route.
+
+    Attributes:
+        name: The binding's name.
+        route: The whole path's template, prefix included.
+        methods: In upper case; empty for any.
+    """
+
+    def __init__(self, binding: Binding, definition: FunctionDefinition, facilities: Facilities) -> None:
+        """Read the binding; the auth level is accepted and not enforced.
+
+        Raises:
+            ConfigurationError: The route or a method is unusable.
+        """
+        self.name: str = binding["name"]
+        route = binding.get("route")
+        path = definition.name if route is None else str(route)
+        self.route = RouteTemplate(f"{facilities.route_prefix}/{path.strip('/')}".strip("/"))
+        if self.route.text.split("/")[0].lower() in _RESERVED:
+            raise ConfigurationError(
+                f"route '{self.route.text}' starts with 'admin' or 'runtime', which the host keeps for itself"
+            )
+        self.methods = _methods(binding.get("methods") or ())
+        self._output = _output_name(definition.bindings)
+
+    def value(self, source: HttpRequest) -> HttpRequest:
+        """Return the request itself."""
+        return source
+
+    def data(self, source: HttpRequest) -> Mapping[str, Any]:
+        """Return `request_data`."""
+        return request_data(source)
+
+    def finish(self, result: Any, values: Mapping[str, Any], source: HttpRequest) -> HttpAnswer:
+        """Return the answer of a function that ran.
+
+        Raises:
+            UsageError: What the function gave is no response.
+        """
+        if self._output is None:
+            return HttpAnswer(204)
+        return encode_response(result if self._output == RETURN else values[self._output].get())
+
+
+class HttpOutput:
+    """The response as a parameter; `HttpTrigger.finish` reads it."""
+
+    def __init__(self, binding: Binding, definition: FunctionDefinition, facilities: Facilities) -> None:
+        self.name: str = binding["name"]
+
+    def open(self) -> Out:
+        """Return the parameter's value."""
+        return Out()
+
+    async def close(self, value: object, invocation: Invocation) -> None:
+        """Do nothing: the response is sent by whoever received the request."""
+
+
+def _methods(names: Any) -> tuple[str, ...]:
+    methods = () if isinstance(names, str) else tuple(str(name).upper() for name in names)
+    if isinstance(names, str) or not all(_METHOD.fullmatch(method) for method in methods):
+        raise ConfigurationError(f"'methods' is {names!r}: expected a list such as ['GET', 'POST']")
+    return methods
+
+
+def _output_name(bindings: tuple[Binding, ...]) -> str | None:
+    names = [binding["name"] for binding in bindings if binding["type"].lower() == "http"]
+    if len(names) > 1:
+        raise ConfigurationError(f"there are {len(names)} 'http' outputs {names}: keep one")
+    return names[0] if names else None
+
+
+# --- requests -----------------------------------------------------------------------------------------
+
+
+def build_request(scope: Scope, route_params: dict[str, str], body: bytes) -> HttpRequest:
+    """Return the request as the worker builds it.
+
+    Header names are in lower case; repeated headers and query parameters are joined with commas; query
+    parameters without a value are left out.
+    """
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), header_text(raw_value)
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return HttpRequest(
+        scope["method"],
+        _url(scope, headers.get("host")),
+        headers=headers,
+        params=_params(scope["query_string"]),
+        route_params=route_params,
+        body_type="bytes",
+        body=body,
+    )
+
+
+def _url(scope: Scope, host: str | None) -> str:
+    if not host:
+        name, port = scope.get("server") or ("localhost", None)
+        host = "localhost" if port is None else f"{name}:{port}"  # a Unix socket has no port, and no host
+    path = (scope.get("raw_path") or quote(scope["path"], errors="replace").encode()).decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    return f"{scope.get('scheme', 'http')}://{host}{path}{'?' if query else ''}{query}"
+
+
+def _params(query_string: bytes) -> dict[str, str]:
+    params: dict[str, str] = {}
+    spellings: dict[str, str] = {}  # names are the same in any case; the first spelling is kept
+    for name, value in parse_qsl(query_string.decode("latin-1"), errors="replace"):
+        known = spellings.setdefault(name.lower(), name)
+        params[known] = f"{params[known]},{value}" if known in params else value
+    return params
+
+
+def request_data(request: HttpRequest) -> dict[str, Any]:
+    """Return the binding data of a request.
+
+    Bare names are members of a JSON body, then query parameters, then route parameters; the later wins.
+    ``query`` and ``headers`` are always the request's own, so that a body cannot pretend to be them.
+    """
+    query = dict(request.params)
+    bare = {name: value for name, value in query.items() if name.lower() != "code"}
+    found: dict[str, Any] = {}
+    for layer in (_body_members(request.get_body()), bare, request.route_params):
+        found |= {name.lower(): value for name, value in layer.items()}
+    return found | {"query": query, "headers": dict(request.headers)}
+
+
+def _body_members(body: bytes) -> dict[str, Any]:
+    if not body.lstrip().startswith(b"{"):
+        return {}
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+# --- responses ----------------------------------------------------------------------------------------
+
+
+def encode_response(value: Any) -> HttpAnswer:
+    """Return the answer the host makes of what a function gave, by the worker's own encoder.
+
+    Raises:
+        UsageError: It is no response.
+    """
+    converter = meta.get_binding_registry().get("http")  # type: ignore[no-untyped-call]
+    try:
+        datum = converter.encode(value, expected_type=None)
+    except NotImplementedError:
+        raise UsageError(
+            f"the function gave {type(value).__name__}: expected an HttpResponse or a str"
+        ) from None
+    if datum.type == "string":
+        return _text_answer(datum.value)
+    response = datum.value
+    headers = [_header(name, item.value) for name, item in response["headers"].items()]
+    headers += [_header("set-cookie", text) for text in _cookies(response["cookies"] or ())]
+    return HttpAnswer(int(response["status_code"].value), headers, response["body"].value)
+
+
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode("latin-1"), str(value).encode("utf-8")
+
+
+def _cookies(cookies: list[SimpleCookie] | tuple[()]) -> list[str]:
+    return [morsel.OutputString() for cookie in cookies for morsel in cookie.values()]
+
+
+def _text_answer(text: str) -> HttpAnswer:
+    """Answer a ``str`` as the host does: JSON when it is some; an object with ``body`` is a response."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return HttpAnswer(200, [_header("content-type", _TEXT)], text.encode("utf-8", "replace"))
+    if not isinstance(value, dict) or "body" not in value:
+        return HttpAnswer(200, [_header("content-type", _JSON)], text.encode())
+    return _response_object(value)
+
+
+def _response_object(value: dict[str, Any]) -> HttpAnswer:
+    body = value["body"]
+    headers = {"content-type": _TEXT if isinstance(body, str) else _JSON}
+    headers |= {name.lower(): item for name, item in (value.get("headers") or {}).items()}
+    content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    status = int(value.get("status") or value.get("statusCode") or 200)
+    return HttpAnswer(status, [_header(name, item) for name, item in headers.items()], content)

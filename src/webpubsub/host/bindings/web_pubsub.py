@@ -1,0 +1,53 @@
+"""``webPubSub``: what a function tells the service to do.
+
+Source: extension spec, section 8.
+"""
+
+from __future__ import annotations
+
+from webpubsub.functions.actions import Actions
+from webpubsub.functions.host_json import decode_actions
+from webpubsub.host.bindings.hub import parse_hub, resolve_hub
+from webpubsub.host.connections import DEFAULT_CONNECTION
+from webpubsub.host.function import Binding, Facilities, FunctionDefinition
+from webpubsub.host.invocation import Invocation, Out
+
+__all__ = ["WebPubSubOutput"]
+
+
+class WebPubSubOutput:
+    """Performs actions in order, one after another; the first failure fails the function.
+
+    Attributes:
+        name: The binding's name.
+    """
+
+    def __init__(self, binding: Binding, definition: FunctionDefinition, facilities: Facilities) -> None:
+        """Read the binding.
+
+        Raises:
+            ConfigurationError: Hub or connection is missing or unusable.
+        """
+        self.name: str = binding["name"]
+        self._hub = parse_hub(binding, facilities.environment)
+        self._sink = facilities.connections.sink(binding.get("connection") or DEFAULT_CONNECTION)
+        self._open = Actions if definition.is_typed(self.name) else Out
+
+    def open(self) -> object:
+        """Return the parameter's value."""
+        return self._open()
+
+    async def close(self, value: object, invocation: Invocation) -> None:
+        """Perform the actions of ``value``.
+
+        Raises:
+            ActionRefused: The service refused one.
+            UsageError: A value is no action.
+        """
+        told = value.get() if isinstance(value, Out) else value
+        actions = told.items if isinstance(told, Actions) else decode_actions(told)
+        if not actions:
+            return
+        hub = resolve_hub(self._hub, self.name, invocation)
+        for action in actions:
+            await self._sink.perform(hub, action, request_id=invocation.id)

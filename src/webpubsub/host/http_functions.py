@@ -1,0 +1,74 @@
+"""HTTP functions: finds the function of a request and runs it.
+
+Source: Python spec, sections 5 and 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import unquote
+
+from webpubsub.host.bindings.http import HttpTrigger, Scope, build_request
+from webpubsub.host.function import HostFunction
+from webpubsub.host.invoker import Invoker
+from webpubsub.model.cloudevents import HttpAnswer
+
+__all__ = ["HttpFunctions"]
+
+_SLASH: Final = re.compile(r"%2f", re.IGNORECASE)
+# Tells the caller nothing about the app; the traceback is in the trace.
+_FAILED: Final = HttpAnswer(500, ((b"content-type", b"text/plain; charset=utf-8"),), b"The function failed.")
+
+
+class HttpFunctions:
+    """Answers requests with HTTP functions, the most specific route first."""
+
+    def __init__(self, functions: Iterable[HostFunction], invoker: Invoker) -> None:
+        """Answer with ``functions``, which have an `HttpTrigger`."""
+        self._invoker = invoker
+        self._routes = sorted(
+            ((_trigger(function), function) for function in functions),
+            key=lambda row: row[0].route.precedence,
+        )
+
+    def find(self, method: str, path: str) -> tuple[HostFunction, dict[str, str]] | None:
+        """Return the function of a request and its route parameters.
+
+        A method is a constraint like any other: another route may still match.
+        """
+        for trigger, function in self._routes:
+            if not trigger.methods or method in trigger.methods:
+                parameters = trigger.route.match(path)
+                if parameters is not None:
+                    return function, parameters
+        return None
+
+    async def handle(self, scope: Scope, body: bytes) -> HttpAnswer | None:
+        """Answer one request; None when no function takes it."""
+        found = self.find(scope["method"], _path(scope))
+        if found is None:
+            return None
+        function, parameters = found
+        request = build_request(scope, parameters, body)
+        try:
+            answer: HttpAnswer = await self._invoker.invoke(function, request, headers=scope["headers"])
+        except Exception:  # noqa: BLE001 - the invoker has told the trace
+            return _FAILED
+        return answer
+
+
+def _trigger(function: HostFunction) -> HttpTrigger:
+    trigger = function.trigger
+    assert isinstance(trigger, HttpTrigger)
+    return trigger
+
+
+def _path(scope: Scope) -> str:
+    """Return the decoded path; an encoded slash stays encoded, as in ASP.NET."""
+    raw: bytes | None = scope.get("raw_path")
+    if raw is None or b"%2" not in raw:
+        path: str = scope["path"]
+        return path
+    return unquote(_SLASH.sub("%252F", raw.decode("latin-1")), errors="replace")

@@ -1,0 +1,167 @@
+"""One call of one function, and what it is handed beside its bindings' values."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import azure.functions as func
+
+from webpubsub.host.expressions import system_data
+from webpubsub.host.function import HostFunction
+from webpubsub.model.headers import RawHeaders, header_text
+
+__all__ = ["Context", "Invocation", "Out", "thread_local"]
+
+# As in the worker: user threads that set `invocation_id` here have their logs joined to the invocation.
+thread_local = threading.local()
+
+# Python has no type for "nested mappings of JSON values".
+BindingData = Mapping[str, Any]
+
+
+class Invocation:
+    """One call of a function.
+
+    Most invocations never ask for their id or binding data, so both are made when somebody does.
+
+    Attributes:
+        function: The function.
+        event: The id of the event that led here, or None.
+        headers: Headers of the HTTP request that led here; empty for a timer.
+    """
+
+    __slots__ = ("_clock", "_data", "_id", "_source", "event", "function", "headers")
+
+    def __init__(
+        self,
+        function: HostFunction,
+        source: Any,
+        clock: Callable[[], float],
+        event: str | None = None,
+        headers: RawHeaders = (),
+    ) -> None:
+        self.function = function
+        self.event = event
+        self.headers = headers
+        self._source = source
+        self._clock = clock
+        self._id: str | None = None
+        self._data: BindingData | None = None
+
+    @property
+    def id(self) -> str:
+        """A GUID."""
+        if self._id is None:
+            self._id = _new_guid()
+        return self._id
+
+    @property
+    def data(self) -> BindingData:
+        """What expressions in the bindings are resolved from."""
+        if self._data is None:
+            system = system_data(self.function.definition.name, self._utc_now, _new_guid)
+            self._data = {**system, **self.function.trigger.data(self._source)}
+        return self._data
+
+    def _utc_now(self) -> str:
+        return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Ids for trace events."""
+        ids = {"function": self.function.definition.name, "invocation": self.id}
+        return ids if self.event is None else {**ids, "event": self.event}
+
+
+class Out(func.Out[Any]):
+    """An output parameter of an untyped function; the last value set counts."""
+
+    def __init__(self) -> None:
+        self._value: Any = None
+
+    def set(self, val: Any) -> None:
+        """Set the value."""
+        self._value = val
+
+    def get(self) -> Any:
+        """Return the value, or None."""
+        return self._value
+
+
+class _TraceContext:
+    """W3C trace context of the request, under the worker's new and old names."""
+
+    def __init__(self, headers: RawHeaders) -> None:
+        self.Traceparent = _header(headers, b"traceparent")
+        self.Tracestate = _header(headers, b"tracestate")
+        self.Attributes: dict[str, str] = {}
+
+    @property
+    def trace_parent(self) -> str:
+        return self.Traceparent
+
+    @property
+    def trace_state(self) -> str:
+        return self.Tracestate
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        return self.Attributes
+
+
+class _RetryContext:
+    """This host does not retry, so every call is the first."""
+
+    retry_count = 0
+    max_retry_count = 0
+    exception = None
+    rpc_exception = None
+
+
+class Context(func.Context):
+    """What a function with a ``context`` parameter gets, as the worker makes it."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+
+    @property
+    def invocation_id(self) -> str:
+        """A GUID."""
+        return self._invocation.id
+
+    @property
+    def function_name(self) -> str:
+        """The function's name."""
+        return self._invocation.function.definition.name
+
+    @property
+    def function_directory(self) -> str:
+        """The folder of the file the function is in."""
+        return self._invocation.function.definition.directory
+
+    @property
+    def thread_local_storage(self) -> Any:
+        """A ``threading.local``: set its ``invocation_id`` in own threads."""
+        return thread_local
+
+    @property
+    def trace_context(self) -> Any:
+        """The W3C trace context of the request."""
+        return _TraceContext(self._invocation.headers)
+
+    @property
+    def retry_context(self) -> Any:
+        """How often the call was retried: never."""
+        return _RetryContext()
+
+
+def _new_guid() -> str:
+    return str(uuid4())
+
+
+def _header(headers: RawHeaders, name: bytes) -> str:
+    return next((header_text(value) for key, value in headers if key == name), "")

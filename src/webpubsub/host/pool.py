@@ -1,0 +1,102 @@
+"""Threads for functions that are not async.
+
+A finished call wakes the event loop, and that wake-up is what is dear (a write to a pipe and a turn of
+the loop). So results are collected, and only the first of a batch wakes the loop. Measured
+(uvloop, six threads) against ``loop.run_in_executor``, microseconds a call with 1 / 32 calls in flight:
+
+====================  ===========  ================
+cores                 this pool    run_in_executor
+====================  ===========  ================
+two                   61 / 4.6     99 / 29
+one                   13 / 1.7     30 / 15
+====================  ===========  ================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+__all__ = ["ThreadPool"]
+
+# A function's result is any Python value.
+_Work = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+
+
+class ThreadPool:
+    """Runs calls in up to ``size`` threads; results come back to one event loop."""
+
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Prepare; a thread is started when work finds none free."""
+        self._size = size
+        self._loop = loop
+        self._work: SimpleQueue[_Work | None] = SimpleQueue()
+        self._finished: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._waking = False
+        self._pending = 0  # calls submitted and not yet drained; touched by the loop's thread only
+        self._threads: list[threading.Thread] = []
+
+    def run(self, call: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        """Call ``call`` in a thread; must be called in the loop's thread."""
+        future = self._loop.create_future()
+        self._pending += 1
+        if self._pending > len(self._threads) < self._size:
+            self._start_thread()
+        self._work.put((future, call, arguments))
+        return future
+
+    def close(self) -> None:
+        """Let the threads end when they are done; none is waited for."""
+        for _ in self._threads:
+            self._work.put(None)
+        self._threads.clear()
+
+    def _start_thread(self) -> None:
+        # Daemons: a function that never returns must not keep the process alive after its time to finish.
+        thread = threading.Thread(
+            target=self._serve, name=f"webpubsub-function-{len(self._threads)}", daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        while (work := self._work.get()) is not None:
+            future, call, arguments = work
+            try:
+                self._finish(future, call(*arguments), None)
+            except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the call
+                self._finish(future, None, error)
+            # Nothing of a call may stay alive while the thread waits for the next one.
+            del work, future, call, arguments
+
+    def _finish(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+        self._finished.append((future, result, error))
+        # Append before looking at the flag, and `_drain` clears the flag before it looks at the queue:
+        # so a result is either seen by the drain under way, or wakes the loop again. (Testing for
+        # "the queue holds one" instead loses a wake-up when two threads append at once.)
+        if not self._waking:
+            self._waking = True
+            try:
+                self._loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:
+                # The loop is closed: its time to finish is over, and nobody awaits this call any more.
+                self._finished.clear()
+
+    def _drain(self) -> None:
+        self._waking = False
+        while self._finished:
+            future, result, error = self._finished.popleft()
+            self._pending -= 1
+            if future.done():  # cancelled by whoever awaited it
+                continue
+            if error is None:
+                future.set_result(result)
+            elif isinstance(error, StopIteration):
+                # A future refuses this one, as it would end the generator that awaits it.
+                future.set_exception(RuntimeError(f"the function raised StopIteration({error.value!r})"))
+            else:
+                future.set_exception(error)

@@ -1,0 +1,306 @@
+"""Route templates of ASP.NET: ``users/{id:int}/{name?}``, ``files/{*path}``.
+
+Literals match in any case. Of several templates that match, the most specific wins: segment by segment,
+a literal before a constrained parameter before a free one before a catch-all.
+
+Source: ASP.NET Core routing, "Route template reference" and "Route constraint reference"; Python spec,
+section 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from webpubsub.model.errors import ConfigurationError
+
+__all__ = ["RouteTemplate"]
+
+Check = Callable[[str], bool]
+
+# How specific a segment is, least number first (ASP.NET's inbound precedence).
+LITERAL, CONSTRAINED, FREE, CONSTRAINED_REST, REST = range(1, 6)
+
+_RULE: Final = re.compile(r":([A-Za-z]+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
+_NAME: Final = re.compile(r"(\*{0,2})([A-Za-z_][\w-]*)")
+_END: Final = re.compile(r"(?:=(.*?))?(\??)", re.DOTALL)
+
+
+class _Parameter(msgspec.Struct, frozen=True):
+    name: str
+    rest: bool
+    optional: bool
+    default: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def may_be_missing(self) -> bool:
+        return self.rest or self.optional or self.default is not None
+
+
+_Segment = tuple[str | _Parameter, ...]
+
+
+class RouteTemplate:
+    """One parsed route template.
+
+    Attributes:
+        text: The template, without slashes at its ends.
+        precedence: Sort key: the most specific template first.
+
+    Example:
+        >>> RouteTemplate("users/{id:int}").match("Users/7/")
+        {'id': '7'}
+    """
+
+    def __init__(self, text: str) -> None:
+        """Parse ``text``.
+
+        Raises:
+            ConfigurationError: It is no route template.
+        """
+        self.text = text.strip("/")
+        segments = [_parse_segment(part, text) for part in _split(self.text)] if self.text else []
+        self._parameters = [part for segment in segments for part in segment if isinstance(part, _Parameter)]
+        _check_order(segments, text)
+        _check_names(self._parameters, text)
+        self.precedence = tuple(_precedence(segment) for segment in segments)
+        self._pattern = re.compile("".join(_pattern(segment) for segment in segments), re.IGNORECASE)
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return the parameters of ``path``, or None when it does not match.
+
+        Args:
+            path: Decoded, without a query.
+        """
+        path = path.strip("/")
+        found = self._pattern.fullmatch(f"/{path}" if path else "")
+        if found is None:
+            return None
+        values: dict[str, str] = {}
+        for parameter, value in zip(self._parameters, found.groups(), strict=True):
+            text = value or parameter.default
+            if text:
+                if not all(check(text) for check in parameter.checks):
+                    return None
+                values[parameter.name] = text
+        return values
+
+
+def _split(text: str) -> Iterator[str]:
+    """Split at the slashes outside braces (a constraint's pattern may hold some)."""
+    depth = start = 0
+    for at, char in enumerate(text):
+        depth += (char == "{") - (char == "}")
+        if char == "/" and depth == 0:
+            yield text[start:at]
+            start = at + 1
+    yield text[start:]
+
+
+def _parse_segment(segment: str, text: str) -> _Segment:
+    if not segment:
+        raise ConfigurationError(f"route '{text}' has an empty segment")
+    parts: list[str | _Parameter] = []
+    at = 0
+    for start, end in _braces(segment, text):
+        if literal := segment[at:start]:
+            parts.append(_unescaped(literal, text))
+        parts.append(_parse_parameter(segment[start + 1 : end], text))
+        at = end + 1
+    if literal := segment[at:]:
+        parts.append(_unescaped(literal, text))
+    return tuple(parts)
+
+
+def _braces(segment: str, text: str) -> Iterator[tuple[int, int]]:
+    """Yield where parameters start and end; a doubled brace is a literal one."""
+    start: int | None = None
+    at = 0
+    while at < len(segment):
+        if segment[at : at + 2] in {"{{", "}}"}:
+            at += 2
+            continue
+        if segment[at] == "{" and start is None:
+            start = at
+        elif segment[at] == "}" and start is not None:
+            yield start, at
+            start = None
+        elif segment[at] in "{}":
+            raise ConfigurationError(f"route '{text}' has a '{segment[at]}' without its partner")
+        at += 1
+    if start is not None:
+        raise ConfigurationError(f"route '{text}' has a '{{' without its partner")
+
+
+def _unescaped(literal: str, text: str) -> str:
+    if "?" in literal:
+        raise ConfigurationError(f"route '{text}' has a '?' outside a parameter")
+    return literal.replace("{{", "{").replace("}}", "}")
+
+
+def _parse_parameter(inside: str, text: str) -> _Parameter:
+    """Read ``*name:constraint(arguments)=default?``."""
+    name = _NAME.match(inside)
+    at = name.end() if name is not None else 0
+    checks: list[Check] = []
+    while rule := _RULE.match(inside, at):
+        checks.append(_check(rule, text))
+        at = rule.end()
+    end = _END.fullmatch(inside, at)
+    if name is None or end is None:
+        raise ConfigurationError(f"route '{text}' has no usable parameter in '{{{inside}}}'")
+    return _Parameter(name[2], bool(name[1]), bool(end[2]), end[1], tuple(checks))
+
+
+def _check(rule: re.Match[str], text: str) -> Check:
+    make = CONSTRAINTS.get(rule[1].lower())
+    if make is None:
+        known = ", ".join(CONSTRAINTS)
+        raise ConfigurationError(
+            f"route '{text}' has the unknown constraint '{rule[1]}': expected one of {known}"
+        )
+    try:
+        return make(*_arguments(rule[1], rule[2]))
+    except (TypeError, ValueError, re.error) as error:
+        raise ConfigurationError(
+            f"route '{text}' has the constraint '{rule[0][1:]}' with unusable arguments: {error}"
+        ) from error
+
+
+def _arguments(rule: str, arguments: str | None) -> list[str]:
+    if arguments is None:
+        return []
+    if rule.lower() == "regex":
+        return [arguments.replace("{{", "{").replace("}}", "}")]
+    return [argument.strip() for argument in arguments.split(",")]
+
+
+def _converts(convert: Callable[[str], object]) -> Callable[[], Check]:
+    def check(value: str) -> bool:
+        try:
+            convert(value)
+        except ValueError:
+            return False
+        return True
+
+    return lambda: check
+
+
+def _fits(pattern: str) -> Callable[[], Check]:
+    compiled = re.compile(pattern, re.IGNORECASE | re.ASCII)
+    return lambda: lambda value: compiled.fullmatch(value) is not None
+
+
+def _within(bits: int) -> Callable[[], Check]:
+    limit = 1 << (bits - 1)
+    return lambda: lambda value: _is_whole(value) and -limit <= int(value) < limit
+
+
+def _is_whole(value: str) -> bool:
+    return re.fullmatch(r"[+-]?[0-9]{1,19}", value) is not None
+
+
+def _length(least: str, most: str | None = None) -> Check:
+    low, high = int(least), int(most if most is not None else least)
+    return lambda value: low <= len(value) <= high
+
+
+def _range(least: str, most: str) -> Check:
+    low, high = int(least), int(most)
+    return lambda value: _is_whole(value) and low <= int(value) <= high
+
+
+def _at_least(least: str) -> Check:
+    low = int(least)
+    return lambda value: _is_whole(value) and int(value) >= low
+
+
+def _at_most(most: str) -> Check:
+    high = int(most)
+    return lambda value: _is_whole(value) and int(value) <= high
+
+
+def _longest(most: str) -> Check:
+    high = int(most)
+    return lambda value: len(value) <= high
+
+
+def _shortest(least: str) -> Check:
+    low = int(least)
+    return lambda value: len(value) >= low
+
+
+def _regex(pattern: str) -> Check:
+    compiled = re.compile(pattern, re.IGNORECASE)
+    return lambda value: compiled.search(value) is not None
+
+
+_NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
+
+CONSTRAINTS: Final[Mapping[str, Callable[..., Check]]] = {
+    "int": _within(32),
+    "long": _within(64),
+    "bool": _fits("true|false"),
+    "decimal": _fits(_NUMBER),
+    "double": _fits(rf"{_NUMBER}(e[+-]?\d+)?"),
+    "float": _fits(rf"{_NUMBER}(e[+-]?\d+)?"),
+    "datetime": _converts(datetime.fromisoformat),
+    "guid": _converts(UUID),
+    "alpha": _fits("[a-z]*"),
+    "length": _length,
+    "minlength": _shortest,
+    "maxlength": _longest,
+    "min": _at_least,
+    "max": _at_most,
+    "range": _range,
+    "regex": _regex,
+    "required": lambda: lambda value: bool(value),
+}
+
+
+def _check_order(segments: list[_Segment], text: str) -> None:
+    for segment in segments[:-1]:
+        if any(isinstance(part, _Parameter) and (part.rest or part.optional) for part in segment):
+            raise ConfigurationError(f"route '{text}' has an optional or catch-all parameter before its end")
+    for segment in segments:
+        for part in segment:
+            if isinstance(part, _Parameter) and part.may_be_missing and len(segment) > 1:
+                raise ConfigurationError(
+                    f"route '{text}': parameter '{part.name}' may be missing, so it must be a whole segment"
+                )
+    for first, second in ((a, b) for segment in segments for a, b in pairwise(segment)):
+        if isinstance(first, _Parameter) and isinstance(second, _Parameter):
+            raise ConfigurationError(f"route '{text}' has two parameters with nothing between them")
+
+
+def _check_names(parameters: list[_Parameter], text: str) -> None:
+    seen: set[str] = set()
+    for parameter in parameters:
+        if parameter.name.lower() in seen:
+            raise ConfigurationError(f"route '{text}' has the parameter '{parameter.name}' twice")
+        seen.add(parameter.name.lower())
+
+
+def _precedence(segment: _Segment) -> int:
+    first = segment[0]
+    if len(segment) > 1:
+        return CONSTRAINED
+    if isinstance(first, str):
+        return LITERAL
+    if first.rest:
+        return CONSTRAINED_REST if first.checks else REST
+    return CONSTRAINED if first.checks else FREE
+
+
+def _pattern(segment: _Segment) -> str:
+    first = segment[0]
+    if isinstance(first, _Parameter) and first.may_be_missing:
+        return "(?:/(.*))?" if first.rest else "(?:/([^/]+))?"
+    return "/" + "".join(re.escape(part) if isinstance(part, str) else "([^/]+)" for part in segment)

@@ -1,0 +1,200 @@
+"""The webhook: ``/runtime/webhooks/webpubsub``.
+
+Source: extension spec, sections 3.1 to 3.8; where it differs, the design, section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from webpubsub.host.bindings.web_pubsub_trigger import (
+    ALL_PROTOCOLS,
+    AWAITED,
+    DONE,
+    EventKey,
+    WebPubSubTrigger,
+)
+from webpubsub.host.function import HostFunction
+from webpubsub.host.invoker import Invoker
+from webpubsub.model.cloudevents import (
+    ALLOWED_ORIGIN,
+    REQUEST_ORIGIN,
+    HttpAnswer,
+    parse_context,
+    parse_event,
+)
+from webpubsub.model.errors import CloudEventError, ConfigurationError, PeerError
+from webpubsub.model.events import (
+    DisconnectedEventRequest,
+    EventRequest,
+    WebPubSubConnectionContext,
+)
+from webpubsub.model.headers import RawHeaders, header_text
+from webpubsub.model.signature import RequestValidator, split_list
+from webpubsub.model.trace import Phase, Trace, TraceEvent
+
+__all__ = ["WEBHOOK_PATH", "Webhook", "index_triggers"]
+
+WEBHOOK_PATH: Final = "/runtime/webhooks/webpubsub"
+
+_ORIGIN: Final = REQUEST_ORIGIN.lower().encode()
+_TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
+_METHODS: Final = {"GET", "PUT", "POST", "DELETE", "OPTIONS"}
+_PROBES: Final = {"GET", "OPTIONS"}
+
+_ALLOWED: Final = HttpAnswer(200, ((ALLOWED_ORIGIN.lower().encode(), b"*"),))
+_BAD_REQUEST: Final = HttpAnswer(400)
+_UNAUTHORIZED: Final = HttpAnswer(401)
+_NOT_FOUND: Final = HttpAnswer(404)
+# Tells the caller nothing about the app; the traceback is in the trace.
+_FAILED: Final = HttpAnswer(500, _TEXT, b"The function failed.")
+
+
+def index_triggers(
+    functions: Iterable[HostFunction], problems: list[ConfigurationError]
+) -> dict[EventKey, HostFunction]:
+    """Return Web PubSub functions by what events find them by.
+
+    A function that would get the events of another is left out and named in ``problems``.
+    """
+    index: dict[EventKey, HostFunction] = {}
+    for function in functions:
+        key = _trigger(function).key
+        first = index.setdefault(key, function).definition
+        if first is not function.definition:
+            hub, event_type, event_name, protocol = key
+            problems.append(
+                function.definition.problem(
+                    f"it has the same trigger as function '{first.name}' ({first.where}): hub '{hub}', "
+                    f"{event_type} event '{event_name}', client protocol '{protocol}'; change one of them"
+                )
+            )
+    return index
+
+
+class Webhook:
+    """Answers requests of the service."""
+
+    def __init__(
+        self, functions: Mapping[EventKey, HostFunction], invoker: Invoker, *, trace: Trace | None = None
+    ) -> None:
+        """Answer with ``functions``, see `index_triggers`."""
+        self._invoker = invoker
+        self._trace = trace
+        self._targets = dict(_targets(functions))
+        validators = {id(validator): validator for _, validator in self._targets.values()}
+        self._validators: tuple[RequestValidator, ...] = tuple(validators.values())
+
+    async def handle(self, method: str, headers: RawHeaders, body: bytes) -> HttpAnswer:
+        """Answer one request.
+
+        Args:
+            method: HTTP method.
+            headers: Names in lower case.
+            body: The whole body.
+        """
+        if method in _PROBES:
+            return self._probe(headers)
+        if method not in _METHODS:
+            return _NOT_FOUND
+        try:
+            context = parse_context(headers)
+        except CloudEventError as error:
+            return self._refuse(_BAD_REQUEST, None, str(error))
+        target = self._find(context)
+        if target is None:
+            return self._refuse(_NOT_FOUND, context, f"no function takes {_described(context)}")
+        function, validator = target
+        if not validator.accepts_signature(context.origin, context.signature, context.connection_id):
+            problem = f"origin {context.origin!r} or signature is not that of a configured connection"
+            return self._refuse(_UNAUTHORIZED, context, problem)
+        if method != "POST":
+            return self._refuse(_BAD_REQUEST, context, f"the method is {method}: expected POST")
+        try:
+            request = parse_event(context, _content_type(headers), body)
+        except CloudEventError as error:
+            refusal = HttpAnswer(400, _TEXT, str(error).encode(errors="replace"))
+            return self._refuse(refusal, context, str(error))
+        return await self._run(function, context, request, headers)
+
+    def _probe(self, headers: RawHeaders) -> HttpAnswer:
+        """Abuse protection: may events of this origin be sent here?"""
+        origins = [
+            origin for name, value in headers if name == _ORIGIN for origin in split_list(header_text(value))
+        ]
+        if origins and any(validator.accepts_origin(origins) for validator in self._validators):
+            return _ALLOWED
+        problem = f"origin {', '.join(origins)} is not that of a configured connection"
+        return self._refuse(_BAD_REQUEST, None, problem if origins else f"header {REQUEST_ORIGIN} is missing")
+
+    def _find(self, context: WebPubSubConnectionContext) -> tuple[HostFunction, RequestValidator] | None:
+        protocol = "mqtt" if _is_mqtt(context) else "webpubsub"
+        name = context.event_name.lower()
+        return self._targets.get((context.hub.lower(), context.event_type, name, protocol))
+
+    async def _run(
+        self,
+        function: HostFunction,
+        context: WebPubSubConnectionContext,
+        request: EventRequest | None,
+        headers: RawHeaders,
+    ) -> HttpAnswer:
+        event = None if self._trace is None else f"{context.connection_id}/{context.event_id}"
+        try:
+            answer: HttpAnswer = await self._invoker.invoke(function, request, event=event, headers=headers)
+        except Exception:  # noqa: BLE001 - the invoker has told the trace
+            answer = _FAILED if isinstance(request, AWAITED) else DONE
+        if isinstance(request, DisconnectedEventRequest):
+            for validator in self._validators:
+                validator.forget(context.connection_id)
+        return answer
+
+    def _refuse(
+        self, answer: HttpAnswer, context: WebPubSubConnectionContext | None, problem: str
+    ) -> HttpAnswer:
+        if self._trace is not None:
+            ids = {} if context is None else _ids(context)
+            error = PeerError(problem, status=answer.status)
+            self._trace(TraceEvent("event", Phase.FAILED, ids, {"status": answer.status}, error))
+        return answer
+
+
+def _targets(
+    functions: Mapping[EventKey, HostFunction],
+) -> Iterator[tuple[EventKey, tuple[HostFunction, RequestValidator]]]:
+    """Yield function and validator by event, so that one look finds them: first those of all protocols."""
+    for protocols in (ALL_PROTOCOLS,), ("webpubsub", "mqtt"):
+        for (hub, event_type, name, protocol), function in functions.items():
+            if protocol in protocols:
+                for each in ("webpubsub", "mqtt") if protocol == ALL_PROTOCOLS else (protocol,):
+                    yield (hub, event_type, name, each), (function, _trigger(function).validator)
+
+
+def _trigger(function: HostFunction) -> WebPubSubTrigger:
+    trigger = function.trigger
+    assert isinstance(trigger, WebPubSubTrigger)
+    return trigger
+
+
+def _is_mqtt(context: WebPubSubConnectionContext) -> bool:
+    return context.subprotocol == "mqtt" and "ce-physicalconnectionid" in context.headers
+
+
+def _content_type(headers: RawHeaders) -> str | None:
+    for name, value in headers:
+        if name == b"content-type":
+            return value.decode("latin-1")
+    return None
+
+
+def _described(context: WebPubSubConnectionContext) -> str:
+    return f"the {context.event_type} event '{context.event_name}' of hub '{context.hub}'"
+
+
+def _ids(context: WebPubSubConnectionContext) -> dict[str, str]:
+    return {
+        "hub": context.hub,
+        "connection": context.connection_id,
+        "event": f"{context.connection_id}/{context.event_id}",
+    }

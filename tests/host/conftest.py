@@ -1,0 +1,183 @@
+"""Function apps in folders of their own, driven as ASGI applications without sockets."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from webpubsub.host import FunctionHost, HostSettings
+from webpubsub.model.actions import Action
+from webpubsub.model.names import HubName
+from webpubsub.model.trace import TraceEvent
+
+KEY = "7aab239577fd4f24bc919802fb629f5f"
+CONNECTION = f"Endpoint=https://wps.example;AccessKey={KEY};Version=1.0;"
+
+
+class Answer(msgspec.Struct):
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value.decode() for key, value in self.headers if key == name.lower().encode()), None)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class AsgiClient:
+    """Sends requests straight into an ASGI application."""
+
+    def __init__(self, app: Callable[..., Any]) -> None:
+        self.app = app
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | list[tuple[str, str]] = (),  # type: ignore[assignment]
+        body: bytes = b"",
+        chunks: list[dict[str, Any]] | None = None,
+    ) -> Answer:
+        path, _, query = url.partition("?")
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+        messages = iter(chunks or [{"type": "http.request", "body": body, "more_body": False}])
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return next(messages)
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await self.app(
+            {
+                "type": "http",
+                "method": method,
+                "scheme": "http",
+                "path": _decoded(path),
+                "raw_path": path.encode(),
+                "query_string": query.encode(),
+                "headers": [(name.lower().encode(), value.encode()) for name, value in pairs],
+                "server": ("127.0.0.1", 7071),
+            },
+            receive,
+            send,
+        )
+        if not sent:
+            return Answer(0, [], b"")
+        start, end = sent
+        assert dict(start["headers"])[b"content-length"] == str(len(end["body"])).encode()
+        return Answer(start["status"], start["headers"], end["body"])
+
+
+def _decoded(path: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(path)
+
+
+class RecordingSink:
+    """An action sink that remembers, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.performed: list[tuple[str, Action]] = []
+        self.request_ids: list[str | None] = []
+        self.fail_at: int | None = None
+
+    async def perform(self, hub: HubName, action: Action, *, request_id: str | None = None) -> None:
+        if self.fail_at == len(self.performed):
+            raise ConnectionError("the service is away")
+        self.performed.append((hub, action))
+        self.request_ids.append(request_id)
+
+
+@pytest.fixture
+def sink() -> RecordingSink:
+    return RecordingSink()
+
+
+@pytest.fixture
+def events() -> list[TraceEvent]:
+    """What the trace was told."""
+    return []
+
+
+@pytest.fixture
+def write_app(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Write files of an app; the file name's dot is spelled with two underscores."""
+    known = set(sys.modules)
+
+    def write(source: str | None = None, **files: str) -> Path:
+        if source is not None:
+            files["function_app__py"] = source
+        for name, text in files.items():
+            path = tmp_path / name.replace("__", ".")
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_text(textwrap.dedent(text))
+        return tmp_path
+
+    yield write
+    sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", "") or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def load_app(write_app: Callable[..., Path], events: list[TraceEvent]) -> Callable[..., FunctionHost]:
+    """Load an app of this source, not started."""
+
+    def load(
+        source: str,
+        environ: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        **given: Any,
+    ) -> FunctionHost:
+        app_dir = write_app(source, **(files or {}))
+        settings = HostSettings.load(app_dir, {} if environ is None else environ)
+        given.setdefault("trace", events.append)
+        return FunctionHost(settings, **given)
+
+    return load
+
+
+@pytest.fixture
+async def run_app(load_app: Callable[..., FunctionHost]) -> AsyncIterator[Callable[..., Any]]:
+    """Load and start an app without problems, and return a client."""
+    hosts: list[FunctionHost] = []
+
+    async def run(source: str, environ: Mapping[str, str] | None = None, **given: Any) -> AsgiClient:
+        host = load_app(source, environ, **given)
+        assert [str(problem) for problem in host.problems] == []
+        hosts.append(host)
+        await host.start()
+        return AsgiClient(host)
+
+    yield run
+    for host in hosts:
+        await host.stop(5)
+
+
+@pytest.fixture
+def client_of() -> Callable[..., AsgiClient]:
+    return AsgiClient
+
+
+@pytest.fixture
+def connection_string() -> str:
+    """The service ``wps.example``, whose key is that of the signature vectors."""
+    return CONNECTION

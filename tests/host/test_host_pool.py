@@ -1,0 +1,93 @@
+"""Threads for functions that are not async."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from webpubsub.host.pool import ThreadPool
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[ThreadPool]:
+    made = ThreadPool(4, asyncio.get_running_loop())
+    yield made
+    made.close()
+
+
+async def test_a_call_runs_in_another_thread_and_its_result_comes_back(pool: ThreadPool) -> None:
+    assert await pool.run(threading.get_ident) != threading.get_ident()
+    assert await pool.run(divmod, 7, 2) == (3, 1)
+
+
+async def test_an_exception_comes_back_with_its_traceback(pool: ThreadPool) -> None:
+    def fail() -> None:
+        raise LookupError("here")
+
+    with pytest.raises(LookupError, match="here") as caught:
+        await pool.run(fail)
+    assert caught.traceback[-1].name == "fail"
+
+
+async def test_stop_iteration_is_told_as_what_it_is(pool: ThreadPool) -> None:
+    with pytest.raises(RuntimeError, match=r"the function raised StopIteration\(None\)"):
+        await pool.run(next, iter(()))
+
+
+async def test_no_more_threads_than_its_size_run_and_none_is_started_early(pool: ThreadPool) -> None:
+    seen = {await pool.run(threading.get_ident), await pool.run(threading.get_ident)}
+    assert len(seen) == 1
+    together = threading.Barrier(4)
+    await asyncio.gather(*(pool.run(together.wait, 10) for _ in range(4)))
+    many = await asyncio.gather(*(pool.run(threading.get_ident) for _ in range(50)))
+    assert len({*seen, *many}) <= 4
+
+
+async def test_no_result_is_lost_when_many_finish_at_once(pool: ThreadPool) -> None:
+    async def caller(number: int) -> int:
+        total = 0
+        for _ in range(100):
+            total += await pool.run(int, number)
+        return total
+
+    assert await asyncio.gather(*map(caller, range(32))) == [number * 100 for number in range(32)]
+
+
+async def test_the_result_of_a_cancelled_call_is_dropped(pool: ThreadPool) -> None:
+    go = threading.Event()
+    cancelled = pool.run(go.wait, 10)
+    cancelled.cancel()
+    go.set()
+    assert await pool.run(int, 5) == 5
+    assert cancelled.cancelled()
+
+
+async def test_threads_end_after_closing_and_finish_what_was_given() -> None:
+    pool = ThreadPool(2, asyncio.get_running_loop())
+    seen = pool.run(threading.current_thread)
+    pool.close()
+    thread = await seen
+    thread.join(10)
+    assert not thread.is_alive()
+    assert thread.daemon
+
+
+def test_a_call_that_outlives_its_loop_disturbs_nobody() -> None:
+    go = threading.Event()
+
+    def slow() -> None:
+        go.wait(10)
+
+    async def start() -> threading.Thread:
+        pool = ThreadPool(1, asyncio.get_running_loop())
+        pool.run(slow)
+        pool.close()
+        return next(thread for thread in threading.enumerate() if thread.name == "webpubsub-function-0")
+
+    thread = asyncio.run(start())
+    go.set()
+    thread.join(10)
+    assert not thread.is_alive()

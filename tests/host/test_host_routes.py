@@ -1,0 +1,144 @@
+"""Route templates."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webpubsub.host.routes import CONSTRAINTS, RouteTemplate
+from webpubsub.model.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "expected"),
+    [
+        ("api/hello", "/api/hello", {}),
+        ("api/hello", "/API/Hello/", {}),
+        ("api/hello", "/api/hello2", None),
+        ("api/hello", "/api", None),
+        ("api/hello", "/api/hello/more", None),
+        ("", "/", {}),
+        ("", "/x", None),
+        ("users/{id}", "/users/7", {"id": "7"}),
+        ("users/{id}", "/users/", None),
+        ("users/{id}", "/users/a b", {"id": "a b"}),
+        ("users/{id}", "/users/a%2Fb", {"id": "a%2Fb"}),
+        ("users/{id?}", "/users", {}),
+        ("users/{id?}", "/users/7", {"id": "7"}),
+        ("users/{id=me}", "/users", {"id": "me"}),
+        ("users/{id:int=5}", "/users", {"id": "5"}),
+        ("users/{id:int?}", "/users", {}),
+        ("files/{*path}", "/files/a/b.txt", {"path": "a/b.txt"}),
+        ("files/{**path}", "/files", {}),
+        ("{*path}", "/", {}),
+        ("{*path}", "/a/b", {"path": "a/b"}),
+        ("{year}-{month}", "/2026-01", {"year": "2026", "month": "01"}),
+        ("f/{name}.{ext}", "/f/a.b.c", {"name": "a.b", "ext": "c"}),
+        ("v{version:int}/x", "/v2/x", {"version": "2"}),
+        ("v{version:int}/x", "/vtwo/x", None),
+        ("a.b/{x}", "/aXb/1", None),
+        ("{{literal}}/x", "/{literal}/x", {}),
+    ],
+)
+def test_paths_match_templates(template: str, path: str, expected: dict[str, str] | None) -> None:
+    assert RouteTemplate(template).match(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("constraint", "accepted", "refused"),
+    [
+        ("int", ["1", "-5", "2147483647"], ["x", "1.5", "2147483648", "", "\u0661"]),
+        ("long", ["9223372036854775807"], ["9223372036854775808"]),
+        ("bool", ["true", "FALSE"], ["yes", "1"]),
+        ("decimal", ["49.99", "-1"], ["1e5", "x"]),
+        ("double", ["1.234", "-1e5"], ["x", "1e"]),
+        ("float", ["1.5"], ["one"]),
+        ("datetime", ["2026-12-31", "2026-12-31T07:32:00"], ["tomorrow"]),
+        ("guid", ["CD2C1638-1638-72D5-1638-DEADBEEF1638"], ["cd2c"]),
+        ("alpha", ["Rick"], ["r2d2"]),
+        ("length(12)", ["somefile.txt"], ["short"]),
+        ("length(2,4)", ["ab", "abcd"], ["a", "abcde"]),
+        ("minlength(4)", ["Rick"], ["Bob"]),
+        ("maxlength(3)", ["Bob"], ["Rick"]),
+        ("min(18)", ["19"], ["17", "x"]),
+        ("max(120)", ["91"], ["121", "x"]),
+        ("range(18,120)", ["18", "120"], ["17", "121", "x"]),
+        (r"regex(^\d{{3}}-x$)", ["123-x"], ["12-x"]),
+        (r"regex(^(a|b)/?$)", ["a", "b"], ["c"]),
+        ("required", ["x"], []),
+        ("int:min(1)", ["1"], ["0", "x"]),
+    ],
+)
+def test_constraints_decide(constraint: str, accepted: list[str], refused: list[str]) -> None:
+    template = RouteTemplate(f"x/{{v:{constraint}}}")
+    assert [value for value in accepted if template.match(f"/x/{value}") != {"v": value}] == []
+    assert [value for value in refused if template.match(f"/x/{value}") is not None] == []
+
+
+def test_every_constraint_is_tried_above() -> None:
+    marks = test_constraints_decide.pytestmark  # type: ignore[attr-defined]
+    tried = {row[0].partition("(")[0].partition(":")[0] for row in marks[0].args[1]}
+    assert tried == set(CONSTRAINTS)
+
+
+def test_the_most_specific_template_comes_first() -> None:
+    texts = ["{*rest}", "a/{x}", "a/{x:int}", "a/b", "{x}/b", "a", "a/b/{c?}", "{*rest:alpha}"]
+    ordered = sorted((RouteTemplate(text) for text in texts), key=lambda template: template.precedence)
+    assert [template.text for template in ordered] == [
+        "a",
+        "a/b",
+        "a/b/{c?}",
+        "a/{x:int}",
+        "a/{x}",
+        "{x}/b",
+        "{*rest:alpha}",
+        "{*rest}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ("a//b", "route 'a//b' has an empty segment"),
+        ("a/{id", "route 'a/{id' has a '{' without its partner"),
+        ("a/id}", "route 'a/id}' has a '}' without its partner"),
+        ("a/{i{d}", "route 'a/{i{d}' has a '{' without its partner"),
+        ("a/{}", "route 'a/{}' has no usable parameter in '{}'"),
+        ("a/{1x}", "route 'a/{1x}' has no usable parameter in '{1x}'"),
+        ("a/{x:}", "route 'a/{x:}' has no usable parameter in '{x:}'"),
+        ("a/{x:int(}", "route 'a/{x:int(}' has no usable parameter in '{x:int(}'"),
+        ("a?b", "route 'a?b' has a '?' outside a parameter"),
+        ("{x}/{X}", "route '{x}/{X}' has the parameter 'X' twice"),
+        ("{x?}/a", "route '{x?}/a' has an optional or catch-all parameter before its end"),
+        ("{*x}/a", "route '{*x}/a' has an optional or catch-all parameter before its end"),
+        ("a{x?}", "route 'a{x?}': parameter 'x' may be missing, so it must be a whole segment"),
+        ("{x}{y}", "route '{x}{y}' has two parameters with nothing between them"),
+        (
+            "{x:length(a)}",
+            "route '{x:length(a)}' has the constraint 'length(a)' with unusable arguments: invalid literal "
+            "for int() with base 10: 'a'",
+        ),
+    ],
+)
+def test_what_is_no_template_is_told(template: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        RouteTemplate(template)
+    assert str(caught.value) == problem
+
+
+def test_an_unknown_constraint_is_told_with_the_known_ones() -> None:
+    with pytest.raises(
+        ConfigurationError, match="has the unknown constraint 'hex': expected one of int, long"
+    ):
+        RouteTemplate("{x:hex}")
+
+
+@given(st.text(alphabet="a/{}*?:=()x1.-,", max_size=20), st.text(max_size=20))
+def test_any_text_is_a_template_or_a_told_error(template: str, path: str) -> None:
+    try:
+        parsed = RouteTemplate(template)
+    except ConfigurationError:
+        return
+    found = parsed.match(f"/{path}")
+    assert found is None or isinstance(found, dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webpubsub.cli.start import _hub_settings
+from webpubsub.cli.start import hub_settings
 from webpubsub.host.asgi import FunctionListing
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
@@ -17,7 +17,7 @@ def listing(hub: str, event_type: str, event_name: str) -> FunctionListing:
 
 
 def test_the_host_is_registered_for_exactly_the_events_that_have_functions() -> None:
-    settings = _hub_settings(
+    settings = hub_settings(
         [
             listing("chat", "system", "Connect"),
             listing("Chat", "user", "message"),

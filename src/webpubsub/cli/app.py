@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,18 +48,29 @@ def start(
     host: Host = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(help="Port of the functions; 0 takes any free one. Default 7071, or LocalHttpPort."),
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port of the functions; 0 takes any free one. Default 7071, or LocalHttpPort.",
+        ),
     ] = None,
     service_port: Annotated[
         int | None,
-        typer.Option(help="Port of the embedded service; 0 takes any free one. Default 8080."),
+        typer.Option(
+            min=0, max=65535, help="Port of the embedded service; 0 takes any free one. Default 8080."
+        ),
     ] = None,
     service: Annotated[
         bool, typer.Option("--service/--no-service", help="Whether to run the embedded service.")
     ] = True,
     functions: Annotated[
-        list[str] | None, typer.Option("--functions", help="Run only this function; repeatable.")
+        list[str] | None,
+        typer.Option("--functions", metavar="NAME...", help="Run only these functions; repeatable."),
     ] = None,
+    reload: Annotated[
+        bool,
+        typer.Option("--reload", help="Start the app anew when its files change; clients stay connected."),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when any function cannot run.")
     ] = False,
@@ -78,19 +90,30 @@ def start(
         port=port,
         service_port=service_port,
         with_service=service,
-        functions=tuple(functions or ()),
+        functions=tuple(name for names in functions or () for name in names.replace(",", " ").split()),
         strict=strict,
         insecure_default_key=insecure_default_key,
         log_format=log_format.value,
         verbose=verbose,
     )
-    run_start(options)
+    if not reload:
+        run_start(options)
+        return
+    from webpubsub.cli.reload import SUPERVISED, run_reload, run_supervised
+
+    inheritance = os.environ.pop(SUPERVISED, None)
+    if inheritance is None:
+        run_reload(options)
+    else:
+        run_supervised(options, inheritance)
 
 
 @app.command()
 def service(
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
+    ] = 8080,
     settings: Annotated[Path | None, typer.Option(help="Service settings file (JSON).")] = None,
     event_handler: Annotated[
         list[str] | None,

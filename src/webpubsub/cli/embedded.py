@@ -7,14 +7,18 @@ import contextlib
 import ipaddress
 import socket
 import time
+from collections.abc import Mapping
+
+import msgspec
 
 from webpubsub.cli.serving import Server
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace
 from webpubsub.service.rest_api import RestApi
 from webpubsub.service.service import Service
-from webpubsub.service.settings import ServiceSettings
+from webpubsub.service.settings import HubSettings, ServiceSettings
 from webpubsub.service.upstream import WebhookEventHandler
 from webpubsub.service.websocket import KeepAlive, protocol_factory
 
@@ -27,6 +31,7 @@ class EmbeddedService:
     """A running service: its sockets, its event handler, its pings."""
 
     def __init__(self, settings: ServiceSettings, listener: socket.socket, trace: Trace | None) -> None:
+        self._settings = settings
         self._handler = WebhookEventHandler(settings)
         self._service = Service(settings, self._handler, now=time.time, trace=trace)
         self._keep_alive = KeepAlive()
@@ -43,10 +48,15 @@ class EmbeddedService:
         await self._server.start()
         self._pings = asyncio.create_task(self._keep_alive.run())
 
+    def use_hubs(self, hubs: Mapping[HubName, HubSettings]) -> None:
+        """Send events by other hub settings from now on; clients stay connected."""
+        self._settings = msgspec.structs.replace(self._settings, hubs=hubs)
+        self._service.settings = self._handler.settings = self._settings
+
     async def stop(self) -> None:
         """Say goodbye to the clients, and tell the event handlers that they are gone."""
+        await self._service.retire(GRACE)
         await self._server.stop()
-        await self._service.drain(GRACE)
         if self._pings is not None:
             self._pings.cancel()
             with contextlib.suppress(asyncio.CancelledError):

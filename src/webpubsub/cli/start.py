@@ -8,32 +8,26 @@ host still runs, so that their ``disconnected`` events find their functions.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
-from webpubsub.cli.embedded import EmbeddedService, check_key, is_loopback, local_connection
+from webpubsub.cli.addresses import Addresses
+from webpubsub.cli.embedded import EmbeddedService
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.overview import overview
-from webpubsub.cli.serving import Server, bind, run_until_stopped
-from webpubsub.cli.token import DEFAULT_CONNECTION
+from webpubsub.cli.serving import Server, run_until_stopped
 from webpubsub.host.asgi import FunctionHost, FunctionListing
-from webpubsub.host.connections import DEFAULT_CONNECTION as SETTING
 from webpubsub.host.settings import HostSettings, export_values
-from webpubsub.host.webhook import WEBHOOK_PATH
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace
-from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
+from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
 
-__all__ = ["StartOptions", "run_start"]
+__all__ = ["GRACE", "StartOptions", "hub_settings", "load_host", "run_start"]
 
-DEFAULT_PORT = 7071
 GRACE = 30
 
 
@@ -59,22 +53,14 @@ def run_start(options: StartOptions) -> None:
         ConfigurationError: The app or its settings are wrong, or a port cannot be had.
     """
     trace = start_logging(options.log_format, verbose=options.verbose)
-    settings = HostSettings.load(options.app_dir, os.environ)
-    port = next(port for port in (options.port, settings.local_http_port, DEFAULT_PORT) if port is not None)
-    listener = bind(options.host, port, "--port")
-    service_listener, connection = _service_socket(options, settings)
-    if service_listener is not None:
-        os.environ[SETTING] = str(connection)
-    export_values(settings, os.environ)
-    host = FunctionHost(HostSettings.load(options.app_dir, os.environ), only=options.functions, trace=trace)
-    _check(host, strict=options.strict)
-    url = f"http://{'localhost' if is_loopback(options.host) else options.host}:{listener.getsockname()[1]}"
-    service = None
-    if service_listener is not None and connection is not None:
-        webhook = f"http://127.0.0.1:{listener.getsockname()[1]}{WEBHOOK_PATH}"
-        service = _embed(service_listener, connection, host.functions, webhook, trace)
-    server = Server(host, listener, grace=GRACE)
-    text = overview(host.functions, url, connection, is_embedded=service is not None)
+    addresses = Addresses.find(options)
+    host = load_host(options, addresses, trace)
+    server = Server(host, addresses.listener, grace=GRACE)
+    service: EmbeddedService | None = None
+    if addresses.service_listener is not None:
+        hubs = hub_settings(host.functions, addresses.webhook)
+        service = EmbeddedService(addresses.service_settings(hubs), addresses.service_listener, trace)
+    text = overview(host.functions, addresses.url, addresses.connection, is_embedded=service is not None)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         await host.start()
@@ -92,70 +78,40 @@ def run_start(options: StartOptions) -> None:
     run_until_stopped(main)
 
 
-def _service_socket(
-    options: StartOptions, settings: HostSettings
-) -> tuple[socket.socket | None, ConnectionString | None]:
-    """Return the embedded service's socket, if it is to run, and the app's default connection, if any."""
-    text = settings.environment.get(SETTING)
-    configured = ConnectionString.parse(text) if text else None
-    if not options.with_service or (configured is not None and not is_loopback(configured.host)):
-        return None, configured
-    wanted = configured or DEFAULT_CONNECTION
-    key = wanted.access_key or DEFAULT_ACCESS_KEY
-    check_key(options.host, key, insecure_default_key=options.insecure_default_key)
-    port = options.service_port
-    if port is None:
-        port = urlsplit(wanted.endpoint).port or 80
-    listener = bind(options.host, port, "--service-port")
-    return listener, local_connection(listener, options.host, key)
+def load_host(options: StartOptions, addresses: Addresses, trace: Trace) -> FunctionHost:
+    """Load the app; user code finds its settings in ``os.environ``.
 
-
-def _check(host: FunctionHost, *, strict: bool) -> None:
-    """Go on with the functions that have no problem; the trace has shown all problems at once.
+    The functions without problems run; the trace has shown all problems at once.
 
     Raises:
         ConfigurationError: No function is left, or ``strict`` and there is a problem.
     """
-    if host.problems and (strict or not host.functions):
+    addresses.export(os.environ)
+    settings = HostSettings.load(options.app_dir, os.environ)
+    export_values(settings, os.environ)
+    host = FunctionHost(settings, only=options.functions, trace=trace)
+    if host.problems and (options.strict or not host.functions):
         count = len(host.problems)
         found = "1 problem is" if count == 1 else f"{count} problems are"
         consequence = "--strict was given" if host.functions else "no function can run"
         raise ConfigurationError(f"{found} shown above, and {consequence}")
+    return host
 
 
-def _embed(
-    listener: socket.socket,
-    connection: ConnectionString,
-    functions: Iterable[FunctionListing],
-    webhook: str,
-    trace: Trace,
-) -> EmbeddedService:
-    settings = ServiceSettings(
-        access_keys=(connection.access_key or DEFAULT_ACCESS_KEY,),
-        hubs=_hub_settings(functions, webhook),
-        origin=connection.host,
-    )
-    return EmbeddedService(settings, listener, trace)
-
-
-def _hub_settings(functions: Iterable[FunctionListing], webhook: str) -> dict[HubName, HubSettings]:
-    """Register the host for exactly those events that have a function."""
+def hub_settings(functions: Iterable[FunctionListing], webhook: str) -> dict[HubName, HubSettings]:
+    """Register ``webhook`` for exactly those events that have a function."""
     events: dict[HubName, dict[str, list[str]]] = {}
     for function in functions:
         if function.hub:
             kinds = events.setdefault(HubName(function.hub.lower()), {"system": [], "user": []})
-            kinds[function.event_type].append(function.event_name)
-    return {
-        hub: HubSettings(
-            event_handlers=(
-                EventHandlerSettings(
-                    url_template=webhook,
-                    user_event_pattern=",".join(kinds["user"]),
-                    system_events=tuple(
-                        name for name in SYSTEM_EVENTS if name in map(str.lower, kinds["system"])
-                    ),
-                ),
-            )
-        )
-        for hub, kinds in events.items()
-    }
+            kinds[function.event_type].append(function.event_name.lower())
+    return {hub: _registration(kinds["system"], kinds["user"], webhook) for hub, kinds in events.items()}
+
+
+def _registration(system: Iterable[str], user: Iterable[str], webhook: str) -> HubSettings:
+    handler = EventHandlerSettings(
+        url_template=webhook,
+        user_event_pattern=",".join(user),
+        system_events=tuple(name for name in SYSTEM_EVENTS if name in system),
+    )
+    return HubSettings(event_handlers=(handler,))

@@ -59,9 +59,11 @@ class Delivery:
 
     def _write_slice(self) -> None:
         waiting, flush = self._waiting, self.flush
-        for _ in range(min(SLICE, len(waiting))):
-            flush(waiting.popleft())
-        if waiting:
-            asyncio.get_running_loop().call_soon(self._write_slice)
-        else:
-            self._scheduled = False
+        try:
+            for _ in range(min(SLICE, len(waiting))):
+                flush(waiting.popleft())
+        finally:  # a transport that raises must not end the delivery to all others
+            if waiting:
+                asyncio.get_running_loop().call_soon(self._write_slice)
+            else:
+                self._scheduled = False

@@ -69,11 +69,12 @@ class FrameParser:
     connection is over and the parser is not to be used again.
     """
 
-    __slots__ = ("_buffer", "_fragments", "_max_size", "_opcode", "_size")
+    __slots__ = ("_buffer", "_fragments", "_max_size", "_needed", "_opcode", "_size")
 
     def __init__(self, max_size: int = MAX_MESSAGE_BYTES) -> None:
         """Take messages of at most ``max_size`` bytes."""
-        self._buffer = b""
+        self._buffer = bytearray()  # an unfinished frame
+        self._needed = 0  # how many bytes it has at least
         self._max_size = max_size
         self._opcode: Opcode | None = None  # of the message whose fragments are being collected
         self._fragments: list[bytes] = []
@@ -86,8 +87,12 @@ class FrameParser:
             ProtocolError: The bytes break the protocol; everything before was yielded.
         """
         if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return  # looked at only when complete: a client may send a large frame byte by byte
+            data = bytes(self._buffer)
+            self._buffer.clear()
+            self._needed = 0
         start, end = 0, len(data)
         try:
             while end - start >= 2:
@@ -98,13 +103,16 @@ class FrameParser:
                 size &= 0x7F
                 mask_at = start + 2
                 if size >= 126:
-                    if end - start < (4 if size == 126 else 10):
+                    needed = 4 if size == 126 else 10
+                    if end - start < needed:
+                        self._needed = needed
                         break
                     size, mask_at = _extended_size(data, start, size)
                 opcode = self._checked_opcode(head, size)
                 body_at = mask_at + 4
                 stop = body_at + size
                 if end < stop:
+                    self._needed = stop - start
                     break
                 body = apply_mask(data[body_at:stop], data[mask_at:body_at])
                 start = stop
@@ -114,7 +122,7 @@ class FrameParser:
                     yield message
         finally:
             if start < end:
-                self._buffer = data[start:]
+                self._buffer += data[start:]
 
     def _checked_opcode(self, head: int, size: int) -> Opcode:
         if head & _RESERVED:
@@ -135,8 +143,9 @@ class FrameParser:
     def _assemble(self, opcode: Opcode, body: bytes, *, final: bool) -> tuple[Opcode, bytes] | None:
         if opcode is not Opcode.CONTINUATION:
             self._opcode = opcode
-        self._fragments.append(body)
-        self._size += len(body)
+        if body:  # empty fragments are allowed, and without end; they must not fill the memory
+            self._fragments.append(body)
+            self._size += len(body)
         if not final:
             return None
         assert self._opcode is not None

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
@@ -81,16 +81,13 @@ def parse_request(data: bytes) -> ClientRequest:
         parser.feed_data(data)
         raise PeerError("not a WebSocket request")
     except httptools.HttpParserUpgrade:
-        pass
+        url = _url(head.url)
     except httptools.HttpParserError as error:
         raise PeerError(f"not an HTTP request: {error}") from error
-    url = httptools.parse_url(head.url)
     query = parse_query(url.query or b"")
     key = _checked_key(parser, head)
     hub = _hub(unquote((url.path or b"").decode("latin-1")), query)
-    mode = query.get("webpubsub_mode", [""])[-1]
-    if mode.lower() not in ("", "sendevent"):
-        raise PeerError(f"webpubsub_mode {mode!r} is not served: only 'sendEvent' is", status=501)
+    _check_mode(query.get("webpubsub_mode", [""])[-1])
     token = _token(head, query)
     host = head.first("host")
     return ClientRequest(
@@ -102,6 +99,20 @@ def parse_request(data: bytes) -> ClientRequest:
         query={name: values for name, values in query.items() if name.lower() != "access_token"},
         headers={name: values for name, values in head.headers.items() if name not in _PRIVATE_HEADERS},
     )
+
+
+def _url(text: bytes) -> Any:
+    try:
+        return httptools.parse_url(text)
+    except httptools.HttpParserError as error:
+        raise PeerError("the request's target is not a URL") from error
+
+
+def _check_mode(mode: str) -> None:
+    if mode.lower() == "sendtogroup":
+        raise PeerError("webpubsub_mode 'sendToGroup' is not served: only 'sendEvent' is", status=501)
+    if mode.lower() not in ("", "sendevent"):
+        raise PeerError(f"webpubsub_mode is {mode!r}: expected 'sendEvent'")
 
 
 def _checked_key(parser: httptools.HttpRequestParser, head: _Head) -> bytes:

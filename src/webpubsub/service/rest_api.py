@@ -161,7 +161,7 @@ async def _payload(headers: Mapping[bytes, bytes], receive: Receive) -> Payload:
     if charset is not None:
         try:
             body = body.decode(charset).encode()
-        except (UnicodeDecodeError, LookupError) as error:
+        except (ValueError, LookupError) as error:
             raise RestError(415, "Error.UnsupportedMediaType", f"The body is not {charset}.") from error
     return Payload(body, data_type)
 
@@ -182,11 +182,13 @@ def _media_type(content_type: str) -> tuple[WebPubSubDataType, str | None]:
 
 
 async def _read(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
+    body, more = b"", True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":  # half a message is not to be sent to anybody
+            raise PeerError("the request ended before its body was complete")
         body += message.get("body", b"")
+        more = message.get("more_body", False)
     return body
 
 

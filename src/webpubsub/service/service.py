@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from webpubsub.model.errors import EventRefused, InvalidName, PeerError
@@ -32,12 +32,13 @@ from webpubsub.service.delivery import Delivery
 from webpubsub.service.effects import Close, Deliver, Effects, Raise
 from webpubsub.service.handshake import ClientRequest, required_token
 from webpubsub.service.hub import Hub
-from webpubsub.service.protocols import choose_subprotocol
+from webpubsub.service.protocols import Codec, choose_subprotocol
 from webpubsub.service.requests import complete_event, event_context, fail_event, take_request
 from webpubsub.service.settings import ServiceSettings
 
 __all__ = ["Service"]
 
+SERVICE_RELOAD = "Service reload"
 SLOW_CLIENT = "The client does not read its messages."
 
 
@@ -70,6 +71,7 @@ class Service:
         # How the shell closes a socket; set for each connection while it is open.
         self._closers: dict[Connection, Callable[[Close], None]] = {}
         self._notifications: dict[Connection, asyncio.Task[None]] = {}
+        self._is_stopping = False
 
     def hub(self, name: HubName) -> Hub:
         """Return a hub; using it creates it."""
@@ -114,6 +116,8 @@ class Service:
             PeerError: Its token or a name in it is not valid; ``status`` answers the upgrade.
             EventRefused: The connect handler refused it; ``status`` answers the upgrade.
         """
+        if self._is_stopping:
+            raise PeerError("the service is stopping", status=503)
         token = decode_client_token(
             required_token(request),
             self.settings.access_keys,
@@ -126,7 +130,7 @@ class Service:
         response = answer.response
         if not isinstance(response, ConnectEventResponse):
             response = ConnectEventResponse()
-        subprotocol, codec = choose_subprotocol(request.subprotocols, response.subprotocol)
+        subprotocol, codec = _chosen(request.subprotocols, response.subprotocol)
         user_id = token.user_id if response.user_id is None else response.user_id
         connection = Connection(
             connection_id,
@@ -240,11 +244,23 @@ class Service:
         except (EventRefused, asyncio.CancelledError) as error:
             self._report_event(Phase.FAILED, event, error)
             raise
+        except Exception as error:  # no fault of a handler may leave its client waiting
+            self._report_event(Phase.FAILED, event, error)  # logged with its traceback
+            raise EventRefused(500, f"the event handler raised {type(error).__name__}") from error
         self._report_event(Phase.COMPLETED, event)
         return answer
 
-    async def drain(self, timeout: float) -> None:
-        """Wait until the notifications under way have been delivered, or ``timeout`` seconds."""
+    async def retire(self, timeout: float) -> None:
+        """Take no more clients, say goodbye to those there are, and tell their event handlers.
+
+        The REST API still answers, so that the functions that hear of it can do their work.
+
+        Args:
+            timeout: Seconds to wait for the handlers.
+        """
+        self._is_stopping = True
+        for connection in list(self._closers):
+            self._close(Close(connection, 1001, SERVICE_RELOAD, SERVICE_RELOAD))
         if self._notifications:
             await asyncio.wait(self._notifications.values(), timeout=timeout)
 
@@ -276,6 +292,13 @@ def _group_names(names: Iterable[str], problem: Callable[[str], Exception]) -> t
         return tuple(parse_group_name(name) for name in names)
     except InvalidName as error:
         raise problem(str(error)) from error
+
+
+def _chosen(offered: Sequence[str], chosen: str | None) -> tuple[str | None, Codec]:
+    try:
+        return choose_subprotocol(offered, chosen)
+    except InvalidName as error:
+        raise _unusable_answer(str(error)) from error
 
 
 def _unusable_answer(message: str) -> EventRefused:

@@ -28,8 +28,17 @@ from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName, parse_hub_name
+from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["EventHandlerSettings", "HubSettings", "ServiceSettings", "load_hub_settings"]
+__all__ = [
+    "SYSTEM_EVENTS",
+    "EventHandlerSettings",
+    "HubSettings",
+    "ServiceSettings",
+    "decode_hub_settings",
+    "encode_hub_settings",
+    "load_hub_settings",
+]
 
 SystemEvent = Literal["connect", "connected", "disconnected"]
 SYSTEM_EVENTS: Final[tuple[SystemEvent, ...]] = ("connect", "connected", "disconnected")
@@ -103,9 +112,26 @@ def load_hub_settings(path: Path) -> dict[HubName, HubSettings]:
         ConfigurationError: It cannot be read, is not JSON, or has something it should not.
     """
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
-        return {parse_hub_name(name): settings for name, settings in found.hubs.items()}
+        text = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{path}: the service settings cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, InvalidName) as error:
+    try:
+        return decode_hub_settings(text)
+    except (*MALFORMED_JSON, InvalidName) as error:
         raise ConfigurationError(f"{path}: the service settings cannot be used: {error}") from error
+
+
+def decode_hub_settings(text: bytes) -> dict[HubName, HubSettings]:
+    """Return the hubs of a settings file's text.
+
+    Raises:
+        msgspec.DecodeError: It is not JSON, or has something it should not.
+        InvalidName: A hub's name is outside its rules.
+    """
+    found = msgspec.json.decode(text, type=_File)
+    return {parse_hub_name(name): settings for name, settings in found.hubs.items()}
+
+
+def encode_hub_settings(hubs: Mapping[HubName, HubSettings]) -> bytes:
+    """Return the text of a settings file, on one line."""
+    return msgspec.json.encode(_File({str(name): settings for name, settings in hubs.items()}))

@@ -9,9 +9,10 @@ Source: service spec, sections D.2 to D.7.
 from __future__ import annotations
 
 import asyncio
+import re
 import time as clock
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -40,12 +41,31 @@ EVENT_TIMEOUT: Final = 100.0
 VALIDATION_TIMEOUT: Final = 10.0
 VALIDATION_LIFETIME: Final = 60.0
 
+_PLACEHOLDER: Final = re.compile(r"{(hub|event)}", re.IGNORECASE)
+
 
 class WebhookEventHandler:
-    """Sends each event to the webhook that the hub's settings name for it."""
+    """Sends each event to the webhook that the hub's settings name for it.
 
-    def __init__(self, settings: ServiceSettings) -> None:
-        self._settings = settings
+    Args:
+        settings: Keys and hub settings.
+        event_timeout: Seconds an event may take.
+        validation_timeout: Seconds an abuse-protection request may take.
+        monotonic: Seconds on a clock that is never set.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        *,
+        event_timeout: float = EVENT_TIMEOUT,
+        validation_timeout: float = VALIDATION_TIMEOUT,
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        self.settings = settings
+        self._event_timeout = event_timeout
+        self._validation_timeout = validation_timeout
+        self._monotonic = monotonic
         self._session: aiohttp.ClientSession | None = None
         self._validated: dict[str, float] = {}  # URL -> until when
         self._validating: dict[str, asyncio.Task[None]] = {}
@@ -57,7 +77,7 @@ class WebhookEventHandler:
             EventRefused: Nobody takes the event, the handler refused it, or it could not be reached.
         """
         context = request.connection_context
-        handler = self._settings.hub(context.hub).handler(context.event_type, context.event_name)
+        handler = self.settings.hub(context.hub).handler(context.event_type, context.event_name)
         if handler is None:
             raise EventRefused(404, f"no event handler of hub '{context.hub}' takes '{context.event_name}'")
         await self._validate(_resolve(handler.url_template, context.hub, "validate"))
@@ -71,13 +91,16 @@ class WebhookEventHandler:
     async def _post(self, url: str, request: EventRequest) -> EventAnswer:
         headers = build_headers(
             request,
-            origin=self._settings.origin,
-            signature=signature_header(self._settings.access_keys, request.connection_context.connection_id),
+            origin=self.settings.origin,
+            signature=signature_header(self.settings.access_keys, request.connection_context.connection_id),
             time=clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime()),
             request_id=str(uuid.uuid4()),
         )
         body = build_body(request)
-        async with _reaching(url), await self._call("POST", url, EVENT_TIMEOUT, headers, body) as answer:
+        async with (
+            _reaching(url),
+            await self._call("POST", url, self._event_timeout, headers, body) as answer,
+        ):
             found = answer.headers
             return parse_answer(
                 request,
@@ -88,29 +111,37 @@ class WebhookEventHandler:
             )
 
     async def _validate(self, url: str) -> None:
-        if self._validated.get(url, 0.0) > clock.monotonic():
+        if self._validated.get(url, 0.0) > self._monotonic():
             return
         task = self._validating.get(url)
         if task is None:  # events that come meanwhile wait for the same answer
             task = self._validating[url] = asyncio.create_task(self._ask(url))
-            task.add_done_callback(lambda _: self._validating.pop(url, None))
+            task.add_done_callback(lambda done: self._asked(url, done))
         await asyncio.shield(task)
 
+    def _asked(self, url: str, done: asyncio.Task[None]) -> None:
+        del self._validating[url]
+        if not done.cancelled():
+            done.exception()  # seen here too, as every event that waited for it may have been cancelled
+
     async def _ask(self, url: str) -> None:
-        headers = [(REQUEST_ORIGIN, self._settings.origin), ("ce-awpsversion", "1.0")]
-        async with _reaching(url), await self._call("OPTIONS", url, VALIDATION_TIMEOUT, headers) as answer:
+        headers = [(REQUEST_ORIGIN, self.settings.origin), ("ce-awpsversion", "1.0")]
+        async with (
+            _reaching(url),
+            await self._call("OPTIONS", url, self._validation_timeout, headers) as answer,
+        ):
             allowed = [value.lower() for value in answer.headers.getall(ALLOWED_ORIGIN, [])]
         if not 200 <= answer.status < 300:
             raise EventRefused(500, f"abuse protection for {_shown(url)} failed with status {answer.status}")
-        if "*" not in allowed and self._settings.origin.lower() not in allowed:
+        if "*" not in allowed and self.settings.origin.lower() not in allowed:
             raise EventRefused(
                 500,
-                f"abuse protection for {_shown(url)} missed '{self._settings.origin}' in {ALLOWED_ORIGIN}",
+                f"abuse protection for {_shown(url)} missed '{self.settings.origin}' in {ALLOWED_ORIGIN}",
             )
-        self._validated[url] = clock.monotonic() + VALIDATION_LIFETIME
+        self._validated[url] = self._monotonic() + VALIDATION_LIFETIME
 
     async def _call(
-        self, method: str, url: str, timeout: float, headers: Any, body: bytes = b""
+        self, method: str, url: str, timeout: float, headers: Any, body: bytes | None = None
     ) -> aiohttp.ClientResponse:
         import aiohttp
 
@@ -136,6 +167,8 @@ async def _reaching(url: str) -> AsyncIterator[None]:
         yield
     except TimeoutError as error:
         raise EventRefused(500, f"the event handler {_shown(url)} did not answer in time") from error
+    except aiohttp.InvalidURL:  # its text is the URL with the query, so it is not handed on
+        raise EventRefused(500, f"the event handler {_shown(url)} cannot be reached: no HTTP URL") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise EventRefused(500, f"the event handler {_shown(url)} cannot be reached: {error}") from error
 
@@ -151,7 +184,8 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _resolve(template: str, hub: str, event: str) -> str:
-    return template.replace("{hub}", quote(hub, safe="")).replace("{event}", quote(event, safe=""))
+    names = {"hub": quote(hub, safe=""), "event": quote(event, safe="")}
+    return _PLACEHOLDER.sub(lambda found: names[found[1].lower()], template)
 
 
 def _shown(url: str) -> str:

@@ -1,8 +1,8 @@
 """The WebSocket shell: an ``asyncio.Protocol`` for uvicorn's ``ws=``. It only moves bytes.
 
-A connection goes through four stages, each with its own reaction to data: the upgrade request is read
-(`_Stage.HANDSHAKE`), the service decides (`DECIDING`), frames flow (`OPEN`), a close is under way
-(`CLOSING`). What a frame means is decided in `service`.
+A connection goes through five stages, each with its own reaction to data: the upgrade request is read
+(`_Stage.HANDSHAKE`), the service decides (`DECIDING`), frames flow (`OPEN`), the client's close frame is
+awaited (`CLOSING`), nothing it sends matters any more (`OVER`). What a frame means is decided in `service`.
 
 Source: RFC 6455; client spec, sections 1.7 to 1.9.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from webpubsub.model.errors import EventRefused, PeerError, ProtocolError
 from webpubsub.model.trace import Phase, TraceEvent
 from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close, Raise
+from webpubsub.service.effects import Close, Deliver, Raise
 from webpubsub.service.frames import (
     FrameParser,
     Opcode,
@@ -28,7 +28,7 @@ from webpubsub.service.frames import (
     pong_frame,
 )
 from webpubsub.service.handshake import accept_response, parse_request, refuse_response
-from webpubsub.service.service import Service
+from webpubsub.service.service import SERVICE_RELOAD, Service
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -37,11 +37,12 @@ if TYPE_CHECKING:
 __all__ = ["KeepAlive", "WebSocketProtocol", "protocol_factory"]
 
 MAX_WAITING_REQUESTS: Final = 64
+MAX_WAITING_BYTES: Final = 1024 * 1024
 CLOSE_TIMEOUT: Final = 5.0
 PING_INTERVAL: Final = 20
 MISSED_PINGS: Final = 3
 PING_TIMEOUT_REASON: Final = "The client did not answer pings."
-SHUTDOWN_REASON: Final = "Service reload"
+FAULT_REASON: Final = "Internal server error"
 
 
 class _Stage(Enum):
@@ -49,6 +50,33 @@ class _Stage(Enum):
     DECIDING = auto()
     OPEN = auto()
     CLOSING = auto()
+    OVER = auto()
+
+
+class _Waiting:
+    """Requests that came while an event of their connection is with its handler."""
+
+    __slots__ = ("_requests", "_size")
+
+    def __init__(self) -> None:
+        self._requests: deque[tuple[bool, bytes]] = deque()
+        self._size = 0
+
+    def put(self, is_text: bool, body: bytes) -> None:
+        self._requests.append((is_text, body))
+        self._size += len(body)
+
+    def take(self) -> tuple[bool, bytes]:
+        request = self._requests.popleft()
+        self._size -= len(request[1])
+        return request
+
+    def is_over(self, share: int) -> bool:
+        """Whether more waits than one ``share``-th of what may."""
+        return len(self._requests) * share > MAX_WAITING_REQUESTS or self._size * share > MAX_WAITING_BYTES
+
+    def __bool__(self) -> bool:
+        return bool(self._requests)
 
 
 class KeepAlive:
@@ -118,8 +146,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._connection: Connection | None = None
         self._parser = FrameParser()
-        # Requests that came while an event of this connection is with its handler.
-        self._waiting: deque[tuple[bool, bytes]] | None = None
+        self._waiting: _Waiting | None = None  # there while an event is with its handler
         self._event: asyncio.Task[None] | None = None
         self._closing: asyncio.TimerHandle | None = None
         self._ended: tuple[int | None, str] = (None, "")
@@ -133,21 +160,22 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server.connections.add(cast(Any, self))
 
     def data_received(self, data: bytes) -> None:
-        """React to bytes by stage; bytes that come while closing no longer matter but for the close frame."""
+        """React to bytes by stage."""
         self._pings = 0
-        if self._stage is _Stage.HANDSHAKE:
+        if self._stage is _Stage.OPEN or self._stage is _Stage.CLOSING:
+            self._receive(data)
+        elif self._stage is _Stage.HANDSHAKE:
             self._start(data)
         elif self._stage is _Stage.DECIDING:
+            self._cancel_event()
             self._refuse(400, "the client sent frames before its upgrade was answered")
-        else:
-            self._receive(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everything go: the handler call under way, the timer, the place in the hub."""
+        self._stage = _Stage.OVER
         self._server.connections.discard(cast(Any, self))
         self._shared.discard(self)
-        if self._event is not None:
-            self._event.cancel()
+        self._cancel_event()
         if self._closing is not None:
             self._closing.cancel()
         connection = self._connection
@@ -162,9 +190,14 @@ class WebSocketProtocol(asyncio.Protocol):
     def shutdown(self) -> None:
         """Say goodbye, as the server stops (called by uvicorn)."""
         if self._stage is _Stage.OPEN and self._connection is not None:
-            self.close(Close(self._connection, 1001, SHUTDOWN_REASON, SHUTDOWN_REASON))
-        elif self._stage is not _Stage.CLOSING:
+            self.close(Close(self._connection, 1001, SERVICE_RELOAD, SERVICE_RELOAD))
+        elif self._stage in (_Stage.HANDSHAKE, _Stage.DECIDING):
+            self._cancel_event()
             self._refuse(503, "the service is stopping")
+
+    def _cancel_event(self) -> None:
+        if self._event is not None:
+            self._event.cancel()
 
     # --- handshake ------------------------------------------------------------------------------------
 
@@ -180,12 +213,15 @@ class WebSocketProtocol(asyncio.Protocol):
             self._refuse(error.status, str(error))
             return
         except EventRefused as refused:
-            self._refuse(refused.status if refused.status >= 400 else 500, "")
+            self._refuse(refused.status if refused.status >= 400 else 500, "", str(refused))
             return
+        except Exception:
+            self._refuse(500, FAULT_REASON)
+            raise  # a fault of ours: asyncio logs it
         finally:
             self._event = None
         if self._stage is not _Stage.DECIDING:
-            return
+            return  # given up meanwhile, though the handler did not mind being cancelled
         self._stage = _Stage.OPEN
         self._connection = connection
         connection.transport = self._transport
@@ -193,13 +229,14 @@ class WebSocketProtocol(asyncio.Protocol):
         self._service.open(connection, groups, self.close)
         self._shared.add(self)
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, reason: str | None = None) -> None:
+        """Refuse the upgrade; ``reason`` is what the trace gets when it is not for the client."""
+        if self._stage is _Stage.OVER:
+            return
+        self._stage = _Stage.OVER
         if self._service.trace is not None:
-            detail = {"status": status, "reason": message}
+            detail = {"status": status, "reason": message if reason is None else reason}
             self._service.trace(TraceEvent("connection", Phase.FAILED, {}, detail))
-        self._stage = _Stage.CLOSING
-        if self._event is not None:
-            self._event.cancel()
         self._transport.write(refuse_response(status, message))
         self._transport.close()
 
@@ -213,41 +250,47 @@ class WebSocketProtocol(asyncio.Protocol):
                 elif opcode is Opcode.CLOSE:
                     self._client_closes(body)
                     return
-                elif opcode is Opcode.PING and self._stage is _Stage.OPEN:
-                    self._transport.write(pong_frame(body))
+                elif opcode is Opcode.PING:
+                    self._pong(body)
         except ProtocolError as error:
             self._fail(error)
+
+    def _pong(self, body: bytes) -> None:
+        if self._stage is _Stage.OPEN and self._connection is not None:
+            # By delivery, which cuts off those who send pings and never read the pongs.
+            self._service.delivery.deliver(Deliver(pong_frame(body), (self._connection,)))
 
     def _take(self, is_text: bool, body: bytes) -> None:
         if self._stage is not _Stage.OPEN or self._connection is None:
             return
         if self._waiting is not None:
-            self._waiting.append((is_text, body))
-            if len(self._waiting) >= MAX_WAITING_REQUESTS:
+            self._waiting.put(is_text, body)
+            if self._waiting.is_over(1):
                 self._transport.pause_reading()
             return
         event = self._service.take(self._connection, is_text, body)
         if event is not None:
-            self._waiting = deque()
-            self._event = asyncio.get_running_loop().create_task(self._raise(self._connection, event))
+            self._waiting = _Waiting()
+            work = self._raise(self._connection, event, self._waiting)
+            self._event = asyncio.get_running_loop().create_task(work)
 
-    async def _raise(self, connection: Connection, event: Raise) -> None:
+    async def _raise(self, connection: Connection, event: Raise, waiting: _Waiting) -> None:
         """Raise one event, then take the requests that came meanwhile, in their order."""
-        assert self._waiting is not None
-        await self._service.raise_event(connection, event)
-        while self._waiting and self._stage is _Stage.OPEN:
-            is_text, body = self._waiting.popleft()
-            if len(self._waiting) == MAX_WAITING_REQUESTS // 2:
-                self._transport.resume_reading()
-            try:
-                following = self._service.take(connection, is_text, body)
-            except ProtocolError as error:
-                self._fail(error)
-                return
-            if following is not None:
-                await self._service.raise_event(connection, following)
-        self._waiting = None
-        self._event = None
+        try:
+            await self._service.raise_event(connection, event)
+            while waiting and self._stage is _Stage.OPEN:
+                following = self._service.take(connection, *waiting.take())
+                if not waiting.is_over(2):
+                    self._transport.resume_reading()
+                if following is not None:
+                    await self._service.raise_event(connection, following)
+        except ProtocolError as error:
+            self._fail(error)
+        except Exception:
+            self.close(Close(connection, 1011, FAULT_REASON, FAULT_REASON))
+            raise  # a fault of ours: asyncio logs it
+        finally:
+            self._waiting = self._event = None
 
     # --- the end --------------------------------------------------------------------------------------
 
@@ -268,11 +311,19 @@ class WebSocketProtocol(asyncio.Protocol):
         self._connection.transport = None
         self._service.closed(self._connection, *self._ended)
         self._shared.discard(self)
+        self._transport.resume_reading()  # else the client's close frame would never be seen
         self._closing = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
 
     def _fail(self, error: ProtocolError) -> None:
+        """Say why, and look at nothing that the client still sends (RFC 6455, section 7.1.7)."""
         if self._connection is not None:
             self.close(Close(self._connection, error.close_code, str(error), str(error)))
+        self._stage = _Stage.OVER
+        # Closing at once could make the client's system throw away the close frame with what it still sends.
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
 
     def _client_closes(self, body: bytes) -> None:
         code, reason = parse_close(body)
@@ -281,13 +332,16 @@ class WebSocketProtocol(asyncio.Protocol):
             self._ended = (code, reason)
             self._service.delivery.flush(self._connection)
             self._transport.write(close_frame(code))
+            self._let_go()
+        self._stage = _Stage.OVER
         self._transport.close()
 
     def ping(self) -> None:
         """Ping the client; one that was silent for three pings is gone."""
         if self._stage is not _Stage.OPEN or self._connection is None:
             return
-        self._pings += 1
+        # While we do not read, its pongs cannot be seen.
+        self._pings = self._pings + 1 if self._transport.is_reading() else 0
         if self._pings > MISSED_PINGS:
             self.close(Close(self._connection, 1008, PING_TIMEOUT_REASON, PING_TIMEOUT_REASON))
         else:

@@ -5,9 +5,11 @@ Source: client spec, sections 1.4, 2 and 3.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from webpubsub.model.errors import InvalidName
 from webpubsub.model.names import ConnectionId, UserId
 from webpubsub.service.messages import AckError, ClientMessage, Message
 from webpubsub.service.protocols.json_v1 import JsonCodec
@@ -57,16 +59,23 @@ class Codec(Protocol):
 RAW: Final[Codec] = RawCodec()
 SUBPROTOCOLS: Final[dict[str, Codec]] = {"json.webpubsub.azure.v1": JsonCodec()}
 
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
 
 def choose_subprotocol(offered: Sequence[str], chosen: str | None) -> tuple[str | None, Codec]:
     """Return the subprotocol to answer with, in the client's spelling, and its codec.
 
     Args:
         offered: What the client offers, in its order.
-        chosen: What the connect handler picked, or None: then the first one the service knows is taken. A
-            name the service does not know makes a simple client of that name.
+        chosen: What the connect handler picked; None or empty: then the first one the service knows is
+            taken. A name the service does not know makes a simple client of that name.
+
+    Raises:
+        InvalidName: ``chosen`` cannot stand in a header.
     """
-    if chosen is not None:
+    if chosen:
+        if not _TOKEN.fullmatch(chosen):
+            raise InvalidName("subprotocol", chosen, "an HTTP token")
         spelled = next((name for name in offered if name.lower() == chosen.lower()), chosen)
         return spelled, SUBPROTOCOLS.get(chosen.lower(), RAW)
     for name in offered:

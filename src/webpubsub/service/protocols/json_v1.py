@@ -22,7 +22,7 @@ from webpubsub.model.names import (
     parse_event_name,
     parse_group_name,
 )
-from webpubsub.model.payload import Payload, WebPubSubDataType
+from webpubsub.model.payload import MALFORMED_JSON, Payload, WebPubSubDataType
 from webpubsub.service.frames import text_frame
 from webpubsub.service.messages import (
     AckError,
@@ -90,7 +90,7 @@ class _SequenceAck(msgspec.Struct, tag_field="type", tag="sequenceAck", rename="
     sequence_id: UInt64
 
     def parsed(self) -> ClientMessage:
-        return SequenceAck(self.sequence_id)
+        return SequenceAck(_uint64(self.sequence_id, "sequenceId"))
 
 
 class _Type(msgspec.Struct):
@@ -135,7 +135,7 @@ class JsonCodec:
             raise ProtocolError(1003, "The JSON subprotocol requires text messages.")
         try:
             return _decoder.decode(body).parsed()
-        except (msgspec.DecodeError, InvalidName) as error:
+        except (*MALFORMED_JSON, InvalidName) as error:
             return _decode_in_any_case(body, error)
 
     def message(self, message: Message) -> bytes:
@@ -191,7 +191,7 @@ def _decode_in_any_case(body: bytes, error: Exception) -> ClientMessage:
         if name != found:
             members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
             return _decoder.decode(_encode({**members, "type": name})).parsed()
-    except (msgspec.DecodeError, InvalidName) as second:
+    except (*MALFORMED_JSON, InvalidName) as second:
         raise ProtocolError(1007, _not_valid(second)) from second
     raise ProtocolError(1007, _not_valid(error)) from error
 
@@ -201,8 +201,12 @@ def _not_valid(error: Exception) -> str:
 
 
 def _ack_id(value: int | None) -> int | None:
-    if value is not None and value > _MAX_UINT64:
-        raise ProtocolError(1007, f"ackId {value} is larger than {_MAX_UINT64}")
+    return None if value is None else _uint64(value, "ackId")
+
+
+def _uint64(value: int, name: str) -> int:
+    if value > _MAX_UINT64:
+        raise ProtocolError(1007, f"{name} is larger than {_MAX_UINT64}")
     return value
 
 

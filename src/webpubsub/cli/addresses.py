@@ -1,0 +1,98 @@
+"""Where a start listens, and which service its app uses: decided and bound before user code is imported."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from webpubsub.cli.embedded import check_key, is_loopback, local_connection
+from webpubsub.cli.serving import bind
+from webpubsub.cli.token import DEFAULT_CONNECTION
+from webpubsub.host.connections import DEFAULT_CONNECTION as SETTING
+from webpubsub.host.settings import HostSettings
+from webpubsub.host.webhook import WEBHOOK_PATH
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.names import HubName
+from webpubsub.service.settings import HubSettings, ServiceSettings
+
+if TYPE_CHECKING:
+    from webpubsub.cli.start import StartOptions
+
+__all__ = ["Addresses"]
+
+DEFAULT_PORT = 7071
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """What a start listens on.
+
+    Attributes:
+        url: Where HTTP functions are, without path.
+        listener: The host's socket.
+        connection: The app's default connection, or None.
+        service_listener: The embedded service's socket, or None when another service is used.
+    """
+
+    url: str
+    listener: socket.socket
+    connection: ConnectionString | None = None
+    service_listener: socket.socket | None = None
+
+    @classmethod
+    def find(cls, options: StartOptions) -> Addresses:
+        """Bind the sockets.
+
+        The service is embedded when the app's connection string is absent or points at this machine.
+
+        Raises:
+            ConfigurationError: A setting cannot be used, or a port cannot be had.
+        """
+        settings = HostSettings.load(options.app_dir, os.environ)
+        port = next(
+            port for port in (options.port, settings.local_http_port, DEFAULT_PORT) if port is not None
+        )
+        text = settings.environment.get(SETTING)
+        configured = ConnectionString.parse(text) if text else None
+        listener = bind(options.host, port, "--port")
+        url = (
+            f"http://{'localhost' if is_loopback(options.host) else options.host}:{listener.getsockname()[1]}"
+        )
+        if not options.with_service or (configured is not None and not is_loopback(configured.host)):
+            return cls(url, listener, configured)
+        service_listener = _bind_service(options, configured or DEFAULT_CONNECTION)
+        key = (configured or DEFAULT_CONNECTION).access_key or DEFAULT_ACCESS_KEY
+        connection = local_connection(service_listener, options.host, key)
+        return cls(url, listener, connection, service_listener)
+
+    @property
+    def webhook(self) -> str:
+        """Where the embedded service sends events: always on this machine."""
+        address = self.listener.getsockname()
+        host = "[::1]" if self.listener.family == socket.AF_INET6 else "127.0.0.1"
+        return f"http://{host}:{address[1]}{WEBHOOK_PATH}"
+
+    def export(self, environ: MutableMapping[str, str]) -> None:
+        """Tell the app which service it has, when that is the embedded one."""
+        if self.service_listener is not None:
+            environ[SETTING] = str(self.connection)
+
+    def service_settings(self, hubs: Mapping[HubName, HubSettings]) -> ServiceSettings:
+        """Return the settings of the embedded service."""
+        assert self.connection is not None
+        key = self.connection.access_key or DEFAULT_ACCESS_KEY
+        return ServiceSettings(access_keys=(key,), hubs=hubs, origin=self.connection.host)
+
+
+def _bind_service(options: StartOptions, wanted: ConnectionString) -> socket.socket:
+    check_key(
+        options.host,
+        wanted.access_key or DEFAULT_ACCESS_KEY,
+        insecure_default_key=options.insecure_default_key,
+    )
+    port = urlsplit(wanted.endpoint).port or 80 if options.service_port is None else options.service_port
+    return bind(options.host, port, "--service-port")

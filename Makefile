@@ -1,0 +1,17 @@
+# One door for people and for CI. Everything is done by the scripts beside it; PYTHON=... chooses the interpreter.
+.PHONY: help demo test check format
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+demo: ## Install into .venv and run the chat example.
+	@scripts/demo
+
+test: ## Install what the tests need and run them all; ARGS="-k name" passes options to pytest.
+	@scripts/test $(ARGS)
+
+check: ## Check format, lint and types; changes nothing.
+	@scripts/check
+
+format: ## Format, and fix what the linter can fix.
+	@scripts/format

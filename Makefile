@@ -5,7 +5,7 @@ help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 demo: ## Install into .venv and run the chat example.
-	@scripts/demo
+	@scripts/demo $(ARGS)
 
 test: ## Install what the tests need and run them all; ARGS="-k name" passes options to pytest.
 	@scripts/test $(ARGS)

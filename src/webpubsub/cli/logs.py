@@ -20,7 +20,6 @@ logger = logging.getLogger("webpubsub")
 _ALWAYS: Final = {
     ("connection", Phase.STARTED),
     ("connection", Phase.COMPLETED),
-    ("function", Phase.COMPLETED),
 }
 _COLOURS: Final = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", logging.DEBUG: "\x1b[2m"}
 _RESET: Final = "\x1b[0m"

@@ -49,7 +49,8 @@ def overview(
 
 
 def _http(function: FunctionListing, url: str) -> str:
-    return f"[{','.join(function.methods)}] {url}/{function.path.lstrip('/')}"
+    methods = ",".join(function.methods) or "any"
+    return f"[{methods}] {url}/{function.path.lstrip('/')}"
 
 
 def _timer(function: FunctionListing, _url: str) -> str:

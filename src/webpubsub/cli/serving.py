@@ -30,6 +30,7 @@ class Server:
             loop="none",
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # nobody's word is taken for who called or under which name
             server_header=False,
             timeout_graceful_shutdown=grace,
             backlog=4096,

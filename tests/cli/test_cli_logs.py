@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -47,6 +48,13 @@ def test_a_refusal_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     event = TraceEvent("event", Phase.FAILED, IDS, {"name": "connect"}, EventRefused(401, "no"))
     assert written(capsys, "text", False, event)[9:] == (
         "event failed hub=chat connection=c1 name=connect: no (status 401)\n"
+    )
+
+
+def test_what_was_given_up_is_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    event = TraceEvent("event", Phase.FAILED, IDS, {"name": "message"}, asyncio.CancelledError())
+    assert written(capsys, "text", False, event)[9:] == (
+        "event failed hub=chat connection=c1 name=message: given up\n"
     )
 
 

@@ -322,6 +322,9 @@ async def test_json_events_reach_an_event_handler_of_anybody(
                 "data": {"answer": 42},
             }
             assert ack == {"type": "ack", "ackId": 7, "success": True}
+            async with asyncio.timeout(SECONDS):
+                while len(received) < 4:  # the last one comes when the client has gone
+                    await asyncio.sleep(0.01)
     finally:
         await server.cleanup()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -21,6 +22,8 @@ _ALWAYS: Final = {
     ("connection", Phase.STARTED),
     ("connection", Phase.COMPLETED),
 }
+# A refusal is a sentence, and giving up is no fault; only what nobody foresaw needs its traceback.
+_FORESEEN: Final = (WebPubSubError, asyncio.CancelledError)
 _COLOURS: Final = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", logging.DEBUG: "\x1b[2m"}
 _RESET: Final = "\x1b[0m"
 
@@ -40,8 +43,7 @@ def _write(event: TraceEvent) -> None:
     level = _level(event)
     if logger.isEnabledFor(level):
         error = event.error
-        # A refusal is a sentence; only what nobody foresaw needs its traceback.
-        shown = None if error is None or isinstance(error, WebPubSubError) else error
+        shown = None if isinstance(error, _FORESEEN) else error
         logger.log(level, _sentence(event), exc_info=shown, extra={"trace_event": event})
 
 
@@ -55,7 +57,9 @@ def _sentence(event: TraceEvent) -> str:
     detail = {name: value for name, value in event.detail.items() if name != "message"}
     shown = {**event.ids, **detail}.items()
     facts = [f" {name}={_shown(value)}" for name, value in shown if value not in (None, "")]
-    message = event.error if isinstance(event.error, WebPubSubError) else event.detail.get("message")
+    message = event.detail.get("message")
+    if isinstance(event.error, _FORESEEN):
+        message = str(event.error) or "given up"
     return f"{event.name} {event.phase}{''.join(facts)}" + (f": {message}" if message else "")
 
 

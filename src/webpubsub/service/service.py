@@ -71,6 +71,7 @@ class Service:
         # How the shell closes a socket; set for each connection while it is open.
         self._closers: dict[Connection, Callable[[Close], None]] = {}
         self._notifications: dict[Connection, asyncio.Task[None]] = {}
+        self._raising: set[asyncio.Task[Any]] = set()  # user events under way
         self._is_stopping = False
 
     def hub(self, name: HubName) -> Hub:
@@ -113,11 +114,11 @@ class Service:
             The connection, and the groups it joins when it opens.
 
         Raises:
-            PeerError: Its token or a name in it is not valid; ``status`` answers the upgrade.
+            PeerError: Its token or a name in it is not valid, or the service is stopping; ``status``
+                answers the upgrade.
             EventRefused: The connect handler refused it; ``status`` answers the upgrade.
         """
-        if self._is_stopping:
-            raise PeerError("the service is stopping", status=503)
+        self._check_stopping()
         token = decode_client_token(
             required_token(request),
             self.settings.access_keys,
@@ -127,6 +128,7 @@ class Service:
         groups = _group_names(token.groups, PeerError)
         connection_id = ConnectionId(uuid.uuid4().hex)
         answer = await self._ask_connect(connection_id, request, token)
+        self._check_stopping()
         response = answer.response
         if not isinstance(response, ConnectEventResponse):
             response = ConnectEventResponse()
@@ -142,6 +144,10 @@ class Service:
             state=answer.state,
         )
         return connection, _group_names(response.groups, _unusable_answer) if response.groups else groups
+
+    def _check_stopping(self) -> None:
+        if self._is_stopping:
+            raise PeerError("the service is stopping", status=503)
 
     async def _ask_connect(
         self, connection_id: ConnectionId, request: ClientRequest, token: ClientToken
@@ -197,9 +203,13 @@ class Service:
     def take(self, connection: Connection, is_text: bool, body: bytes) -> Raise | None:
         """Do what a client's message asks for; an event comes back, to be handed to `raise_event`.
 
+        Once the service is stopping nothing is taken any more: no ack says that it was.
+
         Raises:
             ProtocolError: The message is not one of the subprotocol's.
         """
+        if self._is_stopping:
+            return None
         effects = take_request(self.hub(connection.hub), connection, connection.codec.decode(is_text, body))
         if effects and type(effects[0]) is Raise:
             return effects[0]
@@ -208,12 +218,17 @@ class Service:
 
     async def raise_event(self, connection: Connection, event: Raise) -> None:
         """Ask the event handler and complete the client's request with its answer."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._raising.add(task)
         try:
             answer = await self._ask(event.request)
         except EventRefused as refused:
             self.apply(fail_event(connection, event.message, refused))
         else:
             self.apply(complete_event(connection, event.message, answer))
+        finally:
+            self._raising.discard(task)
 
     def _notify(self, connection: Connection, name: str, build: Callable[[Any], EventRequest]) -> None:
         """Send a system event nobody waits for; those of one connection stay in order."""
@@ -251,14 +266,16 @@ class Service:
         return answer
 
     async def retire(self, timeout: float) -> None:
-        """Take no more clients, say goodbye to those there are, and tell their event handlers.
+        """Take no more clients and requests, complete those under way, say goodbye, tell the event handlers.
 
         The REST API still answers, so that the functions that hear of it can do their work.
 
         Args:
-            timeout: Seconds to wait for the handlers.
+            timeout: Seconds to wait for requests under way, and then for the handlers.
         """
         self._is_stopping = True
+        if self._raising:
+            await asyncio.wait(self._raising.copy(), timeout=timeout)
         for connection in list(self._closers):
             self._close(Close(connection, 1001, SERVICE_RELOAD, SERVICE_RELOAD))
         if self._notifications:

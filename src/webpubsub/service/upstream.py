@@ -167,7 +167,7 @@ async def _reaching(url: str) -> AsyncIterator[None]:
         yield
     except TimeoutError as error:
         raise EventRefused(500, f"the event handler {_shown(url)} did not answer in time") from error
-    except aiohttp.InvalidURL:  # its text is the URL with the query, so it is not handed on
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):  # their text is the URL with its query
         raise EventRefused(500, f"the event handler {_shown(url)} cannot be reached: no HTTP URL") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise EventRefused(500, f"the event handler {_shown(url)} cannot be reached: {error}") from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 
 from webpubsub.cli.embedded import check_key, is_loopback, local_connection
+from webpubsub.cli.options import StartOptions
 from webpubsub.cli.serving import bind
 from webpubsub.cli.token import DEFAULT_CONNECTION
 from webpubsub.host.connections import DEFAULT_CONNECTION as SETTING
@@ -19,9 +19,6 @@ from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import HubSettings, ServiceSettings
-
-if TYPE_CHECKING:
-    from webpubsub.cli.start import StartOptions
 
 __all__ = ["Addresses"]
 

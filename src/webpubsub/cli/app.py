@@ -82,7 +82,8 @@ def start(
 
     The service is embedded when the app's connection string is absent or points at this machine.
     """
-    from webpubsub.cli.start import StartOptions, run_start
+    from webpubsub.cli.options import StartOptions
+    from webpubsub.cli.start import run_start
 
     options = StartOptions(
         app_dir=app_dir,

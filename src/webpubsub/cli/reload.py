@@ -22,9 +22,10 @@ import msgspec
 from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.embedded import EmbeddedService
 from webpubsub.cli.logs import start_logging
+from webpubsub.cli.options import StartOptions
 from webpubsub.cli.overview import overview
 from webpubsub.cli.serving import Server, run_until_stopped
-from webpubsub.cli.start import GRACE, StartOptions, hub_settings, load_host
+from webpubsub.cli.start import GRACE, hub_settings, load_host
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName

@@ -10,13 +10,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
-
-import msgspec
 
 from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.embedded import EmbeddedService
 from webpubsub.cli.logs import start_logging
+from webpubsub.cli.options import StartOptions
 from webpubsub.cli.overview import overview
 from webpubsub.cli.serving import Server, run_until_stopped
 from webpubsub.host.asgi import FunctionHost, FunctionListing
@@ -26,24 +24,9 @@ from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
 
-__all__ = ["GRACE", "StartOptions", "hub_settings", "load_host", "run_start"]
+__all__ = ["GRACE", "hub_settings", "load_host", "run_start"]
 
 GRACE = 30
-
-
-class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of the command."""
-
-    app_dir: Path
-    host: str
-    port: int | None
-    service_port: int | None
-    with_service: bool
-    functions: tuple[str, ...]
-    strict: bool
-    insecure_default_key: bool
-    log_format: str
-    verbose: bool
 
 
 def run_start(options: StartOptions) -> None:

@@ -190,7 +190,6 @@ class Service:
             return
         if not hub.connections:
             del self.hubs[connection.hub]
-        connection.frames.clear()
         self._report("connection", Phase.COMPLETED, connection, code=code, reason=reason)
         self._notify(
             connection,

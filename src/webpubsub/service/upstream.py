@@ -116,13 +116,8 @@ class WebhookEventHandler:
         task = self._validating.get(url)
         if task is None:  # events that come meanwhile wait for the same answer
             task = self._validating[url] = asyncio.create_task(self._ask(url))
-            task.add_done_callback(lambda done: self._asked(url, done))
+            task.add_done_callback(lambda _: self._validating.pop(url, None))
         await asyncio.shield(task)
-
-    def _asked(self, url: str, done: asyncio.Task[None]) -> None:
-        del self._validating[url]
-        if not done.cancelled():
-            done.exception()  # seen here too, as every event that waited for it may have been cancelled
 
     async def _ask(self, url: str) -> None:
         headers = [(REQUEST_ORIGIN, self.settings.origin), ("ce-awpsversion", "1.0")]

@@ -1,0 +1,24 @@
+"""The options of a start, as the command line gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["StartOptions"]
+
+
+class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of ``webpubsub start``."""
+
+    app_dir: Path
+    host: str
+    port: int | None
+    service_port: int | None
+    with_service: bool
+    functions: tuple[str, ...]
+    strict: bool
+    insecure_default_key: bool
+    log_format: str
+    verbose: bool

@@ -256,8 +256,9 @@ class WebSocketProtocol(asyncio.Protocol):
             self._fail(error)
 
     def _pong(self, body: bytes) -> None:
-        if self._stage is _Stage.OPEN and self._connection is not None:
-            # By delivery, which cuts off those who send pings and never read the pongs.
+        if self._connection is not None:
+            # By delivery, which cuts off those who send pings and never read the pongs, and drops what
+            # comes after the end.
             self._service.delivery.deliver(Deliver(pong_frame(body), (self._connection,)))
 
     def _take(self, is_text: bool, body: bytes) -> None:

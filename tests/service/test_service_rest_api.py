@@ -1,0 +1,645 @@
+"""The REST data plane, request by request: service spec, A.1 to A.4, B.2 and B.4."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from service_peers import (
+    CHAT,
+    KEY,
+    NOW,
+    SECOND_KEY,
+    Handler,
+    Socket,
+    connection,
+    group,
+    raw_connection,
+    server_frames,
+    settings,
+    token,
+    turns,
+)
+from webpubsub.model.actions import WebPubSubPermission
+from webpubsub.model.tokens import decode_client_token
+from webpubsub.model.trace import TraceEvent
+from webpubsub.service.connection import Connection
+from webpubsub.service.effects import Close
+from webpubsub.service.rest_api import RestApi
+from webpubsub.service.service import Service
+
+VERSION = "api-version=2024-12-01"
+VERSIONS = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01"
+HOST = "localhost:8080"
+
+
+class Answer:
+    def __init__(self, messages: list[dict[str, Any]]) -> None:
+        start, body = messages
+        assert (start["type"], body["type"]) == ("http.response.start", "http.response.body")
+        self.status: int = start["status"]
+        self.headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        assert len(self.headers) == len(start["headers"])
+        self.body: bytes = body["body"]
+
+    @property
+    def error(self) -> tuple[int, str, str]:
+        """Status, code and target."""
+        body = json.loads(self.body)
+        assert set(body) == {"code", "message", "target"}
+        assert self.headers["x-ms-error-code"] == body["code"]
+        assert self.headers["content-type"] == "application/json; charset=utf-8"
+        return self.status, body["code"], body["target"]
+
+
+class Api:
+    """The API of a service with a JSON and a raw client of alice, both in the group ``room``."""
+
+    def __init__(self) -> None:
+        self.traced: list[TraceEvent] = []
+        found = settings(keys=(KEY, SECOND_KEY))
+        self.service = Service(found, Handler(), now=lambda: NOW, trace=self.traced.append)
+        self.app = RestApi(self.service)
+        self.closes: list[Close] = []
+        self.alice = self.open(connection("j1", "alice"))
+        self.raw = self.open(raw_connection("r1", "alice"))
+        self.received = 0
+
+    def open(self, client: Connection) -> Connection:
+        client.transport = Socket()
+        self.service.open(client, [group("room")], self.closes.append)
+        return client
+
+    async def call(
+        self,
+        method: str,
+        target: str,
+        body: bytes | list[bytes] = b"",
+        *,
+        bearer: str | None = None,
+        more: Any = (),
+        **headers: str | None,
+    ) -> Answer:
+        """A request to ``/api/hubs/chat`` and ``target``, unless that begins with ``//``."""
+        path, _, query = (target[1:] if target.startswith("//") else f"/api/hubs/chat{target}").partition("?")
+        chunks = body if isinstance(body, list) else [body]
+        given = {
+            "host": HOST,
+            "authorization": f"Bearer {token(f'http://{HOST}{path}') if bearer is None else bearer}",
+            "content-length": str(sum(map(len, chunks))),
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": unquote(path),
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [
+                (name.encode(), value.encode("latin-1")) for name, value in given.items() if value is not None
+            ]
+            + list(more),
+        }
+        messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks[:-1]]
+        messages.append({"type": "http.request", "body": chunks[-1]})
+        return await self.ask(scope, messages)
+
+    async def ask(self, scope: dict[str, Any], messages: list[dict[str, Any]]) -> Answer:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            self.received += 1
+            return messages.pop(0)
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        answer = Answer(sent)
+        assert answer.headers["api-supported-versions"] == VERSIONS
+        if answer.status == 204:
+            assert "content-length" not in answer.headers
+        elif scope["method"] != "HEAD":
+            assert int(answer.headers["content-length"]) == len(answer.body)
+        else:
+            assert answer.body == b""
+        await turns(2)
+        return answer
+
+    def got(self, client: Connection) -> list[tuple[int, str]]:
+        """What a client was sent, without its greeting."""
+        assert isinstance(client.transport, Socket)
+        frames = server_frames(client.transport.take())
+        return [(head, body.decode("latin-1")) for head, body in frames if b'"system"' not in body]
+
+
+@pytest.fixture
+async def api() -> Api:
+    found = Api()
+    await turns()
+    found.got(found.alice)
+    return found
+
+
+# --- every operation ----------------------------------------------------------------------------------
+
+OPERATIONS = [
+    ("HEAD", "//api/health", 200),
+    ("POST", "/:send", 202),
+    ("POST", "/groups/room/:send", 202),
+    ("POST", "/groups/nobody/:send", 202),
+    ("POST", "/users/alice/:send", 202),
+    ("POST", "/users/nobody/:send", 202),
+    ("POST", "/connections/j1/:send", 202),
+    ("POST", "/connections/gone/:send", 202),
+    ("PUT", "/users/alice/groups/new", 200),
+    ("DELETE", "/users/alice/groups/room", 204),
+    ("DELETE", "/users/nobody/groups/room", 204),
+    ("DELETE", "/users/alice/groups", 204),
+    ("PUT", "/groups/new/connections/j1", 200),
+    ("DELETE", "/groups/room/connections/j1", 204),
+    ("DELETE", "/groups/room/connections/gone", 204),
+    ("POST", "/:closeConnections", 204),
+    ("POST", "/groups/room/:closeConnections", 204),
+    ("DELETE", "/connections/j1", 204),
+    ("DELETE", "/connections/gone", 204),
+    ("PUT", "/permissions/sendToGroup/connections/j1?targetName=g", 200),
+    ("PUT", "/permissions/JoinLeaveGroup/connections/j1?targetName=g", 200),
+    ("DELETE", "/permissions/sendToGroup/connections/j1?targetName=g", 204),
+    ("DELETE", "/permissions/sendToGroup/connections/gone?targetName=g", 204),
+    ("HEAD", "/connections/j1", 200),
+    ("HEAD", "/groups/room", 200),
+    ("HEAD", "/users/alice", 200),
+    ("POST", "/:generateToken", 200),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "status"), OPERATIONS)
+async def test_every_operation_has_its_status(api: Api, method: str, target: str, status: int) -> None:
+    answer = await api.call(method, f"{target}{'&' if '?' in target else '?'}{VERSION}")
+    assert answer.status == status
+    assert "x-ms-error-code" not in answer.headers
+    assert bool(answer.body) is target.endswith(":generateToken")
+
+
+NOT_FOUND = [
+    ("HEAD", "/connections/gone", "Warning.Connection.NotExisted"),
+    ("HEAD", "/groups/gone", "Warning.Group.NotExisted"),
+    ("HEAD", "/groups/ROOM", "Warning.Group.NotExisted"),
+    ("HEAD", "/users/gone", "Warning.User.NotExisted"),
+    ("HEAD", "/permissions/sendToGroup/connections/j1?targetName=g", "Info.Connection.NotExisted"),
+    ("HEAD", "/permissions/sendToGroup/connections/gone?targetName=g", "Info.Connection.NotExisted"),
+    ("PUT", "/permissions/sendToGroup/connections/gone?targetName=g", "Info.Connection.NotExisted"),
+    ("PUT", "/groups/room/connections/gone", "Error.Connection.NotExisted"),
+    ("PUT", "/users/gone/groups/room", "Error.User.NotExisted"),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "code"), NOT_FOUND)
+async def test_what_is_not_there_is_404(api: Api, method: str, target: str, code: str) -> None:
+    answer = await api.call(method, target)
+    assert answer.status == 404
+    assert answer.headers["x-ms-error-code"] == code
+
+
+async def test_an_error_has_code_message_and_target(api: Api) -> None:
+    answer = await api.call("PUT", "/groups/room/connections/gone")
+    expected = {
+        "code": "Error.Connection.NotExisted",
+        "message": "Connection `gone` is not found.",
+        "target": "Connection",
+    }
+    assert answer.body == json.dumps(expected, separators=(",", ":")).encode()
+
+
+async def test_a_grant_can_be_asked_for(api: Api) -> None:
+    target = "/permissions/sendToGroup/connections/j1?targetName=g"
+    statuses = [
+        (await api.call(method, target)).status for method in ("HEAD", "PUT", "HEAD", "DELETE", "HEAD")
+    ]
+    assert statuses == [404, 200, 200, 204, 404]
+
+
+async def test_too_many_rules_are_409(api: Api) -> None:
+    for number in range(1000):
+        api.alice.permissions.grant(WebPubSubPermission.SEND_TO_GROUP, group(str(number)))
+    answer = await api.call("PUT", "/permissions/sendToGroup/connections/j1?targetName=g")
+    assert answer.error == (409, "Error.Connection.Conflict", "Connection")
+
+
+# --- sends --------------------------------------------------------------------------------------------
+
+TEXT_HI = '{"type":"message","from":"server","dataType":"text","data":"hi"}'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "json_client", "raw_client"),
+    [
+        ("text/plain", b"hi", TEXT_HI, (0x81, "hi")),
+        ("Text/Plain; charset=UTF-8", b"hi", TEXT_HI, (0x81, "hi")),
+        ('text/plain;charset="utf8"', b"hi", TEXT_HI, (0x81, "hi")),
+        ("text/plain; charset=utf-16", "hi".encode("utf-16"), TEXT_HI, (0x81, "hi")),
+        ("text/plain; format=flowed; charset=latin-1", b"hi", TEXT_HI, (0x81, "hi")),
+        ("text/plain; charset=latin-1", b"\xe9", TEXT_HI.replace("hi", "Ã©"), (0x81, "Ã©")),
+        ("text/plain", b"", TEXT_HI.replace("hi", ""), (0x81, "")),
+        (
+            "application/json",
+            b'{"b": 1.0, "a": 2}',
+            '{"type":"message","from":"server","dataType":"json","data":{"b": 1.0, "a": 2}}',
+            (0x81, '{"b": 1.0, "a": 2}'),
+        ),
+        (
+            "application/json; charset=utf-8",
+            b'"hi"',
+            '{"type":"message","from":"server","dataType":"json","data":"hi"}',
+            (0x81, '"hi"'),
+        ),
+        (
+            "application/octet-stream",
+            b"\xff",
+            '{"type":"message","from":"server","dataType":"binary","data":"/w=="}',
+            (0x82, "\xff"),
+        ),
+        (
+            None,
+            b"\xff",
+            '{"type":"message","from":"server","dataType":"binary","data":"/w=="}',
+            (0x82, "\xff"),
+        ),
+    ],
+)
+async def test_the_content_type_says_what_is_sent(
+    api: Api, content_type: str | None, body: bytes, json_client: str, raw_client: tuple[int, str]
+) -> None:
+    assert (await api.call("POST", "/:send", body, content_type=content_type)).status == 202
+    assert api.got(api.alice) == [(0x81, json_client)]
+    assert api.got(api.raw) == [raw_client]
+
+
+async def test_a_group_send_names_the_group(api: Api) -> None:
+    await api.call("POST", "/groups/room/:send", b"hi", content_type="text/plain")
+    message = '{"type":"message","from":"group","group":"room","dataType":"text","data":"hi"}'
+    assert api.got(api.alice) == [(0x81, message)]
+
+
+@pytest.mark.parametrize(
+    ("query", "j1", "r1"),
+    [
+        ("", 1, 1),
+        ("?excluded=j1", 0, 1),
+        ("?excluded=j1&excluded=r1", 0, 0),
+        ("?excluded=j1,r1", 1, 1),  # never a comma list
+        ("?excluded=%20j1", 1, 1),  # nor trimmed
+        ("?excluded=%6A1", 0, 1),
+    ],
+)
+@pytest.mark.parametrize("path", ["/:send", "/groups/room/:send"])
+async def test_the_excluded_get_nothing(api: Api, path: str, query: str, j1: int, r1: int) -> None:
+    await api.call("POST", f"{path}{query}", b"hi", content_type="text/plain")
+    assert (len(api.got(api.alice)), len(api.got(api.raw))) == (j1, r1)
+
+
+async def test_a_body_may_come_in_pieces(api: Api) -> None:
+    await api.call("POST", "/:send", [b"h", b"", b"i"], content_type="text/plain")
+    assert api.got(api.alice) == [(0x81, TEXT_HI)]
+
+
+async def test_a_caller_that_goes_amid_its_body_sends_nothing(api: Api) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/hubs/chat/:send",
+        "query_string": b"",
+        "headers": [
+            (b"host", HOST.encode()),
+            (b"authorization", f"Bearer {token(f'http://{HOST}/api/hubs/chat/:send')}".encode()),
+            (b"content-type", b"text/plain"),
+            (b"content-length", b"10"),
+        ],
+    }
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"half", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    assert (await api.ask(scope, messages)).error == (400, "Error.BadRequest", "Request")
+    assert api.got(api.alice) == []
+
+
+async def test_names_are_decoded_segment_by_segment(api: Api) -> None:
+    user = api.open(connection("u", "a/b c+ü"))
+    await turns()
+    api.got(user)
+    answer = await api.call("POST", "/users/a%2Fb%20c+%C3%BC/:send", b"hi", content_type="text/plain")
+    assert answer.status == 202
+    assert api.got(user) == [(0x81, TEXT_HI)]
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("/connections/j1", "Application server closed the connection."),
+        ("/connections/j1?reason=so%20long", "Application server closed the connection. Reason: so long"),
+        ("/connections/j1?reason=", "Application server closed the connection."),
+    ],
+)
+async def test_a_close_carries_its_reason(api: Api, target: str, reason: str) -> None:
+    assert (await api.call("DELETE", target)).status == 204
+    assert api.closes == [Close(api.alice, 1000, reason)]
+
+
+async def test_closes_leave_out_the_excluded(api: Api) -> None:
+    await api.call("POST", "/:closeConnections?excluded=j1")
+    assert [effect.connection for effect in api.closes] == [api.raw]
+    await api.call("POST", "/groups/room/:closeConnections?excluded=r1&reason=x")
+    assert [effect.connection for effect in api.closes] == [api.raw, api.alice]
+
+
+# --- the body's limits --------------------------------------------------------------------------------
+
+
+async def test_exactly_1_mib_is_taken(api: Api) -> None:
+    body = b"x" * 1_048_576
+    assert (await api.call("POST", "/:send", body, content_type="text/plain")).status == 202
+
+
+@pytest.mark.parametrize("length", [None, "", "1048577", "99999999999999999999", "-1", "1e3", "x", " 1"])
+async def test_without_a_length_within_1_mib_the_body_is_not_read(api: Api, length: str | None) -> None:
+    answer = await api.call("POST", "/:send", b"hi", content_type="text/plain", content_length=length)
+    assert answer.error == (400, "Error.BadRequest", "Content-Length")
+    assert json.loads(answer.body)["message"] == "Invalid Content-Length header."
+    assert api.received == 0
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/x-protobuf", b""),
+        ("text/html", b""),
+        ("multipart/form-data; boundary=x", b""),
+        ("junk", b""),
+        ("/", b""),
+        ("text/plain; charset=nonsense", b"hi"),
+        ("text/plain; charset=", b"hi"),
+        ("text/plain; charset=utf-16", b"\xff"),
+        ("text/plain; charset=ascii", b"\xff"),
+        ("text/plain; charset=hex", b"00"),
+        ("text/plain; charset=undefined", b"hi"),
+        ("text/plain; charset=utf-7", b"+2AA-"),  # half a surrogate pair
+    ],
+)
+async def test_other_media_types_and_charsets_are_415(api: Api, content_type: str, body: bytes) -> None:
+    answer = await api.call("POST", "/:send", body, content_type=content_type)
+    assert answer.error == (415, "Error.UnsupportedMediaType", "Request")
+    assert api.got(api.alice) == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "message"),
+    [
+        ("application/json", b"", "The request body is not a valid JSON."),
+        ("application/json", b"{", "The request body is not a valid JSON."),
+        ("application/json", b"{}{}", "The request body is not a valid JSON."),
+        ("application/json", b'"\xff"', "The request body is not a valid JSON."),
+        ("application/json", b"[" * 100_000, "The request body is not a valid JSON."),
+        ("text/plain", b"\xff", "The request body is not a valid text."),
+    ],
+)
+async def test_a_body_that_is_not_what_it_says_is_400(
+    api: Api, content_type: str, body: bytes, message: str
+) -> None:
+    answer = await api.call("POST", "/:send", body, content_type=content_type)
+    assert answer.error == (400, "Error.BadRequest", "Request")
+    assert json.loads(answer.body)["message"] == message
+    assert api.got(api.alice) == []
+
+
+# --- who may ask --------------------------------------------------------------------------------------
+
+URL = f"http://{HOST}/api/hubs/chat/:send"
+UNAUTHORISED = {
+    "nothing": "",
+    "junk": "Bearer junk",
+    "another scheme": f"Basic {token(URL)}",
+    "no scheme": token(URL),
+    "another key": f"Bearer {token(URL, key='x' * 32)}",
+    "another path": f"Bearer {token(f'http://{HOST}/api/hubs/chat/:closeConnections')}",
+    "the start of a path": f"Bearer {token(f'{URL}x')}",
+    "another host": f"Bearer {token('http://elsewhere:8080/api/hubs/chat/:send')}",
+    "another port": f"Bearer {token('http://localhost:8081/api/hubs/chat/:send')}",
+    "another protocol": f"Bearer {token(URL.replace('http', 'ftp'))}",
+    "expired": f"Bearer {token(URL, exp=NOW - 300)}",
+    "no expiry": f"Bearer {token(URL, exp=None)}",
+    "not yet valid": f"Bearer {token(URL, nbf=NOW + 301)}",
+}
+
+
+@pytest.mark.parametrize("authorization", UNAUTHORISED.values(), ids=UNAUTHORISED.keys())
+async def test_without_a_right_token_it_is_401_without_a_word(api: Api, authorization: str) -> None:
+    answer = await api.call("POST", "/:send?api-version=bad", b"hi", authorization=authorization)
+    assert (answer.status, answer.body) == (401, b"")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["content-length"] == "0"
+    assert api.received == 0
+    assert api.got(api.alice) == []
+
+
+AUTHORISED = {
+    "the whole URL": token(f"{URL}?api-version=2024-12-01&excluded=x"),
+    "a slash at the end": token(f"{URL}/"),
+    "a child": token(f"{URL}/x"),
+    "percent-encoded": token(URL.replace(":send", "%3Asend")),
+    "another case": token(URL.replace("localhost", "LOCALHOST")),
+    "https": token(URL.replace("http", "https")),
+    "the second key": token(URL, key=SECOND_KEY),
+    "within the skew": token(URL, exp=NOW - 299),
+    "nearly valid": token(URL, nbf=NOW + 300),
+    "several audiences": token(["http://elsewhere", URL]),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("bearer", AUTHORISED.values(), ids=AUTHORISED.keys())
+async def test_the_audience_names_the_request(api: Api, bearer: str) -> None:
+    assert (await api.call("POST", "/:send", b"hi", bearer=bearer)).status == 202
+    assert (await api.call("POST", "/:send", b"hi", authorization=f"bEaReR  {bearer} ")).status == 202
+
+
+@pytest.mark.parametrize(
+    ("host", "audience", "status"),
+    [
+        ("a.example", "http://a.example:80/api/hubs/chat/:send", 202),
+        ("a.example", "https://a.example:443/api/hubs/chat/:send", 202),
+        ("a.example:80", "http://A.example/api/hubs/chat/:send", 202),
+        ("a.example", "http://a.example:8080/api/hubs/chat/:send", 401),
+        ("[::1]:8080", "http://[::1]:8080/api/hubs/chat/:send", 202),
+        (None, URL, 401),
+    ],
+)
+async def test_default_ports_do_not_matter(api: Api, host: str | None, audience: str, status: int) -> None:
+    assert (await api.call("POST", "/:send", b"", bearer=token(audience), host=host)).status == status
+
+
+async def test_what_one_client_encodes_another_does_not(api: Api) -> None:
+    signed = token(f"http://{HOST}/api/hubs/chat/users/it%27s%21%2A%28x%29%40/:send")
+    answer = await api.call("POST", "/users/it's!*(x)@/:send", b"hi", bearer=signed)
+    assert answer.status == 202
+
+
+async def test_health_needs_no_token(api: Api) -> None:
+    for method in ("HEAD", "GET"):
+        answer = await api.call(method, "//api/health", authorization=None)
+        assert (answer.status, answer.body) == (200, b"")
+
+
+# --- the order of checks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS.split(", "))
+async def test_every_stable_version_is_served(api: Api, version: str) -> None:
+    assert (await api.call("POST", f"/:send?api-version={version}")).status == 202
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "api-version=",
+        "api-version=2020-01-01",
+        "api-version=2024-12-01,2024-01-01",
+        "api-version=2024-12-01&api-version=2024-12-01",
+    ],
+)
+async def test_other_versions_are_not(api: Api, query: str) -> None:
+    answer = await api.call("POST", f"/groups/%20/:send?{query}", content_length="junk")
+    assert answer.error == (400, "Error.BadRequest", "api-version")
+    assert json.loads(answer.body)["message"] == "The specified API version is not supported."
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "name"),
+    [
+        ("POST", "/groups/%20/:send", "group"),
+        ("POST", f"/groups/{'g' * 1025}/:send", "group"),
+        ("POST", "/users/%20%09/:send", "user_id"),
+        ("POST", "/connections//:send", "connection_id"),
+        ("POST", "//api/hubs/1x/:send", "hub"),
+        ("PUT", "/permissions/other/connections/c?targetName=g", "permission"),
+        ("PUT", "/permissions/sendToGroup/connections/c", "targetName"),
+        ("PUT", "/permissions/sendToGroup/connections/c?targetName=", "targetName"),
+        ("PUT", "/permissions/sendToGroup/connections/c?targetName=%20", "targetName"),
+        ("PUT", "/permissions/sendToGroup/connections/c?targetName=a&targetName=b", "targetName"),
+        ("DELETE", "/connections/c?reason=a&reason=b", "reason"),
+        ("POST", "/:generateToken?minutesToExpire=0", "minutesToExpire"),
+        ("POST", "/:generateToken?minutesToExpire=1.5", "minutesToExpire"),
+        ("POST", "/:generateToken?userId=a&userId=b", "userId"),
+        ("POST", "/:generateToken?group=ok&group=%20", "group"),
+        ("POST", "/:generateToken?clientType=other", "clientType"),
+    ],
+)
+async def test_names_are_checked_before_the_body(api: Api, method: str, target: str, name: str) -> None:
+    answer = await api.call(method, target, content_length="junk", content_type="junk")
+    assert answer.error == (400, "Error.BadRequest", name)
+
+
+async def test_length_comes_before_media_type(api: Api) -> None:
+    answer = await api.call("POST", "/:send", content_length="junk", content_type="junk")
+    assert answer.status == 400
+    assert (await api.call("POST", "/:send", b"{", content_type="junk")).status == 415
+
+
+@pytest.mark.parametrize("name", ["filter", "messageTtlSeconds"])
+@pytest.mark.parametrize("path", ["/:send", "/groups/room/:send", "/users/alice/:send"])
+async def test_what_is_not_served_is_refused_and_not_ignored(api: Api, path: str, name: str) -> None:
+    answer = await api.call("POST", f"{path}?{name}=1", content_length="junk")
+    assert answer.error == (501, "NotImplemented", name)
+    assert api.got(api.alice) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/:send"),
+        ("POST", "/groups/room"),
+        ("POST", "/:addToGroups"),
+        ("POST", ""),
+        ("PATCH", "/:send"),
+    ],
+)
+async def test_what_is_no_operation_is_404(api: Api, method: str, target: str) -> None:
+    assert (await api.call(method, target)).error == (404, "Error.NotFound", "Path")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"), [("//", 404), ("//api", 404), ("//other", 404), ("//client/hubs/chat", 400)]
+)
+async def test_elsewhere_no_token_is_asked_for(api: Api, target: str, status: int) -> None:
+    assert (await api.call("GET", target, authorization=None)).error[0] == status
+
+
+# --- tokens for clients -------------------------------------------------------------------------------
+
+
+async def test_a_generated_token_lets_a_client_in(api: Api) -> None:
+    answer = await api.call(
+        "POST",
+        "/:generateToken?userId=al%20ice&role=webpubsub.sendToGroup&role=r&group=a&group=b&minutesToExpire=5",
+    )
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    found = json.loads(answer.body)
+    assert set(found) == {"token"}
+    expected = [f"http://{HOST}/client/hubs/chat"]
+    read = decode_client_token(found["token"], [KEY], expected=expected, now=NOW + 5 * 60)
+    assert (read.user_id, read.roles, read.groups) == ("al ice", ("webpubsub.sendToGroup", "r"), ("a", "b"))
+    assert read.claims["exp"] == [str(int(NOW) + 300)]
+    assert read.claims["aud"] == expected
+
+
+async def test_a_generated_token_lasts_an_hour_and_names_nobody(api: Api) -> None:
+    answer = await api.call("POST", "//api/hubs/CHAT/:generateToken")
+    expected = [f"http://{HOST}/client/hubs/chat"]
+    read = decode_client_token(json.loads(answer.body)["token"], [KEY], expected=expected, now=NOW)
+    assert (read.user_id, read.roles, read.groups) == (None, (), ())
+    assert read.claims["exp"] == [str(int(NOW) + 3600)]
+
+
+# --- around it ----------------------------------------------------------------------------------------
+
+
+async def test_the_trace_has_the_callers_request_id(api: Api) -> None:
+    api.traced.clear()
+    await api.call("HEAD", "/users/alice", x_ms_client_request_id="r1")
+    await api.call("HEAD", "/users/gone", x_ms_client_request_id="r2")
+    assert [(event.name, event.phase, event.ids, event.detail) for event in api.traced] == [
+        (
+            "rest",
+            "completed",
+            {"request": "r1"},
+            {"method": "HEAD", "path": "/api/hubs/chat/users/alice", "status": 200},
+        ),
+        (
+            "rest",
+            "failed",
+            {"request": "r2"},
+            {"method": "HEAD", "path": "/api/hubs/chat/users/gone", "status": 404},
+        ),
+    ]
+    assert str(api.traced[1].error) == "User `gone` is not found."
+
+
+async def test_hubs_are_apart_and_without_case(api: Api) -> None:
+    assert (await api.call("HEAD", "//api/hubs/other/users/alice")).status == 404
+    assert (await api.call("HEAD", "//api/hubs/CHAT/users/alice")).status == 200
+    assert set(api.service.hubs) == {CHAT}
+
+
+async def test_lifespan(api: Api) -> None:
+    asked, said = ["lifespan.startup", "lifespan.shutdown"], []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": asked.pop(0)}
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message["type"])
+
+    await api.app({"type": "lifespan"}, receive, send)
+    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -102,3 +102,33 @@ def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
     assert "choose another with --port (0 takes any free port)" in done.stderr
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_strict_refuses_an_app_that_takes_events_from_anybody(tmp_path: Path, strict: bool) -> None:
+    (tmp_path / "function_app.py").write_text(
+        "import webpubsub as wps\n"
+        "app = wps.FunctionApp()\n"
+        "@app.web_pubsub_trigger(hub='chat', event_type='user', event_name='message')\n"
+        "def message(request: wps.UserEventRequest) -> str: return 'ack'\n"
+    )
+    arguments = ["start", str(tmp_path), "--no-service", "--port", "0"]
+    if strict:
+        done = command(*arguments, "--strict")
+        assert done.returncode == 1
+        assert "message take events from anybody" in done.stderr
+        assert done.stderr.rstrip().endswith("webpubsub: 1 problem is shown above, and --strict was given")
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-m", "webpubsub", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert any(line == "Ready\n" for line in process.stdout)
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "message take events from anybody" in errors

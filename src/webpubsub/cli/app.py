@@ -72,7 +72,8 @@ def start(
         typer.Option("--reload", help="Start the app anew when its files change; clients stay connected."),
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 when any function cannot run.")
+        bool,
+        typer.Option("--strict", help="Exit with 1 when a function cannot run or is open to anybody."),
     ] = False,
     insecure_default_key: AnyKey = False,
     log_format: Format = LogFormat.TEXT,

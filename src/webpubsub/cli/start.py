@@ -67,14 +67,14 @@ def load_host(options: StartOptions, addresses: Addresses, trace: Trace) -> Func
     The functions without problems run; the trace has shown all problems at once.
 
     Raises:
-        ConfigurationError: No function is left, or ``strict`` and there is a problem.
+        ConfigurationError: No function is left, or ``strict`` and there is a problem or a warning.
     """
     addresses.export(os.environ)
     settings = HostSettings.load(options.app_dir, os.environ)
     export_values(settings, os.environ)
     host = FunctionHost(settings, only=options.functions, trace=trace)
-    if host.problems and (options.strict or not host.functions):
-        count = len(host.problems)
+    count = len(host.problems) + (len(host.warnings) if options.strict else 0)
+    if count and (options.strict or not host.functions):
         found = "1 problem is" if count == 1 else f"{count} problems are"
         consequence = "--strict was given" if host.functions else "no function can run"
         raise ConfigurationError(f"{found} shown above, and {consequence}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Final
 
 import msgspec
@@ -81,6 +81,7 @@ class FunctionHost:
     Attributes:
         functions: What can run.
         problems: What is wrong with the app and its settings.
+        warnings: What runs, but would better not be left so.
 
     Example:
         >>> host = FunctionHost(HostSettings.load(Path("app"), os.environ))  # doctest: +SKIP
@@ -114,7 +115,8 @@ class FunctionHost:
         running = [f for f in functions if not isinstance(f.trigger, WebPubSubTrigger) or f in index.values()]
         self.functions = tuple(_listing(function) for function in running)
         self.problems = tuple(found)
-        _report(found, index.values(), trace)
+        self.warnings = tuple(_warnings(index.values()))
+        _report(self.problems, self.warnings, trace)
         self._invoker = Invoker(thread_count(settings.environment), clock=clock, trace=trace)
         self._webhook = Webhook(index, self._invoker, trace=trace)
         self._http = HttpFunctions(_of(running, HttpTrigger), self._invoker)
@@ -260,20 +262,22 @@ def _listing(function: HostFunction) -> FunctionListing:
     raise AssertionError(f"no listing for {type(trigger).__name__}")
 
 
-def _report(
-    problems: Iterable[ConfigurationError], triggers: Iterable[HostFunction], trace: Trace | None
-) -> None:
+def _report(problems: Iterable[ConfigurationError], warnings: Iterable[str], trace: Trace | None) -> None:
     if trace is None:
         return
     for problem in problems:
         trace(TraceEvent("setting", Phase.FAILED, {}, {"message": str(problem)}, problem))
+    for warning in warnings:
+        trace(TraceEvent("setting", Phase.FAILED, {}, {"message": warning}))
+
+
+def _warnings(triggers: Iterable[HostFunction]) -> Iterator[str]:
     names = [function.definition.name for function in triggers if _is_open(function)]
     if names:
-        message = (
+        yield (
             f"no Web PubSub connection is configured, so {', '.join(names)} take events from anybody: set "
             f"'{DEFAULT_CONNECTION}' to have origin and signature checked"
         )
-        trace(TraceEvent("setting", Phase.FAILED, {}, {"message": message}))
 
 
 def _is_open(function: HostFunction) -> bool:

@@ -27,6 +27,7 @@ PUBLIC = [
     "ClientCertificate",
     "WebPubSubEventType",
     "WebPubSubDataType",
+    "Payload",
     "EventResponse",
     "ConnectEventResponse",
     "UserEventResponse",

@@ -54,7 +54,7 @@ from webpubsub.model.events import (
     WebPubSubErrorCode,
     WebPubSubEventType,
 )
-from webpubsub.model.payload import WebPubSubDataType
+from webpubsub.model.payload import Payload, WebPubSubDataType
 
 if TYPE_CHECKING:
     from webpubsub.functions import (
@@ -89,6 +89,7 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "ClientCertificate",
     "WebPubSubEventType",
     "WebPubSubDataType",
+    "Payload",
     # answers
     "EventResponse",
     "ConnectEventResponse",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -91,17 +92,31 @@ def test_an_app_without_functions_that_run_names_all_problems_and_exits_with_1(t
     assert done.stderr.rstrip().endswith("webpubsub: 2 problems are shown above, and no function can run")
 
 
-def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
-    import socket
-
+@pytest.mark.parametrize(
+    ("arguments", "way_out"),
+    [
+        (["service", "--port"], "choose another with --port (0 takes any free port)"),
+        (
+            ["start", "APP", "--service-port", "0", "--port"],
+            "choose another with --port (0 takes any free port)",
+        ),
+        (
+            ["start", "APP", "--port", "0", "--service-port"],
+            "use the service that is there already with --no-service",
+        ),
+    ],
+)
+def test_a_port_that_is_taken_is_named_with_the_way_out(
+    tmp_path: Path, arguments: list[str], way_out: str
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        done = command("service", "--port", port)
+        done = command(*[str(tmp_path) if each == "APP" else each for each in arguments], port)
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
-    assert "choose another with --port (0 takes any free port)" in done.stderr
+    assert way_out in done.stderr
 
 
 @pytest.mark.parametrize("strict", [True, False])

@@ -55,7 +55,7 @@ class Addresses(msgspec.Struct, frozen=True):
         )
         text = settings.environment.get(SETTING)
         configured = ConnectionString.parse(text) if text else None
-        listener = bind(options.host, port, "--port")
+        listener = bind(options.host, port, "choose another with --port (0 takes any free port)")
         url = (
             f"http://{'localhost' if is_loopback(options.host) else options.host}:{listener.getsockname()[1]}"
         )
@@ -92,4 +92,9 @@ def _bind_service(options: StartOptions, wanted: ConnectionString) -> socket.soc
         insecure_default_key=options.insecure_default_key,
     )
     port = urlsplit(wanted.endpoint).port or 80 if options.service_port is None else options.service_port
-    return bind(options.host, port, "--service-port")
+    return bind(
+        options.host,
+        port,
+        "choose another with --service-port (0 takes any free port), or use the service that is there "
+        "already with --no-service",
+    )

@@ -110,7 +110,6 @@ def run_reload(options: StartOptions) -> None:
         raise ConfigurationError("--reload hands sockets to child processes, which Windows cannot do")
     trace = start_logging(options.log_format, verbose=options.verbose)
     addresses = Addresses.find(options)
-    addresses.listener.listen(1024)
     service: EmbeddedService | None = None
     if addresses.service_listener is not None:
         service = EmbeddedService(addresses.service_settings({}), addresses.service_listener, trace)

@@ -54,7 +54,7 @@ def run_service(options: ServiceOptions) -> None:
     keys = (primary, options.secondary_key) if options.secondary_key else (primary,)
     settings = ServiceSettings(access_keys=keys, hubs=hubs)
     trace = start_logging(options.log_format, verbose=options.verbose)
-    listener = bind(options.host, options.port, "--port")
+    listener = bind(options.host, options.port, "choose another with --port (0 takes any free port)")
     service = EmbeddedService(settings, listener, trace)
     connection = local_connection(listener, options.host, primary)
 

@@ -16,6 +16,8 @@ from webpubsub.model.errors import ConfigurationError
 
 __all__ = ["Server", "bind", "run_until_stopped"]
 
+BACKLOG = 4096
+
 
 class Server:
     """One HTTP server on one socket."""
@@ -33,7 +35,7 @@ class Server:
             proxy_headers=False,  # nobody's word is taken for who called or under which name
             server_header=False,
             timeout_graceful_shutdown=grace,
-            backlog=4096,
+            backlog=BACKLOG,
         )
         self._listener = listener
         self._server = _Uvicorn(config)
@@ -61,11 +63,13 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def bind(host: str, port: int, option: str) -> socket.socket:
-    """Return a bound socket.
+def bind(host: str, port: int, way_out: str) -> socket.socket:
+    """Return a listening socket; whoever connects before it is served waits.
+
+    It listens at once, as two sockets that only hold the same address do not yet exclude each other.
 
     Raises:
-        ConfigurationError: The address cannot be had; ``option`` names the way out.
+        ConfigurationError: The address cannot be had; ``way_out`` says what to do then.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -73,10 +77,10 @@ def bind(host: str, port: int, option: str) -> socket.socket:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; "
-            f"choose another with {option} (0 takes any free port)"
+            f"cannot listen on {host}:{port}: {error.strerror or error}; {way_out}"
         ) from error
     listener.setblocking(False)
     return listener

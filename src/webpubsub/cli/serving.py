@@ -35,6 +35,9 @@ class Server:
             proxy_headers=False,  # nobody's word is taken for who called or under which name
             server_header=False,
             timeout_graceful_shutdown=grace,
+            # Longer than clients keep idle connections (aiohttp: 15 s), so that the client is the one who
+            # closes; else a request may meet a connection that was just closed here.
+            timeout_keep_alive=75,
             backlog=BACKLOG,
         )
         self._listener = listener

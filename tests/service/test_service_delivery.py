@@ -51,6 +51,18 @@ async def test_frames_of_one_turn_are_one_write_in_their_order() -> None:
     assert socket.writes == [b"abc", b"d"]
 
 
+async def test_too_much_at_once_is_congestion_until_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_QUEUED", 3)
+    clients = [client(str(number))[0] for number in range(2)]
+    found, _ = delivery()
+    found.deliver(Deliver(b"a", clients))
+    assert not found.is_congested
+    found.deliver(Deliver(b"b", clients))
+    assert found.is_congested
+    await turns(1)
+    assert not found.is_congested
+
+
 async def test_a_message_to_many_is_sliced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLICE", 2)
     clients = [client(str(number)) for number in range(5)]

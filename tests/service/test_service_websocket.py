@@ -39,6 +39,7 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.trace import TraceEvent
+from webpubsub.service import delivery
 from webpubsub.service.service import Service
 from webpubsub.service.settings import ServiceSettings
 from webpubsub.service.websocket import CLOSE_TIMEOUT, KeepAlive, WebSocketProtocol, protocol_factory
@@ -456,6 +457,20 @@ async def test_requests_wait_for_the_event_before_them() -> None:
     assert client.socket.frames() == text('{"type":"pong"}')
     assert client.protocol._waiting is None
     assert client.protocol._event is None
+
+
+async def test_a_flood_waits_until_delivery_has_caught_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MAX_QUEUED", 1)
+    client = await server.open()
+    flood = [f'{{"type":"sendToGroup","group":"g","data":{number}}}' for number in range(5)]
+    client.protocol.data_received(b"".join(client_frame(TEXT, each.encode()) for each in flood))
+    assert client.protocol._waiting is not None
+    assert len(client.protocol._waiting._requests) == 3
+    await turns(20)
+    assert [body[-2:] for _, body in client.socket.frames()] == [b"0}", b"1}", b"2}", b"3}", b"4}"]
+    assert client.protocol._waiting is None
 
 
 async def test_messages_of_others_and_pings_do_not_wait() -> None:

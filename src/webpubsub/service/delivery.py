@@ -23,6 +23,7 @@ __all__ = ["Delivery"]
 
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 SLICE: Final = 500
+MAX_QUEUED: Final = 100_000  # frames; queueing them takes some 10 ms
 
 
 class Delivery:
@@ -33,10 +34,20 @@ class Delivery:
         self._on_slow = on_slow
         self._waiting: deque[Connection] = deque()
         self._scheduled = False
+        self._queued = 0
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether so much waits to be written that clients' requests should wait for it.
+
+        Else one client that floods a large group would hold the loop until all it sent is queued.
+        """
+        return self._queued > MAX_QUEUED
 
     def deliver(self, effect: Deliver) -> None:
         """Queue a frame for every receiver."""
         frame, waiting = effect.frame, self._waiting
+        self._queued += len(effect.receivers)
         for connection in effect.receivers:
             frames = connection.frames
             if not frames:
@@ -49,11 +60,12 @@ class Delivery:
     def flush(self, connection: Connection) -> None:
         """Write what waits for one connection now, as before a close frame."""
         frames, transport = connection.frames, connection.transport
-        if not frames or transport is None:
-            frames.clear()
-            return
-        transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        self._queued -= len(frames)
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
+        if transport is None or not data:
+            return
+        transport.write(data)
         if transport.get_write_buffer_size() > MAX_WAITING_BYTES:
             self._on_slow(connection)
 

@@ -54,7 +54,7 @@ class _Stage(Enum):
 
 
 class _Waiting:
-    """Requests that came while an event of their connection is with its handler."""
+    """Requests of a connection that have to wait: for an event before them, or for delivery."""
 
     __slots__ = ("_requests", "_size")
 
@@ -146,7 +146,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._connection: Connection | None = None
         self._parser = FrameParser()
-        self._waiting: _Waiting | None = None  # there while an event is with its handler
+        self._waiting: _Waiting | None = None  # there while requests have to wait
         self._event: asyncio.Task[None] | None = None
         self._closing: asyncio.TimerHandle | None = None
         self._ended: tuple[int | None, str] = (None, "")
@@ -269,22 +269,33 @@ class WebSocketProtocol(asyncio.Protocol):
             if self._waiting.is_over(1):
                 self._transport.pause_reading()
             return
+        if self._service.delivery.is_congested:
+            self._work(self._connection, None).put(is_text, body)
+            return
         event = self._service.take(self._connection, is_text, body)
         if event is not None:
-            self._waiting = _Waiting()
-            work = self._raise(self._connection, event, self._waiting)
-            self._event = asyncio.get_running_loop().create_task(work)
+            self._work(self._connection, event)
 
-    async def _raise(self, connection: Connection, event: Raise, waiting: _Waiting) -> None:
-        """Raise one event, then take the requests that came meanwhile, in their order."""
+    def _work(self, connection: Connection, event: Raise | None) -> _Waiting:
+        """Let the requests that come now wait: for an event's handler, or until delivery has caught up."""
+        self._waiting = _Waiting()
+        work = self._take_in_turn(connection, event, self._waiting)
+        self._event = asyncio.get_running_loop().create_task(work)
+        return self._waiting
+
+    async def _take_in_turn(self, connection: Connection, event: Raise | None, waiting: _Waiting) -> None:
+        """Raise one event, if there is one, then take the requests that came meanwhile, in their order."""
         try:
-            await self._service.raise_event(connection, event)
-            while waiting and self._stage is _Stage.OPEN:
-                following = self._service.take(connection, *waiting.take())
+            while True:
+                if event is not None:
+                    await self._service.raise_event(connection, event)
+                while self._service.delivery.is_congested:  # noqa: ASYNC110 - writing takes turns of the loop
+                    await asyncio.sleep(0)
+                if not waiting or self._stage is not _Stage.OPEN:
+                    return
+                event = self._service.take(connection, *waiting.take())
                 if not waiting.is_over(2):
                     self._transport.resume_reading()
-                if following is not None:
-                    await self._service.raise_event(connection, following)
         except ProtocolError as error:
             self._fail(error)
         except Exception:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -25,6 +27,18 @@ def need() -> Need:
         return found or missing(" or ".join(names), install)
 
     return path_of
+
+
+@pytest.fixture(scope="session")
+def worker_python() -> str:
+    """Return an interpreter that has the Azure Functions worker: the dependency group ``worker``."""
+    default = Path(__file__).parents[1] / ".venv-3.13/bin/python"
+    python = os.environ.get("WEBPUBSUB_WORKER_PYTHON", str(default))
+    probe = [python, "-c", "import azure_functions_runtime, google.protobuf"]
+    if shutil.which(python) is None or subprocess.run(probe, capture_output=True).returncode:
+        install = "pyenv install 3.13; make test (which installs it into .venv-3.13)"
+        missing(f"the Azure Functions worker in {python}", install)
+    return python
 
 
 def missing(what: str, install: str) -> NoReturn:

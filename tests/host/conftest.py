@@ -2,107 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
+from asgi_client import AsgiClient, RecordingSink
 from webpubsub.host import FunctionHost, HostSettings
-from webpubsub.model.actions import Action
-from webpubsub.model.names import HubName
 from webpubsub.model.trace import TraceEvent
 
 KEY = "7aab239577fd4f24bc919802fb629f5f"
 CONNECTION = f"Endpoint=https://wps.example;AccessKey={KEY};Version=1.0;"
-
-
-class Answer(msgspec.Struct):
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        return next((value.decode() for key, value in self.headers if key == name.lower().encode()), None)
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-class AsgiClient:
-    """Sends requests straight into an ASGI application."""
-
-    def __init__(self, app: Callable[..., Any]) -> None:
-        self.app = app
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | list[tuple[str, str]] = (),  # type: ignore[assignment]
-        body: bytes = b"",
-        chunks: list[dict[str, Any]] | None = None,
-    ) -> Answer:
-        path, _, query = url.partition("?")
-        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
-        messages = iter(chunks or [{"type": "http.request", "body": body, "more_body": False}])
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return next(messages)
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        await self.app(
-            {
-                "type": "http",
-                "method": method,
-                "scheme": "http",
-                "path": _decoded(path),
-                "raw_path": path.encode(),
-                "query_string": query.encode(),
-                "headers": [(name.lower().encode(), value.encode()) for name, value in pairs],
-                "server": ("127.0.0.1", 7071),
-            },
-            receive,
-            send,
-        )
-        if not sent:
-            return Answer(0, [], b"")
-        start, end = sent
-        assert dict(start["headers"])[b"content-length"] == str(len(end["body"])).encode()
-        return Answer(start["status"], start["headers"], end["body"])
-
-
-def _decoded(path: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(path)
-
-
-class RecordingSink:
-    """An action sink that remembers, and fails when told to."""
-
-    def __init__(self) -> None:
-        self.performed: list[tuple[str, Action]] = []
-        self.request_ids: list[str | None] = []
-        self.fail_at: int | None = None
-
-    async def perform(self, hub: HubName, action: Action, *, request_id: str | None = None) -> None:
-        if self.fail_at == len(self.performed):
-            raise ConnectionError("the service is away")
-        self.performed.append((hub, action))
-        self.request_ids.append(request_id)
 
 
 @pytest.fixture

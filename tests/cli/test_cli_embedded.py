@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from webpubsub.cli.embedded import check_key, is_loopback, local_connection
+from webpubsub.cli.embedded import check_keys, is_loopback, local_connection
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.errors import ConfigurationError
 
@@ -22,15 +22,26 @@ def test_addresses_others_can_reach(host: str) -> None:
 
 
 def test_the_public_key_is_refused_beyond_this_machine() -> None:
-    with pytest.raises(ConfigurationError, match="WEBPUBSUB_ACCESS_KEY"):
-        check_key("0.0.0.0", DEFAULT_ACCESS_KEY, insecure_default_key=False)
-    check_key("0.0.0.0", DEFAULT_ACCESS_KEY, insecure_default_key=True)
-    check_key("0.0.0.0", "k" * 40, insecure_default_key=False)
-    check_key("127.0.0.1", DEFAULT_ACCESS_KEY, insecure_default_key=False)
+    public, own = [DEFAULT_ACCESS_KEY], ["k" * 40]
+    for keys in (public, own + public):
+        with pytest.raises(ConfigurationError, match="set your own, or pass --insecure-default-key"):
+            check_keys("0.0.0.0", keys, "set your own", insecure_default_key=False)
+    check_keys("0.0.0.0", public, "", insecure_default_key=True)
+    check_keys("0.0.0.0", own, "", insecure_default_key=False)
+    check_keys("127.0.0.1", public, "", insecure_default_key=False)
 
 
 @pytest.mark.parametrize(
-    ("host", "name"), [("127.0.0.1", "localhost"), ("0.0.0.0", "localhost"), ("192.0.2.7", "192.0.2.7")]
+    ("host", "name"),
+    [
+        ("127.0.0.1", "localhost"),
+        ("0.0.0.0", "localhost"),
+        ("::", "localhost"),
+        ("LocalHost", "localhost"),
+        ("127.0.0.2", "127.0.0.2"),  # where the name localhost does not lead
+        ("::1", "[::1]"),
+        ("192.0.2.7", "192.0.2.7"),
+    ],
 )
 def test_the_connection_string_has_the_port_that_was_bound(host: str, name: str) -> None:
     with socket.socket() as listener:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -18,9 +20,11 @@ from webpubsub.model.trace import Phase, TraceEvent
 def _logging_as_before() -> Iterator[None]:
     root, own = logging.getLogger(), logging.getLogger("webpubsub")
     handlers, level, own_level = root.handlers[:], root.level, own.level
+    uvicorn = logging.getLogger("uvicorn.error")
+    filters = uvicorn.filters[:]
     root.handlers = []
     yield
-    root.handlers = handlers
+    root.handlers, uvicorn.filters = handlers, filters
     root.setLevel(level)
     own.setLevel(own_level)
 
@@ -85,3 +89,19 @@ def test_other_loggers_are_written_too(capsys: pytest.CaptureFixture[str]) -> No
     start_logging("json", verbose=False)
     logging.getLogger("my.app").info("hello %s", "you")
     assert json.loads(capsys.readouterr().err)["message"] == "hello you"
+
+
+def test_nobody_is_told_to_install_a_websocket_library(capsys: pytest.CaptureFixture[str]) -> None:
+    start_logging("text", verbose=False)
+    logger = logging.getLogger("uvicorn.error")
+    logger.warning("Unsupported upgrade request.")
+    logger.warning('No supported WebSocket library detected. Please use "pip install ..."')
+    assert capsys.readouterr().err[9:] == "Unsupported upgrade request.\n"
+
+
+def test_what_functions_print_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(pipe)))  # type: ignore[arg-type]
+    start_logging("text", verbose=False)
+    sys.stdout.write("now\n")
+    assert pipe.getvalue() == b"now\n"

@@ -60,7 +60,15 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
         (["token", "--hub", "chat", "--connection", "AccessKey=x"], "has no 'Endpoint'"),
         (["service", "--event-handler", "chat"], "--event-handler 'chat': expected HUB=http://host/path"),
         (["service", "--settings", "missing.json"], "missing.json: the service settings cannot be read"),
-        (["service", "--host", "0.0.0.0"], "with the default access key, which everybody knows"),
+        (
+            ["service", "--event-handler", "chat=http://host:99999/"],
+            "'http://host:99999/' is not a valid urlTemplate: expected a URL such as",
+        ),
+        (
+            ["service", "--host", "0.0.0.0"],
+            "with the default access key, which everybody knows: set another with --access-key or "
+            "WEBPUBSUB_ACCESS_KEY",
+        ),
         (["start", "missing-folder"], "is not a folder: expected the folder of a function app"),
     ],
 )
@@ -72,6 +80,32 @@ def test_what_is_wrong_with_the_settings_is_one_sentence_and_exits_with_1(
     assert done.stderr.startswith("webpubsub: ")
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ("AccessKey=k", "webpubsub: connection 'WebPubSubConnectionString': the connection string has no"),
+        ("Endpoint=http://localhost:8080", "everybody knows: set WebPubSubConnectionString to 'Endpoint="),
+    ],
+)
+def test_a_start_names_the_setting_that_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, text: str
+) -> None:
+    monkeypatch.setenv("WebPubSubConnectionString", setting)
+    done = command("start", str(tmp_path), "--host", "0.0.0.0", "--port", "0", "--service-port", "0")
+    assert done.returncode == 1
+    assert text in done.stderr
+
+
+def test_an_app_whose_thread_never_ends_does_not_keep_the_process_alive(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    )
+    done = command("start", str(tmp_path), "--port", "0", "--service-port", "0")
+    assert done.returncode == 1
+    assert "function_app.py has no function app" in done.stderr
+    assert done.stderr.endswith("a thread or task of the app does not end; the process ends without it\n")
 
 
 def test_an_app_without_functions_that_run_names_all_problems_and_exits_with_1(tmp_path: Path) -> None:

@@ -55,10 +55,13 @@ class Command:
         return found.group(1)
 
     def wait_until_ready(self) -> None:
+        self.wait_for_line("Ready")
+
+    def wait_for_line(self, line: str) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not re.search(r"^Ready$", self.output, re.MULTILINE):
+        while line not in self.output.splitlines():
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.output}"
-            assert time.monotonic() < deadline, f"not ready:\n{self.output}"
+            assert time.monotonic() < deadline, f"no line {line!r}:\n{self.output}"
             time.sleep(0.02)
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -348,3 +349,25 @@ async def test_json_events_reach_an_event_handler_of_anybody(
     assert [headers["ce-id"] for _, headers, _ in received] == ["0", "1", "2", "3"]
     assert "ce-connectionState" not in received[2][1]
     assert received[3][1]["ce-connectionState"] == "e30="
+
+
+async def test_an_app_that_ends_its_process_is_told_and_starts_again(
+    tmp_path: Path, run_command: Callable[..., Any]
+) -> None:
+    """With ``--reload`` the service outlives the app, so nothing else would show that it is gone."""
+    app = tmp_path / "app"
+    app.mkdir()
+    source = (
+        "import os\nimport azure.functions as func\napp = func.FunctionApp()\n"
+        "@app.route(route='end')\ndef end(req): {}\n"
+    )
+    (app / "function_app.py").write_text(source.format("os._exit(7)"))
+    with run_command("start", str(app), "--reload", "--port", "0", "--service-port", "0") as command:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientError):
+                await session.post(f"{command.host_url}/api/end")
+            line = "webpubsub: the app ended with code 7; a change of its files starts it again"
+            await asyncio.to_thread(command.wait_for_line, line)
+            (app / "function_app.py").write_text(source.format("return 'back'"))
+            async with session.get(f"{command.host_url}/api/end") as answer:
+                assert await answer.text() == "back"

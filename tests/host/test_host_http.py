@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import azure.functions as func
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -220,8 +221,14 @@ async def test_a_function_without_http_output_answers_no_content(run_app: Run) -
         ("return None", "the function gave NoneType: expected an HttpResponse or a str"),
         ("return {'a': 1}", "the function gave dict: expected an HttpResponse or a str"),
         ("raise LookupError('secret')", "secret"),
-        ("import sys; sys.exit(3)", "the function called sys.exit(3)"),
+        ("import sys; sys.exit(3)", "the function raised SystemExit(3)"),
         ("raise StopIteration(4)", "the function raised StopIteration(4)"),
+        ("raise KeyboardInterrupt", "the function raised KeyboardInterrupt()"),
+        ("import asyncio; raise asyncio.CancelledError", "the function raised CancelledError()"),
+        (
+            "return func.HttpResponse(status_code=99)",
+            "the response has the status 99: expected a number from 200 to 599",
+        ),
     ],
 )
 async def test_a_failure_is_500_without_details_and_told_to_the_trace(
@@ -320,6 +327,44 @@ def test_binding_data_is_body_then_query_then_route(
 def test_what_is_no_response_is_told() -> None:
     with pytest.raises(UsageError, match="the function gave int: expected an HttpResponse or a str"):
         encode_response(5)
+
+
+@pytest.mark.parametrize(
+    ("response", "problem"),
+    [
+        (func.HttpResponse("x", status_code=100), "the response has the status 100: expected a number"),
+        (func.HttpResponse("x", status_code=1000), "the response has the status 1000: expected a number"),
+        (func.HttpResponse("x", headers={"a b": "c"}), "the response has a header 'a b': expected letters"),
+        (func.HttpResponse("x", headers={"a\r\nb": "c"}), r"the response has a header 'a\\r\\nb'"),
+        (func.HttpResponse("x", headers={"\u2603": "c"}), "the response has a header '\u2603'"),
+        (func.HttpResponse("x", headers={"a": "b\0"}), r"header 'a' of the response is 'b\\x00'"),
+        ('{"body": "x", "status": "many"}', "the response has the status many: expected a number"),
+        ('{"body": "x", "headers": 5}', "'headers' of the response is 5: expected an object"),
+        ('{"body": "x", "headers": {"a": "b\\nc"}}', r"header 'a' of the response is 'b\\nc'"),
+    ],
+)
+def test_a_response_no_server_could_send_is_told(response: Any, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        encode_response(response)
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding"])
+def test_how_a_body_is_framed_is_left_to_the_server(name: str) -> None:
+    answer = encode_response(func.HttpResponse("x", headers={name: "100"}))
+    assert [found for found, _ in answer.headers] == [b"content-type"]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_some_answers_have_no_body_whatever_the_function_says(run_app: Run, status: int) -> None:
+    client = await run_app(
+        functions(f"@app.route(route='x')\ndef x(req): return func.HttpResponse('x', status_code={status})\n")
+    )
+    answer = await client.request("GET", "/api/x")
+    assert (answer.status, answer.body, answer.header("content-length")) == (status, b"", None)
+
+
+def test_text_that_is_nested_beyond_all_measure_is_text() -> None:
+    assert encode_response("[" * 100_000).headers == [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 @given(st.text())

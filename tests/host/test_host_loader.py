@@ -98,6 +98,11 @@ def test_another_script_file_can_be_named(load_app: Load) -> None:
             "alias counts too; keep one and make the others a Blueprint",
         ),
         (
+            APP,
+            "function_app.py defines no functions: decorate one, for example with '@app.route(...)', or "
+            "register the blueprint that has them with 'app.register_functions(blueprint)'",
+        ),
+        (
             "import os\nimport no_such_package_at_all\n",
             "function_app.py cannot be imported: ModuleNotFoundError: No module named "
             "'no_such_package_at_all'\n  function_app.py:2: import no_such_package_at_all",
@@ -207,7 +212,7 @@ FUNCTION_PROBLEMS = [
         @app.route(route="bad")
         def bad(req: dict): ...
         """,
-        "parameter 'req' is annotated dict: the worker does not give that for a 'httpTrigger' binding; "
+        "parameter 'req' is annotated dict: this host does not give that for a 'httpTrigger' binding; "
         "expected func.HttpRequest, or no annotation",
     ),
     (
@@ -215,7 +220,7 @@ FUNCTION_PROBLEMS = [
         @app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
         def bad(timer: str | None): ...
         """,
-        "parameter 'timer' is annotated str | None: the worker does not give that for a 'timerTrigger' "
+        "parameter 'timer' is annotated str | None: this host does not give that for a 'timerTrigger' "
         "binding; expected func.TimerRequest, or no annotation",
     ),
     (
@@ -224,7 +229,7 @@ FUNCTION_PROBLEMS = [
                              eventType="user", eventName="e")
         def bad(request: dict): ...
         """,
-        "parameter 'request' is annotated dict: the worker does not give that for a 'webPubSubTrigger' "
+        "parameter 'request' is annotated dict: this host does not give that for a 'webPubSubTrigger' "
         "binding; expected str or bytes, or no annotation",
     ),
     (

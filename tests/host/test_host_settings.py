@@ -115,6 +115,26 @@ def test_loading_touches_no_environment_and_exporting_keeps_what_is_set(write_ap
             "found a number (70000)",
         ),
         (
+            {"local__settings__json": '{"Values": {"A=B": "1"}}'},
+            "local.settings.json:1:20: 'Values.A=B' must be what an environment variable can be: a name "
+            "without '=', text without NUL, found a string (\"1\")",
+        ),
+        (
+            {"local__settings__json": '{"Values": {"": "1"}}'},
+            "local.settings.json:1:17: 'Values.' must be what an environment variable can be: a name "
+            "without '=', text without NUL, found a string (\"1\")",
+        ),
+        (
+            {"local__settings__json": '{"Values": {"A": "\\u0000"}}'},
+            "local.settings.json:1:18: 'Values.A' must be what an environment variable can be: a name "
+            "without '=', text without NUL, found a string (\"\\u0000\")",
+        ),
+        (
+            {"local__settings__json": '{"Values": {"A": "\\ud800"}}'},
+            "local.settings.json:1:18: 'Values.A' must be what an environment variable can be: a name "
+            "without '=', text without NUL, found a string (\"\\ud800\")",
+        ),
+        (
             {"local__settings__json": '{"IsEncrypted": true}'},
             "local.settings.json: 'IsEncrypted' is true, and only the machine's Core Tools can decrypt the "
             "file: run 'func settings decrypt'",
@@ -135,7 +155,7 @@ def test_what_is_wrong_is_told_with_its_place(write_app: Write, files: dict[str,
 
 def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_bytes(b"{\xff}")
-    with pytest.raises(ConfigurationError, match=r"host.json: expected UTF-8 text, found byte 1"):
+    with pytest.raises(ConfigurationError, match=r"host.json: expected UTF-8 text, found another byte at 1"):
         HostSettings.load(tmp_path, {})
 
 
@@ -157,3 +177,21 @@ def test_settings_are_found_in_any_case_and_by_section() -> None:
     assert 5 not in environment
     assert len(environment) == 2
     assert set(environment) == {"store:serviceuri", "x"}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000], ids=["nesting", "number"])
+def test_a_file_beyond_all_measure_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "host.json").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"host.json: expected JSON, found what cannot be read: "):
+        HostSettings.load(tmp_path, {})
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "host.json").touch()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ConfigurationError, match=r"host.json cannot be read: Permission denied"):
+        HostSettings.load(tmp_path, {})

@@ -174,6 +174,19 @@ async def test_a_timer_that_fails_goes_on(start: Start, time: FakeTime, events: 
     assert [(event.name, type(event.error)) for event in failed] == [("function", ZeroDivisionError)] * 2
 
 
+@pytest.mark.parametrize("error", ["asyncio.CancelledError", "SystemExit", "KeyboardInterrupt"])
+async def test_a_timer_that_gives_up_goes_on(
+    start: Start, time: FakeTime, events: list[TraceEvent], error: str
+) -> None:
+    runs = await start(
+        "timer_trigger(arg_name='timer', schedule='0 * * * * *')", f"runs.append(timer); raise {error}"
+    )
+    await time.advance(120)
+    assert len(runs) == 2
+    failed = [str(event.error) for event in events if event.phase is Phase.FAILED]
+    assert failed == [f"the function raised {error.removeprefix('asyncio.')}()"] * 2
+
+
 async def test_a_function_never_overlaps_itself(start: Start, time: FakeTime) -> None:
     runs = await start(
         "timer_trigger(arg_name='timer', schedule='0 * * * * *')", "runs.append(timer); await go.wait()"

@@ -183,7 +183,9 @@ async def test_a_refused_probe_is_told(client: Any, events: list[TraceEvent]) ->
 
 
 async def test_without_any_trigger_no_origin_is_allowed(run_app: Run) -> None:
-    client = await run_app("import azure.functions as func\napp = func.FunctionApp()\n")
+    client = await run_app(
+        "import azure.functions as func\napp = func.FunctionApp()\n@app.route()\ndef index(req): ...\n"
+    )
     answer = await client.request("OPTIONS", WEBHOOK, {"WebHook-Request-Origin": "wps.example"})
     assert answer.status == 400
 

@@ -555,6 +555,13 @@ async def test_what_is_not_served_is_refused_and_not_ignored(api: Api, path: str
     assert api.got(api.alice) == []
 
 
+async def test_a_message_may_be_told_to_live_for_ever(api: Api) -> None:
+    assert (
+        await api.call("POST", "/:send?messageTtlSeconds=0", b"hi", content_type="text/plain")
+    ).status == 202
+    assert len(api.got(api.alice)) == 1
+
+
 @pytest.mark.parametrize(
     ("method", "target"),
     [

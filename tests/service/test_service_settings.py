@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service_peers import CHAT
-from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import (
@@ -113,6 +113,12 @@ def test_settings_can_be_written_down_and_read_again() -> None:
             "Invalid enum value 'joined'",
         ),
         ('{"hubs": "\udcff"}', "cannot be used"),
+        ('{"hubs": {"Chat": {}, "chat": {}}}', "'Chat' and 'chat' are one hub, as hub names have no case"),
+        (
+            '{"hubs": {"chat": {"eventHandlers": [{"urlTemplate": "host/?code=secret"}]}}}',
+            "'host/' is not a valid urlTemplate: expected a URL such as 'http://localhost:7071/{hub}/{event}'"
+            " - at `$.hubs[...].eventHandlers[0]`",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, text: str, words: str) -> None:
@@ -122,6 +128,25 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, text: str, words: 
         load_hub_settings(path)
     assert str(caught.value).startswith(f"{path}: the service settings cannot be used: ")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "/path",
+        "ftp://host",
+        "http://",
+        "http://:80",
+        "http://host:0",
+        "http://host:99999",
+        "http://[",
+    ],
+)
+def test_an_event_handler_has_an_http_url(url: str) -> None:
+    with pytest.raises(InvalidName, match="is not a valid urlTemplate"):
+        EventHandlerSettings(url)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

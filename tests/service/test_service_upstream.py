@@ -459,12 +459,9 @@ async def test_an_app_that_is_not_there(handler_of: Handlers) -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        "localhost:7071/hook?code=SECRET",
-        "http:///hook?code=SECRET",
-        "http://localhost:99999/?code=SECRET",
-        "http://[::1/?code=SECRET",
-        "tunnel:///hook?code=SECRET",
-        "?code=SECRET",
+        "http://\u00fc..x/hook?code=SECRET",
+        "http://back\\slash/?code=SECRET",
+        "http://.../?code=SECRET",
     ],
 )
 async def test_a_url_that_is_none(handler_of: Handlers, template: str) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping, MutableMapping
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from webpubsub.cli.embedded import check_key, is_loopback, local_connection
+from webpubsub.cli.embedded import check_keys, is_loopback, local_connection
 from webpubsub.cli.options import StartOptions
-from webpubsub.cli.serving import bind
+from webpubsub.cli.serving import bind, reachable_url, shown_url
 from webpubsub.cli.token import DEFAULT_CONNECTION
 from webpubsub.host.connections import DEFAULT_CONNECTION as SETTING
+from webpubsub.host.connections import Connections
 from webpubsub.host.settings import HostSettings
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
@@ -23,6 +26,10 @@ from webpubsub.service.settings import HubSettings, ServiceSettings
 __all__ = ["Addresses"]
 
 DEFAULT_PORT = 7071
+WAY_OUT: Final = (
+    f"set {SETTING} to 'Endpoint=http://localhost:8080;AccessKey=...;' with a key of your own (32 characters "
+    "or more)"
+)
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -53,12 +60,10 @@ class Addresses(msgspec.Struct, frozen=True):
         port = next(
             port for port in (options.port, settings.local_http_port, DEFAULT_PORT) if port is not None
         )
-        text = settings.environment.get(SETTING)
-        configured = ConnectionString.parse(text) if text else None
+        connections = Connections(settings.environment, time.time)
+        configured = connections.find(SETTING) if SETTING in connections else None
         listener = bind(options.host, port, "choose another with --port (0 takes any free port)")
-        url = (
-            f"http://{'localhost' if is_loopback(options.host) else options.host}:{listener.getsockname()[1]}"
-        )
+        url = shown_url(listener, options.host)
         if not options.with_service or (configured is not None and not is_loopback(configured.host)):
             return cls(url, listener, configured)
         service_listener = _bind_service(options, configured or DEFAULT_CONNECTION)
@@ -69,9 +74,7 @@ class Addresses(msgspec.Struct, frozen=True):
     @property
     def webhook(self) -> str:
         """Where the embedded service sends events: always on this machine."""
-        address = self.listener.getsockname()
-        host = "[::1]" if self.listener.family == socket.AF_INET6 else "127.0.0.1"
-        return f"http://{host}:{address[1]}{WEBHOOK_PATH}"
+        return f"{reachable_url(self.listener)}{WEBHOOK_PATH}"
 
     def export(self, environ: MutableMapping[str, str]) -> None:
         """Tell the app which service it has, when that is the embedded one."""
@@ -86,11 +89,8 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 def _bind_service(options: StartOptions, wanted: ConnectionString) -> socket.socket:
-    check_key(
-        options.host,
-        wanted.access_key or DEFAULT_ACCESS_KEY,
-        insecure_default_key=options.insecure_default_key,
-    )
+    keys = (wanted.access_key or DEFAULT_ACCESS_KEY,)
+    check_keys(options.host, keys, WAY_OUT, insecure_default_key=options.insecure_default_key)
     port = urlsplit(wanted.endpoint).port or 80 if options.service_port is None else options.service_port
     return bind(
         options.host,

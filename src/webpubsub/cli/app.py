@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from webpubsub.cli.ending import end_soon
 from webpubsub.model.errors import WebPubSubError
 
 __all__ = ["run"]
@@ -65,7 +66,7 @@ def start(
     ] = True,
     functions: Annotated[
         list[str] | None,
-        typer.Option("--functions", metavar="NAME...", help="Run only these functions; repeatable."),
+        typer.Option("--functions", metavar="NAME,...", help="Run only these functions; repeatable."),
     ] = None,
     reload: Annotated[
         bool,
@@ -177,4 +178,5 @@ def run() -> None:
         app()
     except WebPubSubError as error:
         sys.stderr.write(f"webpubsub: {error}\n")
+        end_soon(1)  # the app may have been imported and started threads before it failed
         sys.exit(1)

@@ -7,11 +7,11 @@ import contextlib
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
-from webpubsub.cli.serving import Server
+from webpubsub.cli.serving import Server, shown_url
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
@@ -22,7 +22,7 @@ from webpubsub.service.settings import HubSettings, ServiceSettings
 from webpubsub.service.upstream import WebhookEventHandler
 from webpubsub.service.websocket import KeepAlive, protocol_factory
 
-__all__ = ["EmbeddedService", "check_key", "is_loopback", "local_connection"]
+__all__ = ["EmbeddedService", "check_keys", "is_loopback", "local_connection"]
 
 GRACE = 10
 
@@ -65,22 +65,21 @@ class EmbeddedService:
 
 
 def local_connection(listener: socket.socket, host: str, access_key: str) -> ConnectionString:
-    """Return the connection string of a service; loopback is called localhost, as people type it."""
-    port = listener.getsockname()[1]
-    name = "localhost" if is_loopback(host) or host in ("0.0.0.0", "::") else host
-    return ConnectionString(f"http://{f'[{name}]' if ':' in name else name}:{port}", access_key)
+    """Return the connection string of a service that listens on ``host``."""
+    return ConnectionString(shown_url(listener, host), access_key)
 
 
-def check_key(host: str, access_key: str, *, insecure_default_key: bool) -> None:
+def check_keys(host: str, access_keys: Collection[str], way_out: str, *, insecure_default_key: bool) -> None:
     """Refuse to offer the public default key to other machines.
 
     Raises:
-        ConfigurationError: The service would listen beyond this machine with the default key.
+        ConfigurationError: The service would listen beyond this machine with the default key;
+            ``way_out`` says how another is set.
     """
-    if access_key == DEFAULT_ACCESS_KEY and not is_loopback(host) and not insecure_default_key:
+    if DEFAULT_ACCESS_KEY in access_keys and not is_loopback(host) and not insecure_default_key:
         raise ConfigurationError(
             f"the service would listen on {host} with the default access key, which everybody knows: "
-            "set another with WEBPUBSUB_ACCESS_KEY (32 characters or more), or pass --insecure-default-key"
+            f"{way_out}, or pass --insecure-default-key"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import sys
 import traceback
@@ -34,9 +35,17 @@ def start_logging(log_format: str, *, verbose: bool) -> Trace:
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter(sys.stderr.isatty()))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "azure"):
+    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "azure", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # uvicorn would tell people whose WebSocket client came to the functions to install something.
+    logging.getLogger("uvicorn.error").addFilter(_is_true_here)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what functions print is seen now, in a pipe too
     return _write
+
+
+def _is_true_here(record: logging.LogRecord) -> bool:
+    return "No supported WebSocket library" not in record.getMessage()
 
 
 def _write(event: TraceEvent) -> None:

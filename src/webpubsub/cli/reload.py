@@ -34,6 +34,7 @@ from webpubsub.service.settings import HubSettings, decode_hub_settings, encode_
 __all__ = ["SUPERVISED", "run_reload", "run_supervised"]
 
 SUPERVISED: Final = "WEBPUBSUB_SUPERVISED"  # the environment variable with a child's inheritance
+STARTS_AGAIN: Final = "a change of its files starts it again"
 WATCHED: Final = (".py", ".json", ".html")
 
 
@@ -88,6 +89,10 @@ class _Child:
         line = await self._reader.readline()
         return decode_hub_settings(line) if line.endswith(b"\n") else None
 
+    async def died(self) -> int:
+        """Return the exit code once the child has ended, asked to or not."""
+        return await self._process.wait()
+
     async def end(self) -> None:
         """Let running functions finish, then end."""
         if self._process.returncode is None:
@@ -122,12 +127,18 @@ def run_reload(options: StartOptions) -> None:
             changed = asyncio.ensure_future(_change(options.app_dir))
             child = await _Child.start(addresses)
             hubs = await child.report()
+            died = asyncio.ensure_future(child.died())
             if hubs is None:
-                sys.stderr.write("webpubsub: the app did not start; a change of its files starts it again\n")
-            elif service is not None:
-                service.use_hubs(hubs)
+                sys.stderr.write(f"webpubsub: the app did not start; {STARTS_AGAIN}\n")
+            else:
+                if service is not None:
+                    service.use_hubs(hubs)
+                await asyncio.wait({ended, changed, died}, return_when=asyncio.FIRST_COMPLETED)
+                if died.done():
+                    sys.stderr.write(f"webpubsub: the app ended with code {died.result()}; {STARTS_AGAIN}\n")
             await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
+            died.cancel()
             if ended.done() and service is not None:
                 await service.stop()
             await child.end()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from webpubsub.cli.embedded import EmbeddedService, check_key, local_connection
+from webpubsub.cli.embedded import EmbeddedService, check_keys, local_connection
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.serving import bind, run_until_stopped
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
-from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
@@ -23,6 +24,8 @@ from webpubsub.service.settings import (
 )
 
 __all__ = ["ServiceOptions", "run_service"]
+
+WAY_OUT: Final = "set another with --access-key or WEBPUBSUB_ACCESS_KEY (32 characters or more)"
 
 
 class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +49,12 @@ def run_service(options: ServiceOptions) -> None:
         ConfigurationError: A setting cannot be used, or the port cannot be had.
     """
     primary = options.access_key or DEFAULT_ACCESS_KEY
-    check_key(options.host, primary, insecure_default_key=options.insecure_default_key)
+    keys = (primary, options.secondary_key) if options.secondary_key else (primary,)
+    check_keys(options.host, keys, WAY_OUT, insecure_default_key=options.insecure_default_key)
     hubs = load_hub_settings(options.settings) if options.settings else {}
     for text in options.event_handlers:
         hub, handler = _event_handler(text)
         hubs[hub] = HubSettings(event_handlers=(*hubs.get(hub, HubSettings()).event_handlers, handler))
-    keys = (primary, options.secondary_key) if options.secondary_key else (primary,)
     settings = ServiceSettings(access_keys=keys, hubs=hubs)
     trace = start_logging(options.log_format, verbose=options.verbose)
     listener = bind(options.host, options.port, "choose another with --port (0 takes any free port)")
@@ -70,12 +73,15 @@ def run_service(options: ServiceOptions) -> None:
 
 
 def _event_handler(text: str) -> tuple[HubName, EventHandlerSettings]:
-    hub, equals, url = text.partition("=")
-    if not equals or not url.startswith(("http://", "https://")):
-        raise ConfigurationError(f"--event-handler {text!r}: expected HUB=http://host/path")
-    return parse_hub_name(hub), EventHandlerSettings(
-        url_template=url, user_event_pattern="*", system_events=SYSTEM_EVENTS
-    )
+    hub, _, url = text.partition("=")
+    try:
+        return parse_hub_name(hub), EventHandlerSettings(
+            url_template=url, user_event_pattern="*", system_events=SYSTEM_EVENTS
+        )
+    except InvalidName as error:
+        raise ConfigurationError(
+            f"--event-handler {text.partition('?')[0]!r}: expected HUB=http://host/path; {error}"
+        ) from error
 
 
 def _overview(settings: ServiceSettings) -> str:

@@ -1,22 +1,29 @@
-"""uvicorn inside this process: servers that share one loop and leave signals alone."""
+"""uvicorn inside this process: where its servers listen, how they start and how the process ends."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
+from webpubsub.cli.ending import end_soon
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["Server", "bind", "run_until_stopped"]
+__all__ = ["Server", "bind", "reachable_url", "run_until_stopped", "shown_url"]
 
 BACKLOG = 4096
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# Addresses that people call localhost: every name of it leads to them.
+_LOCALHOST: Final = {"localhost", "127.0.0.1", "0.0.0.0", "::"}
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class Server:
@@ -72,27 +79,57 @@ def bind(host: str, port: int, way_out: str) -> socket.socket:
     It listens at once, as two sockets that only hold the same address do not yet exclude each other.
 
     Raises:
-        ConfigurationError: The address cannot be had; ``way_out`` says what to do then.
+        ConfigurationError: The port cannot be had, and ``way_out`` says what to do then; or ``host`` is no
+            address of this machine.
     """
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        return _listening(host, port)
+    except OSError as error:
+        is_elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        fix = "give an address of this machine with --host" if is_elsewhere else way_out
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; {fix}"
+        ) from error
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; {way_out}"
-        ) from error
-    listener.setblocking(False)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
+def shown_url(listener: socket.socket, host: str) -> str:
+    """Return the URL of a server that was told to listen on ``host``, as people type it."""
+    return _url("localhost" if host.lower() in _LOCALHOST else host, listener)
+
+
+def reachable_url(listener: socket.socket) -> str:
+    """Return the URL by which this machine itself reaches a server for certain."""
+    host = listener.getsockname()[0]
+    return _url(_LOOPBACK.get(host, host), listener)
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
 def run_until_stopped(main: Callable[[Callable[[], Awaitable[object]]], Coroutine[Any, Any, None]]) -> None:
-    """Run ``main`` on the fastest loop there is; it gets a function that waits for Ctrl-C or SIGTERM."""
+    """Run ``main`` on the fastest loop there is; it gets a function that waits for Ctrl-C or SIGTERM.
+
+    Once ``main`` is through, the process ends soon, whatever the app still does.
+    """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_with_signals(main))
+        end_soon(0)
 
 
 async def _with_signals(
@@ -100,11 +137,17 @@ async def _with_signals(
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+
+    def stop() -> None:
+        stopped.set()
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)  # a second one does not wait for anything
+
+    for number in _SIGNALS:
         try:
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows: only through the interpreter's own handlers
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
     await main(stopped.wait)
 
 

@@ -36,6 +36,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 MAX_BODY_BYTES: Final = 100 * 1024 * 1024  # the Functions host's own limit
 
+# A body or its length would be taken for the next answer on the connection (RFC 9110, section 6.4.1).
+_BODILESS: Final = {204, 304}
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _HOME: Final = HttpAnswer(200, _TEXT, b"Your function app is up and running.\n")
 _NOT_FOUND: Final = HttpAnswer(404)
@@ -311,6 +313,9 @@ async def _receive_body(receive: Receive) -> bytes | None:
 
 
 async def _send_answer(answer: HttpAnswer, send: Send) -> None:
-    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    is_bare = answer.status in _BODILESS
+    headers = (
+        [*answer.headers] if is_bare else [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    )
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": b"" if is_bare else answer.body})

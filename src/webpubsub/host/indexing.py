@@ -109,7 +109,7 @@ def _check_annotation(name: str, binding: Binding, annotation: Any) -> Iterator[
     elif not _accepts(binding["type"], annotation, is_out):
         expected = _EXPECTED.get(binding["type"].lower(), "str or bytes")
         yield (
-            f"parameter '{name}' is annotated {_shown(annotation)}: the worker does not give that for a "
+            f"parameter '{name}' is annotated {_shown(annotation)}: this host does not give that for a "
             f"'{binding['type']}' binding; expected {expected}, or no annotation"
         )
 

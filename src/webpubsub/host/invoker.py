@@ -125,9 +125,12 @@ class Invoker:
                 result = await function.run(values)
             else:
                 result = await self._run_in_thread(function, invocation, values)
-        except SystemExit as error:
-            # Else it would end the host, and every other function with it.
-            raise RuntimeError(f"the function called sys.exit({error.code!r})") from error
+        except BaseException as error:
+            if isinstance(error, Exception) or _is_cancelled():
+                raise
+            # A SystemExit would end the host and every other function with it, a CancelledError of the
+            # function's own its timer for good.
+            raise RuntimeError(f"the function raised {error!r}") from error
         # An answer that cannot be used is a failure of the function, before its outputs do anything.
         answer = trigger.finish(result, values, source)
         for output in function.outputs:
@@ -144,6 +147,11 @@ class Invoker:
         if function.takes_context:
             return self._pool.run(_run_with_id, invocation, function.run, values)
         return self._pool.run(function.run, values)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _run_with_id(invocation: Invocation, run: Callable[[Values], Any], values: Values) -> Any:

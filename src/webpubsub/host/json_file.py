@@ -37,17 +37,22 @@ class JsonFile:
     def __init__(self, path: Path) -> None:
         """Read the file at ``path``."""
         self.path = path
-        self.exists = path.is_file()
         try:
-            self._text = path.read_text("utf-8-sig") if self.exists else ""
+            self._text = path.read_text("utf-8-sig") if path.is_file() else ""
         except UnicodeDecodeError as error:
-            raise ConfigurationError(f"{path}: expected UTF-8 text, found byte {error.start}") from error
+            raise ConfigurationError(
+                f"{path}: expected UTF-8 text, found another byte at {error.start}"
+            ) from error
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
         self.is_empty = not self._text.strip()
         try:
             self._value: Any = {} if self.is_empty else json.loads(self._text)
         except json.JSONDecodeError as error:
             place = f"{path}:{error.lineno}:{error.colno}"
             raise ConfigurationError(f"{place}: expected JSON, found a mistake: {error.msg}") from error
+        except (ValueError, RecursionError) as error:  # a number or a nesting beyond all measure
+            raise ConfigurationError(f"{path}: expected JSON, found what cannot be read: {error}") from error
         if not isinstance(self._value, dict):
             raise self.problem((), "an object", self._value)
 

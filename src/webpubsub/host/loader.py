@@ -39,6 +39,11 @@ def load_functions(
         ConfigurationError: The app cannot be imported, or does not hold exactly one function app.
     """
     app = _find_app(_import(app_dir, script_file), script_file)
+    if not app._function_builders:
+        raise ConfigurationError(
+            f"{script_file} defines no functions: decorate one, for example with '@app.route(...)', or "
+            "register the blueprint that has them with 'app.register_functions(blueprint)'"
+        )
     definitions = []
     for function in _functions(app, app_dir, script_file, problems):
         definition = _define(function, app_dir, script_file)

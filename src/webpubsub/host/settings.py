@@ -5,6 +5,7 @@ Source: Functions host and Core Tools behaviour, Python spec, section 6.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ __all__ = ["HostSettings", "export_values"]
 
 _ROUTE_PREFIX: Final = "AzureFunctionsJobHost:extensions:http:routePrefix"
 _SCRIPT_FILE: Final = "PYTHON_SCRIPT_FILE_NAME"
+_NOT_IN_ENVIRONMENT: Final = re.compile("[\0\ud800-\udfff]")
 
 
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
                 f"{local.path}: 'IsEncrypted' is true, and only the machine's Core Tools can decrypt the "
                 "file: run 'func settings decrypt'"
             )
-        values = {name: value for name, value in local.strings("Values").items() if name not in environ}
+        values = {name: value for name, value in _values(local).items() if name not in environ}
         environment = Environment(values, environ)
         prefix = host.get("extensions", "http", "routePrefix", kind=str, default="api")
         origins, credentials = _cors(local)
@@ -94,6 +96,15 @@ def _check_version(host: JsonFile) -> None:
     if version != "2.0":
         found = "none" if version is None else f"'{version}'"
         raise ConfigurationError(f"{host.path}:1:1: 'version' must be '2.0', found {found}")
+
+
+def _values(local: JsonFile) -> Mapping[str, str]:
+    values = local.strings("Values")
+    for name, value in values.items():
+        if not name or "=" in name or _NOT_IN_ENVIRONMENT.search(name + value):
+            expected = "what an environment variable can be: a name without '=', text without NUL"
+            raise local.problem(("Values", name), expected, value)
+    return values
 
 
 def _port(local: JsonFile) -> int | None:

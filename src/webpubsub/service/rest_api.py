@@ -43,7 +43,8 @@ _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _HEALTH: Final = b"/api/health"
 _API: Final = b"/api/hubs/"
 # Ignoring one of these would send messages to people who should not get them, or keep them too long.
-_UNSERVED: Final = ("filter", "messageTtlSeconds")
+# With the values beside it a parameter asks for nothing: a lifetime of 0 seconds is one without end.
+_UNSERVED: Final = {"filter": (), "messageTtlSeconds": ("0",)}
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -142,8 +143,8 @@ class RestApi:
 
 
 def _refuse_unserved(query: Mapping[str, Sequence[str]]) -> None:
-    for name in _UNSERVED:
-        if name in query:
+    for name, harmless in _UNSERVED.items():
+        if not set(query.get(name, ())) <= set(harmless):
             raise RestError(501, "NotImplemented", f"'{name}' is not served by this service yet.", name)
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -51,11 +52,19 @@ class EventHandlerSettings(msgspec.Struct, frozen=True, rename="camel", forbid_u
         url_template: Where to send events; ``{hub}`` and ``{event}`` stand for their names.
         user_event_pattern: ``*``, a name, or names separated by commas; empty takes no user events.
         system_events: Which system events it takes.
+
+    Raises:
+        InvalidName: ``url_template`` is no HTTP URL.
     """
 
     url_template: str
     user_event_pattern: str = ""
     system_events: tuple[SystemEvent, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _is_http_url(self.url_template):
+            shown = self.url_template.partition("?")[0]  # a query may hold a key
+            raise InvalidName("urlTemplate", shown, "a URL such as 'http://localhost:7071/{hub}/{event}'")
 
     def takes(self, event_type: WebPubSubEventType, name: str) -> bool:
         """Whether this handler takes an event; names are compared without case."""
@@ -64,6 +73,14 @@ class EventHandlerSettings(msgspec.Struct, frozen=True, rename="camel", forbid_u
             return name in self.system_events
         names = {piece.strip().lower() for piece in self.user_event_pattern.split(",")}
         return "*" in names or name in names
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no port, a bracket without its partner
+        return False
 
 
 class HubSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -117,7 +134,7 @@ def load_hub_settings(path: Path) -> dict[HubName, HubSettings]:
         raise ConfigurationError(f"{path}: the service settings cannot be read: {error.strerror}") from error
     try:
         return decode_hub_settings(text)
-    except (*MALFORMED_JSON, InvalidName) as error:
+    except (*MALFORMED_JSON, InvalidName, ConfigurationError) as error:
         raise ConfigurationError(f"{path}: the service settings cannot be used: {error}") from error
 
 
@@ -127,9 +144,19 @@ def decode_hub_settings(text: bytes) -> dict[HubName, HubSettings]:
     Raises:
         msgspec.DecodeError: It is not JSON, or has something it should not.
         InvalidName: A hub's name is outside its rules.
+        ConfigurationError: A hub is there twice, in other spellings.
     """
-    found = msgspec.json.decode(text, type=_File)
-    return {parse_hub_name(name): settings for name, settings in found.hubs.items()}
+    hubs: dict[HubName, HubSettings] = {}
+    spellings: dict[HubName, str] = {}
+    for spelling, settings in msgspec.json.decode(text, type=_File).hubs.items():
+        name = parse_hub_name(spelling)
+        if name in hubs:
+            raise ConfigurationError(
+                f"'{spellings[name]}' and '{spelling}' are one hub, as hub names have no case: put its "
+                "settings together"
+            )
+        hubs[name], spellings[name] = settings, spelling
+    return hubs
 
 
 def encode_hub_settings(hubs: Mapping[HubName, HubSettings]) -> bytes:

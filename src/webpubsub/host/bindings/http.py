@@ -6,7 +6,7 @@ Source: Python spec, sections 5 and 6.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.cookies import SimpleCookie
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
@@ -21,6 +21,7 @@ from webpubsub.host.routes import RouteTemplate
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError, UsageError
 from webpubsub.model.headers import header_text
+from webpubsub.model.payload import MALFORMED_JSON
 
 __all__ = ["HttpOutput", "HttpTrigger", "build_request", "encode_response", "request_data"]
 
@@ -28,6 +29,10 @@ __all__ = ["HttpOutput", "HttpTrigger", "build_request", "encode_response", "req
 Scope = Mapping[str, Any]
 
 _METHOD: Final = re.compile(r"[A-Z]+")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NOT_IN_A_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# The server frames the body; a length or an encoding that it does not have would break the connection.
+_FRAMING: Final = {"content-length", "transfer-encoding"}
 # Paths the Functions host keeps for itself.
 _RESERVED: Final = {"admin", "runtime"}
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -191,13 +196,35 @@ def encode_response(value: Any) -> HttpAnswer:
     if datum.type == "string":
         return _text_answer(datum.value)
     response = datum.value
-    headers = [_header(name, item.value) for name, item in response["headers"].items()]
-    headers += [_header("set-cookie", text) for text in _cookies(response["cookies"] or ())]
-    return HttpAnswer(int(response["status_code"].value), headers, response["body"].value)
+    headers = {name: item.value for name, item in response["headers"].items()}
+    cookies = _cookies(response["cookies"] or ())
+    return _answer(response["status_code"].value, headers, response["body"].value, cookies)
+
+
+def _answer(status: Any, headers: Any, body: bytes, cookies: Iterable[str] = ()) -> HttpAnswer:
+    if not isinstance(headers, Mapping):
+        raise UsageError(f"'headers' of the response is {headers!r}: expected an object")
+    fields = [(name.lower(), str(value)) for name, value in headers.items()]
+    fields += [("set-cookie", cookie) for cookie in cookies]
+    found = [_header(name, value) for name, value in fields if name not in _FRAMING]
+    return HttpAnswer(_status(status), found, body)
+
+
+def _status(value: Any) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and 200 <= int(text[:4]) <= 599):
+        raise UsageError(f"the response has the status {text}: expected a number from 200 to 599")
+    return int(text)
 
 
 def _header(name: str, value: str) -> tuple[bytes, bytes]:
-    return name.lower().encode("latin-1"), str(value).encode("utf-8")
+    if not _HEADER_NAME.fullmatch(name):
+        raise UsageError(
+            f"the response has a header {name!r}: expected letters, digits and any of !#$%&'*+.^_`|~-"
+        )
+    if _NOT_IN_A_HEADER.search(value):
+        raise UsageError(f"header {name!r} of the response is {value!r}: expected text without line breaks")
+    return name.encode("ascii"), value.encode("utf-8", "replace")
 
 
 def _cookies(cookies: list[SimpleCookie] | tuple[()]) -> list[str]:
@@ -208,17 +235,19 @@ def _text_answer(text: str) -> HttpAnswer:
     """Answer a ``str`` as the host does: JSON when it is some; an object with ``body`` is a response."""
     try:
         value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return HttpAnswer(200, [_header("content-type", _TEXT)], text.encode("utf-8", "replace"))
+    except (*MALFORMED_JSON, UnicodeEncodeError):
+        return _answer(200, {"content-type": _TEXT}, text.encode("utf-8", "replace"))
     if not isinstance(value, dict) or "body" not in value:
-        return HttpAnswer(200, [_header("content-type", _JSON)], text.encode())
+        return _answer(200, {"content-type": _JSON}, text.encode())
     return _response_object(value)
 
 
 def _response_object(value: dict[str, Any]) -> HttpAnswer:
     body = value["body"]
-    headers = {"content-type": _TEXT if isinstance(body, str) else _JSON}
-    headers |= {name.lower(): item for name, item in (value.get("headers") or {}).items()}
     content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
-    status = int(value.get("status") or value.get("statusCode") or 200)
-    return HttpAnswer(status, [_header(name, item) for name, item in headers.items()], content)
+    status = value.get("status") or value.get("statusCode") or 200
+    answer = _answer(status, value.get("headers") or {}, content)
+    if any(name == b"content-type" for name, _ in answer.headers):
+        return answer
+    content_type = _header("content-type", _TEXT if isinstance(body, str) else _JSON)
+    return HttpAnswer(answer.status, [content_type, *answer.headers], content)

@@ -1,0 +1,128 @@
+"""Where the servers listen, and under which name."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from webpubsub.cli.serving import bind, reachable_url, shown_url
+from webpubsub.model.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "reachable"),
+    [
+        ("127.0.0.1", "http://localhost", "http://127.0.0.1"),
+        ("localhost", "http://localhost", "http://127.0.0.1"),
+        ("127.0.0.2", "http://127.0.0.2", "http://127.0.0.2"),
+        ("0.0.0.0", "http://localhost", "http://127.0.0.1"),
+        ("::1", "http://[::1]", "http://[::1]"),
+        ("::", "http://localhost", "http://[::1]"),
+    ],
+)
+def test_each_address_has_a_url_for_people_and_one_that_this_machine_reaches(
+    host: str, shown: str, reachable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if host == "localhost":  # which address it is differs between machines
+        found = socket.getaddrinfo("127.0.0.1", 0, type=socket.SOCK_STREAM)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    try:
+        listener = bind(host, 0, "")
+    except ConfigurationError as error:
+        pytest.skip(str(error))  # a machine without IPv6, or with only one loopback address
+    with listener:
+        port = listener.getsockname()[1]
+        assert shown_url(listener, host) == f"{shown}:{port}"
+        assert reachable_url(listener) == f"{reachable}:{port}"
+
+
+def test_a_taken_port_is_told_with_the_way_out() -> None:
+    with bind("127.0.0.1", 0, "") as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            ConfigurationError, match=f"127.0.0.1:{port}: Address already in use; take another"
+        ):
+            bind("127.0.0.1", port, "take another")
+
+
+@pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.7"])
+def test_an_address_of_elsewhere_is_told(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"give an address of this machine with --host$"):
+        bind(host, 0, "take another port")
+
+
+PATIENT = """
+import asyncio
+from webpubsub.cli.serving import run_until_stopped
+
+async def main(stopped):
+    print("ready", flush=True)
+    await stopped()
+    print("stopping", flush=True)
+    await asyncio.sleep(60)
+
+run_until_stopped(main)
+"""
+
+STUBBORN = """
+import asyncio, threading
+from webpubsub.cli.serving import run_until_stopped
+
+async def never():
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+async def main(stopped):
+    threading.Thread(target=threading.Event().wait).start()
+    task = asyncio.create_task(never())
+    print("ready", flush=True)
+    await stopped()
+
+run_until_stopped(main)
+"""
+
+
+@contextmanager
+def running(source: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            assert heard(process) == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def heard(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_wait_for_anything(number: signal.Signals) -> None:
+    with running(PATIENT) as process:
+        process.send_signal(number)
+        assert heard(process) == "stopping\n"
+        process.send_signal(number)
+        assert process.wait(20) == -number
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+def test_a_thread_and_a_task_that_never_end_do_not_keep_the_process_alive() -> None:
+    with running(STUBBORN) as process:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert errors == "webpubsub: a thread or task of the app does not end; the process ends without it\n"

@@ -66,8 +66,9 @@ class Addresses(msgspec.Struct, frozen=True):
         url = shown_url(listener, options.host)
         if not options.with_service or (configured is not None and not is_loopback(configured.host)):
             return cls(url, listener, configured)
-        service_listener = _bind_service(options, configured or DEFAULT_CONNECTION)
-        key = (configured or DEFAULT_CONNECTION).access_key or DEFAULT_ACCESS_KEY
+        wanted = configured or DEFAULT_CONNECTION
+        key = wanted.access_key or DEFAULT_ACCESS_KEY
+        service_listener = _bind_service(options, wanted.endpoint, key)
         connection = local_connection(service_listener, options.host, key)
         return cls(url, listener, connection, service_listener)
 
@@ -83,15 +84,15 @@ class Addresses(msgspec.Struct, frozen=True):
 
     def service_settings(self, hubs: Mapping[HubName, HubSettings]) -> ServiceSettings:
         """Return the settings of the embedded service."""
-        assert self.connection is not None
-        key = self.connection.access_key or DEFAULT_ACCESS_KEY
-        return ServiceSettings(access_keys=(key,), hubs=hubs, origin=self.connection.host)
+        connection = self.connection
+        assert connection is not None
+        assert connection.access_key is not None
+        return ServiceSettings(access_keys=(connection.access_key,), hubs=hubs, origin=connection.host)
 
 
-def _bind_service(options: StartOptions, wanted: ConnectionString) -> socket.socket:
-    keys = (wanted.access_key or DEFAULT_ACCESS_KEY,)
-    check_keys(options.host, keys, WAY_OUT, insecure_default_key=options.insecure_default_key)
-    port = urlsplit(wanted.endpoint).port or 80 if options.service_port is None else options.service_port
+def _bind_service(options: StartOptions, endpoint: str, key: str) -> socket.socket:
+    check_keys(options.host, (key,), WAY_OUT, insecure_default_key=options.insecure_default_key)
+    port = urlsplit(endpoint).port or 80 if options.service_port is None else options.service_port
     return bind(
         options.host,
         port,

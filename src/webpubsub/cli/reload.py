@@ -24,8 +24,8 @@ from webpubsub.cli.embedded import EmbeddedService
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.overview import overview
-from webpubsub.cli.serving import Server, run_until_stopped
-from webpubsub.cli.start import GRACE, hub_settings, load_host
+from webpubsub.cli.serving import announce_ready, run_until_stopped
+from webpubsub.cli.start import GRACE, hub_settings, load_host, serving
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
@@ -166,22 +166,18 @@ def run_supervised(options: StartOptions, inheritance: str) -> None:
     channel = socket.socket(fileno=found.channel)
     trace = start_logging(options.log_format, verbose=options.verbose)
     host = load_host(options, addresses, trace)
-    server = Server(host, addresses.listener, grace=GRACE)
     text = overview(host.functions, found.url, connection, is_embedded=found.is_embedded)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         reader, writer = await asyncio.open_connection(sock=channel)
-        await host.start()
-        await server.start()
-        sys.stdout.write(f"{text}Ready\n")
-        sys.stdout.flush()
-        writer.write(encode_hub_settings(hub_settings(host.functions, addresses.webhook)) + b"\n")
-        endings = {asyncio.ensure_future(stopped()), asyncio.ensure_future(reader.read())}
-        _, waiting = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
-        await server.stop()
-        await host.stop(GRACE)
+        async with serving(host, addresses.listener):
+            announce_ready(text)
+            hubs = hub_settings(host.functions, addresses.webhook)
+            writer.write(encode_hub_settings(hubs) + b"\n")
+            endings = {asyncio.ensure_future(stopped()), asyncio.ensure_future(reader.read())}
+            _, waiting = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
+            for task in waiting:
+                task.cancel()
         writer.close()
 
     run_until_stopped(main)

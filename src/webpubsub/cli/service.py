@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -11,7 +10,7 @@ import msgspec
 
 from webpubsub.cli.embedded import EmbeddedService, check_keys, local_connection
 from webpubsub.cli.logs import start_logging
-from webpubsub.cli.serving import bind, run_until_stopped
+from webpubsub.cli.serving import announce_ready, bind, run_until_stopped
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
@@ -64,8 +63,7 @@ def run_service(options: ServiceOptions) -> None:
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         await service.start()
         endpoint = f"Service endpoint: {connection.endpoint}\nConnection string: {connection}\n"
-        sys.stdout.write(f"{_overview(settings)}{endpoint}Ready\n")
-        sys.stdout.flush()
+        announce_ready(f"{_overview(settings)}{endpoint}")
         await stopped()
         await service.stop()
 

@@ -16,7 +16,7 @@ import uvicorn
 from webpubsub.cli.ending import end_soon
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["Server", "bind", "reachable_url", "run_until_stopped", "shown_url"]
+__all__ = ["Server", "announce_ready", "bind", "reachable_url", "run_until_stopped", "shown_url"]
 
 BACKLOG = 4096
 
@@ -120,6 +120,12 @@ def reachable_url(listener: socket.socket) -> str:
 
 def _url(host: str, listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+def announce_ready(overview: str) -> None:
+    """Show what runs, and the line that tools wait for."""
+    sys.stdout.write(f"{overview}Ready\n")
+    sys.stdout.flush()
 
 
 def run_until_stopped(main: Callable[[Callable[[], Awaitable[object]]], Coroutine[Any, Any, None]]) -> None:

@@ -8,15 +8,16 @@ host still runs, so that their ``disconnected`` events find their functions.
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Awaitable, Callable, Iterable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 
 from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.embedded import EmbeddedService
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.overview import overview
-from webpubsub.cli.serving import Server, run_until_stopped
+from webpubsub.cli.serving import Server, announce_ready, run_until_stopped
 from webpubsub.host.asgi import FunctionHost, FunctionListing
 from webpubsub.host.settings import HostSettings, export_values
 from webpubsub.model.errors import ConfigurationError
@@ -24,7 +25,7 @@ from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
 
-__all__ = ["GRACE", "hub_settings", "load_host", "run_start"]
+__all__ = ["GRACE", "hub_settings", "load_host", "run_start", "serving"]
 
 GRACE = 30
 
@@ -38,7 +39,6 @@ def run_start(options: StartOptions) -> None:
     trace = start_logging(options.log_format, verbose=options.verbose)
     addresses = Addresses.find(options)
     host = load_host(options, addresses, trace)
-    server = Server(host, addresses.listener, grace=GRACE)
     service: EmbeddedService | None = None
     if addresses.service_listener is not None:
         hubs = hub_settings(host.functions, addresses.webhook)
@@ -46,19 +46,28 @@ def run_start(options: StartOptions) -> None:
     text = overview(host.functions, addresses.url, addresses.connection, is_embedded=service is not None)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
-        await host.start()
-        await server.start()
-        if service is not None:
-            await service.start()
-        sys.stdout.write(f"{text}Ready\n")
-        sys.stdout.flush()
-        await stopped()
-        if service is not None:
-            await service.stop()
-        await server.stop()
-        await host.stop(GRACE)
+        async with serving(host, addresses.listener):
+            if service is not None:
+                await service.start()
+            announce_ready(text)
+            await stopped()
+            if service is not None:
+                await service.stop()
 
     run_until_stopped(main)
+
+
+@asynccontextmanager
+async def serving(host: FunctionHost, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve the app's functions; at the end requests and functions under way may finish."""
+    server = Server(host, listener, grace=GRACE)
+    await host.start()
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop()
+        await host.stop(GRACE)
 
 
 def load_host(options: StartOptions, addresses: Addresses, trace: Trace) -> FunctionHost:

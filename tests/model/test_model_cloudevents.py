@@ -126,6 +126,13 @@ def test_a_repeated_header_is_named(name: bytes) -> None:
         parse_context([*RAW, (name, b"again")])
 
 
+@pytest.mark.parametrize("name", [b"ce-id", b"ce-time", b"ce-specversion", b"ce-subprotocol", b"x"])
+def test_any_other_header_may_be_repeated_and_its_first_value_counts(name: bytes) -> None:
+    found = parse_context([*without(name), (name, b"1"), (name, b"2")])
+    assert found.headers[name.decode()] == ["1", "2"]
+    assert found.event_id == (1 if name == b"ce-id" else parse_context(RAW).event_id)
+
+
 def test_origins_and_signatures_may_be_spread_over_lines() -> None:
     found = parse_context(
         [*RAW, (b"webhook-request-origin", b"two"), (b"ce-signature", b"sha256=cc"), (b"accept", b"x")]

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.model.headers import Headers, header_text
+from event_values import user
+from webpubsub.model.cloudevents import build_headers
+from webpubsub.model.headers import SPELLINGS, Headers, header_text
 
 RAW = [(b"ce-hub", b"chat"), (b"accept", b"a"), (b"ce-userid", "日本".encode()), (b"accept", b"b")]
 
@@ -48,3 +50,9 @@ def test_a_value_is_utf8_or_else_latin1(raw: bytes, text: str) -> None:
 def test_any_value_has_a_text(raw: bytes) -> None:
     text = header_text(raw)
     assert raw in (text.encode(), text.encode("latin-1", errors="replace"))
+
+
+def test_every_header_of_an_event_has_its_spelling() -> None:
+    headers = build_headers(user(a=1), origin="a", signature="s", time="t", request_id="r")
+    assert len(headers) > 12
+    assert [SPELLINGS.get(name.lower(), name.lower()) for name, _ in headers] == [name for name, _ in headers]

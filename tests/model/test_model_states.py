@@ -125,3 +125,24 @@ def test_any_header_is_read_or_refused(header: str) -> None:
         decode_states(header)
     except CloudEventError:
         assert dict(ConnectionStates(header)) == {}
+
+
+@pytest.mark.parametrize(
+    ("header", "raw"),
+    [
+        (None, {}),
+        ("", {}),
+        ("eyJjb3VudGVyIjoiTWc9PSJ9", {"counter": b"2"}),
+        # 1.50 and 12345678901234567890123, which Python's numbers would not keep
+        (
+            "eyJhIjoiTVM0MU1BPT0iLCJiIjoiTVRJek5EVTJOemc1TURFeU16UTFOamM0T1RBeE1qTT0ifQ==",
+            {"a": b"1.50", "b": b"12345678901234567890123"},
+        ),
+        # value, which is no JSON
+        ("eyJ0ZXN0S2V5IjoiZG1Gc2RXVT0ifQ==", {"testKey": b'"value"'}),
+        # the bytes ff, which are no text either
+        ("eyJhIjoiL3c9PSJ9", {"a": '"\ufffd"'.encode()}),
+    ],
+)
+def test_raw_values_are_their_exact_text(header: str | None, raw: dict[str, bytes]) -> None:
+    assert {name: bytes(value) for name, value in ConnectionStates(header).raw.items()} == raw

@@ -8,18 +8,22 @@ Source: extension spec, section 3; service spec, section D.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from webpubsub.model.errors import CloudEventError, EventRefused, InvalidData, InvalidName, UsageError
+from webpubsub.model.event_json import (
+    SYSTEM_EVENTS,
+    build_accepted,
+    build_error,
+    build_system_event,
+    parse_accepted,
+    parse_error,
+)
 from webpubsub.model.events import (
-    ClientCertificate,
-    ConnectedEventRequest,
     ConnectEventRequest,
     ConnectEventResponse,
-    DisconnectedEventRequest,
     EventErrorResponse,
     EventRequest,
     EventResponse,
@@ -29,6 +33,8 @@ from webpubsub.model.events import (
     WebPubSubEventType,
 )
 from webpubsub.model.headers import Headers, RawHeaders, header_text
+from webpubsub.model.mqtt import MqttEventErrorResponse
+from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, response_for
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId, parse_group_name
 from webpubsub.model.payload import MALFORMED_JSON, Payload
 from webpubsub.model.ports import EventAnswer
@@ -58,8 +64,10 @@ _USER_TYPE: Final = "azure.webpubsub.user."
 _JSON: Final = "application/json; charset=utf-8"
 _STATE_KEY: Final = STATE_HEADER.lower().encode()
 
-# Headers that are joined with commas when repeated; every other ce-* header must stand alone.
+# Headers that are joined with commas when repeated, and those that must stand alone; any other may be
+# repeated, and its first value counts.
 _JOINED: Final = {b"ce-signature", b"webhook-request-origin"}
+_ALONE: Final = {b"ce-connectionid", b"ce-hub", b"ce-type", b"ce-eventname", b"ce-userid", _STATE_KEY}
 _REQUIRED: Final = (b"ce-connectionid", b"ce-hub", b"ce-type", b"ce-eventname", b"webhook-request-origin")
 
 
@@ -77,30 +85,6 @@ class HttpAnswer(msgspec.Struct, frozen=True):
     body: bytes = b""
 
 
-class _ConnectBody(msgspec.Struct, rename="camel"):
-    claims: dict[str, list[str]] | None = None
-    query: dict[str, list[str]] | None = None
-    headers: dict[str, list[str]] | None = None
-    subprotocols: list[str] | None = None
-    client_certificates: list[ClientCertificate] | None = None
-
-
-class _DisconnectedBody(msgspec.Struct):
-    reason: str | None = None
-
-
-class _ConnectAnswer(msgspec.Struct, rename="camel"):
-    user_id: str | None = None
-    groups: list[str] | None = None
-    subprotocol: str | None = None
-    roles: list[str] | None = None
-
-
-_connect_body = msgspec.json.Decoder(_ConnectBody)
-_disconnected_body = msgspec.json.Decoder(_DisconnectedBody)
-_connect_answer = msgspec.json.Decoder(_ConnectAnswer | None)
-
-
 # --- context <-> headers ------------------------------------------------------------------------------
 
 
@@ -113,10 +97,11 @@ def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
     values: dict[bytes, bytes] = {}
     for name, value in raw:
         if name in values:
-            if name in _JOINED:
-                value = values[name] + b"," + value
-            elif name.startswith(b"ce-"):
-                raise CloudEventError(f"header {name.decode('latin-1')} is given more than once")
+            if name in _ALONE:
+                raise CloudEventError(f"header {name.decode()} is given more than once")
+            if name not in _JOINED:
+                continue
+            value = values[name] + b"," + value
         values[name] = value
     for name in _REQUIRED:
         if name not in values:
@@ -129,7 +114,7 @@ def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
     signature = values.get(b"ce-signature")
     subprotocol = values.get(b"ce-subprotocol")
     is_system = values[b"ce-type"].lower().startswith(b"azure.webpubsub.sys.")
-    return WebPubSubConnectionContext(
+    context = WebPubSubConnectionContext(
         event_type=WebPubSubEventType.SYSTEM if is_system else WebPubSubEventType.USER,
         event_name=EventName(header_text(values[b"ce-eventname"])),
         hub=HubName(header_text(values[b"ce-hub"])),
@@ -141,6 +126,13 @@ def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
         headers=Headers(raw),
         subprotocol=None if subprotocol is None else header_text(subprotocol),
         event_id=_event_id(values.get(b"ce-id")),
+    )
+    physical_id = values.get(b"ce-physicalconnectionid")
+    if physical_id is None or subprotocol != b"mqtt":
+        return context
+    session_id = values.get(b"ce-sessionid")
+    return MqttConnectionContext.of(
+        context, header_text(physical_id), None if session_id is None else header_text(session_id)
     )
 
 
@@ -162,6 +154,9 @@ def build_headers(
         request_id: A GUID, new for each event and the same for its retries.
     """
     context = request.connection_context
+    source = f"/hubs/{context.hub}/client/{context.connection_id}"
+    if isinstance(context, MqttConnectionContext):
+        source += f"/{context.physical_connection_id}"
     is_system = context.event_type is WebPubSubEventType.SYSTEM
     headers = [
         ("Content-Type", request.payload.content_type if isinstance(request, UserEventRequest) else _JSON),
@@ -169,7 +164,7 @@ def build_headers(
         ("ce-specversion", "1.0"),
         ("ce-awpsversion", "1.0"),
         ("ce-type", f"{_SYSTEM_TYPE if is_system else _USER_TYPE}{context.event_name}"),
-        ("ce-source", f"/hubs/{context.hub}/client/{context.connection_id}"),
+        ("ce-source", source),
         ("ce-id", str(context.event_id)),
         ("ce-time", time),
         ("ce-signature", signature),
@@ -184,6 +179,10 @@ def build_headers(
         headers.append(("ce-subprotocol", context.subprotocol))
     if context.states.header is not None:
         headers.append((STATE_HEADER, context.states.header))
+    if isinstance(context, MqttConnectionContext):
+        headers.append(("ce-physicalConnectionId", context.physical_connection_id))
+        if context.session_id:
+            headers.append(("ce-sessionId", context.session_id))
     return headers
 
 
@@ -206,7 +205,7 @@ def parse_event(
                 "or application/octet-stream"
             )
         return UserEventRequest(context, Payload(body, data_type))
-    parse = _SYSTEM_EVENTS.get(context.event_name.lower())
+    parse = SYSTEM_EVENTS.get(context.event_name.lower())
     if parse is None:
         return None
     try:
@@ -217,55 +216,9 @@ def parse_event(
         ) from error
 
 
-def _parse_connect(context: WebPubSubConnectionContext, body: bytes) -> ConnectEventRequest:
-    found = _connect_body.decode(body)
-    return ConnectEventRequest(
-        context,
-        claims=found.claims or {},
-        query=found.query or {},
-        headers=found.headers or {},
-        subprotocols=found.subprotocols or [],
-        client_certificates=found.client_certificates or [],
-    )
-
-
-def _parse_connected(context: WebPubSubConnectionContext, _body: bytes) -> ConnectedEventRequest:
-    return ConnectedEventRequest(context)
-
-
-def _parse_disconnected(context: WebPubSubConnectionContext, body: bytes) -> DisconnectedEventRequest:
-    return DisconnectedEventRequest(context, _disconnected_body.decode(body).reason or "")
-
-
-_SYSTEM_EVENTS: Final = {
-    "connect": _parse_connect,
-    "connected": _parse_connected,
-    "disconnected": _parse_disconnected,
-}
-
-
 def build_body(request: EventRequest) -> bytes:
     """Return the body of an event request."""
-    match request:
-        case UserEventRequest():
-            return request.payload.body
-        case ConnectEventRequest():
-            body = _ConnectBody(
-                claims=_lists(request.claims),
-                query=_lists(request.query),
-                headers=_lists(request.headers),
-                subprotocols=list(request.subprotocols),
-                client_certificates=list(request.client_certificates),
-            )
-            return msgspec.json.encode(body)
-        case DisconnectedEventRequest():
-            return msgspec.json.encode(_DisconnectedBody(request.reason))
-        case _:
-            return b"{}"
-
-
-def _lists(values: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    return {name: list(items) for name, items in values.items()}
+    return request.payload.body if isinstance(request, UserEventRequest) else build_system_event(request)
 
 
 # --- response <-> answer ------------------------------------------------------------------------------
@@ -279,14 +232,15 @@ def answer_of(request: EventRequest | None, response: EventResponse | None) -> E
 
     Raises:
         EventRefused: The response refuses a connect or user event; status and message are its own.
-        UsageError: The response is of another event's kind.
+        UsageError: The response is of another event's kind, or for MQTT clients only.
         InvalidData: Data or states have no wire form.
     """
     # Nobody waits for the answer to any other event, so whatever it is, it has no effect.
     if not isinstance(request, ConnectEventRequest | UserEventRequest):
         return EventAnswer()
-    if isinstance(response, EventErrorResponse):
-        raise EventRefused(response.status, response.error_message)
+    if isinstance(response, EventErrorResponse | MqttEventErrorResponse):
+        raise _refusal(request, response)
+    response = response_for(request, response)
     states = request.connection_context.states
     if response is None:
         return EventAnswer(None, states.header or None)
@@ -300,21 +254,21 @@ def answer_of(request: EventRequest | None, response: EventResponse | None) -> E
     return EventAnswer(response, merged.header or None)
 
 
+def _refusal(request: EventRequest, response: EventErrorResponse | MqttEventErrorResponse) -> EventRefused:
+    error = response_for(request, response)
+    text = response.error_message if isinstance(response, EventErrorResponse) else response.reason
+    return EventRefused(
+        response.status, text or "", error if isinstance(error, MqttEventErrorResponse) else None
+    )
+
+
 def build_answer(answer: EventAnswer) -> HttpAnswer:
     """Return the HTTP answer of an event that was handled."""
     headers: list[tuple[bytes, bytes]] = []
     body = b""
     if isinstance(answer.response, ConnectEventResponse):
-        response = answer.response
         headers.append((b"content-type", b"application/json"))
-        body = msgspec.json.encode(
-            _ConnectAnswer(
-                user_id=response.user_id,
-                groups=None if response.groups is None else list(response.groups),
-                subprotocol=response.subprotocol,
-                roles=None if response.roles is None else list(response.roles),
-            )
-        )
+        body = build_accepted(answer.response)
     elif answer.response is not None and (payload := answer.response.payload) is not None:
         headers.append((b"content-type", payload.content_type.encode()))
         body = payload.body
@@ -325,6 +279,8 @@ def build_answer(answer: EventAnswer) -> HttpAnswer:
 
 def build_refusal(refused: EventRefused) -> HttpAnswer:
     """Return the HTTP answer of an event that was refused."""
+    if refused.mqtt is not None:
+        return HttpAnswer(refused.status, [(b"content-type", b"application/json")], build_error(refused.mqtt))
     headers = [(b"content-type", b"text/plain; charset=utf-8")] if refused.message else []
     return HttpAnswer(refused.status, headers, refused.message.encode())
 
@@ -342,33 +298,31 @@ def parse_answer(
         body: The body.
 
     Raises:
-        EventRefused: The status is not 2xx (and is kept), or the body cannot be used (500).
+        EventRefused: The status is not 2xx (and is kept), or the body cannot be used (500). For an MQTT
+            client that wants to connect it has the code to refuse it with, if it was the handler's decision.
     """
     if not 200 <= status < 300:
-        raise EventRefused(status, body[:1024].decode(errors="replace"))
+        error = parse_error(request, status, body) if isinstance(request, MqttConnectEventRequest) else None
+        raise EventRefused(status, body[:1024].decode(errors="replace"), error)
     if len(body) > MAX_ANSWER_BYTES:
         raise EventRefused(500, f"the answer has {len(body)} bytes: at most {MAX_ANSWER_BYTES} are taken")
     if isinstance(request, ConnectEventRequest):
-        return EventAnswer(_parse_connect_answer(body), state)
+        return EventAnswer(_parse_connect_answer(request, body), state)
     if isinstance(request, UserEventRequest):
         return EventAnswer(_parse_user_answer(content_type, body), state)
     return EventAnswer()
 
 
-def _parse_connect_answer(body: bytes) -> ConnectEventResponse | None:
+def _parse_connect_answer(request: ConnectEventRequest, body: bytes) -> ConnectEventResponse | None:
     if not body:
         return None
     try:
-        found = _connect_answer.decode(body)
+        found = parse_accepted(request, body)
         for group in (found and found.groups) or ():
             parse_group_name(group)
     except (*MALFORMED_JSON, InvalidName) as error:
         raise EventRefused(500, f"the answer to the connect event cannot be read: {error}") from error
-    if found is None:
-        return None
-    return ConnectEventResponse(
-        user_id=found.user_id, groups=found.groups, subprotocol=found.subprotocol, roles=found.roles
-    )
+    return found
 
 
 def _parse_user_answer(content_type: str | None, body: bytes) -> UserEventResponse | None:

@@ -6,6 +6,7 @@ Source: extension spec, section 2.2.
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ import msgspec
 
 from webpubsub.model.errors import ConnectionStringError
 
-__all__ = ["DEFAULT_ACCESS_KEY", "ConnectionString"]
+__all__ = ["DEFAULT_ACCESS_KEY", "ClientProtocol", "ConnectionString"]
 
 # The key of Microsoft's own emulator, so that either service can stand behind the other's users. It is
 # public: a service that uses it must listen on loopback only.
@@ -22,6 +23,29 @@ DEFAULT_ACCESS_KEY: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
 # Also keeps out user names and passwords, which have no meaning here and would be dropped silently.
 _NOT_IN_A_HOST: Final = re.compile(r"[\s,;@\\\"'<>{}|^`\x00-\x20]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class ClientProtocol(StrEnum):
+    """What a client speaks: each protocol has an endpoint of its own.
+
+    The values are those of the REST API; any case is read.
+
+    Source: service spec, section B.4.
+    """
+
+    DEFAULT = "Default"
+    MQTT = "MQTT"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ClientProtocol | None:
+        text = value.lower() if isinstance(value, str) else None
+        return next((protocol for protocol in cls if protocol.lower() == text), None)
+
+
+_CLIENT_PATHS: Final = {
+    ClientProtocol.DEFAULT: "/client/hubs/",
+    ClientProtocol.MQTT: "/clients/mqtt/hubs/",
+}
 
 
 class ConnectionString(msgspec.Struct, frozen=True):
@@ -70,18 +94,27 @@ class ConnectionString(msgspec.Struct, frozen=True):
             )
         return cls(_endpoint(fields["endpoint"], fields.get("port")), fields.get("accesskey"))
 
+    @classmethod
+    def of_service_uri(cls, service_uri: str) -> ConnectionString:
+        """Return the service at ``service_uri``, for callers that have an identity instead of a key.
+
+        Raises:
+            ConnectionStringError: It is no URL of a service.
+        """
+        return cls(_endpoint(service_uri.strip(), None, name="serviceUri"))
+
     @property
     def host(self) -> str:
         """The endpoint's host without port, as ``WebHook-Request-Origin`` names it."""
         return urlsplit(self.endpoint).hostname or ""
 
-    def client_audience(self, hub: str) -> str:
+    def client_audience(self, hub: str, protocol: ClientProtocol = ClientProtocol.DEFAULT) -> str:
         """The audience of a client token for ``hub``."""
-        return f"{self.endpoint}/client/hubs/{hub}"
+        return f"{self.endpoint}{_CLIENT_PATHS[protocol]}{hub}"
 
-    def client_url(self, hub: str) -> str:
+    def client_url(self, hub: str, protocol: ClientProtocol = ClientProtocol.DEFAULT) -> str:
         """The WebSocket URL clients of ``hub`` connect to, without token."""
-        return "ws" + self.client_audience(hub).removeprefix("http")
+        return "ws" + self.client_audience(hub, protocol).removeprefix("http")
 
     def __str__(self) -> str:
         key = f"AccessKey={self.access_key};" if self.access_key else ""
@@ -91,14 +124,14 @@ class ConnectionString(msgspec.Struct, frozen=True):
         return f"ConnectionString(endpoint={self.endpoint!r}, access_key=...)"
 
 
-def _endpoint(text: str, port: str | None) -> str:
+def _endpoint(text: str, port: str | None, *, name: str = "Endpoint") -> str:
     try:
         parts = urlsplit(text)
         host, found = parts.hostname, parts.port
     except ValueError:
-        raise _not_a_url(text) from None  # its text would show the key
+        raise _not_a_url(name, text) from None  # its text would show the key
     if parts.scheme not in _DEFAULT_PORTS or found == 0 or not host or _NOT_IN_A_HOST.search(parts.netloc):
-        raise _not_a_url(text)
+        raise _not_a_url(name, text)
     if port is not None:
         found = _port(port)
     if ":" in host:
@@ -114,9 +147,9 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _not_a_url(text: str) -> ConnectionStringError:
+def _not_a_url(name: str, text: str) -> ConnectionStringError:
     # A comma or blank typed for the semicolon puts the access key into the endpoint; it is not shown.
     shown = re.split(r"[\s,]|AccessKey", text, maxsplit=1, flags=re.IGNORECASE)[0]
     return ConnectionStringError(
-        f"Endpoint {shown!r} is not a URL: expected 'http://host[:port]' or 'https://host[:port]'"
+        f"{name} {shown!r} is not a URL: expected 'http://host[:port]' or 'https://host[:port]'"
     )

@@ -15,14 +15,21 @@
     │   ├── RestError              a REST request the service refuses, with its error code and target
     │   ├── TokenError             a token that is missing, forged, expired or meant for another audience
     │   └── ProtocolError          a WebSocket frame outside the protocol; carries the close code
-    └── RefusedError               the other side understood and said no
-        ├── EventRefused           the event handler refused an event, or could not be reached
-        └── ActionRefused          the service refused an action
+    ├── RefusedError               the other side understood and said no
+    │   ├── EventRefused           the event handler refused an event, or could not be reached
+    │   └── ActionRefused          the service refused an action
+    ├── StorageError               what the host remembers could not be read or written
+    └── FunctionTimeout            a function that ran longer than it may
 
 Attributes hold the facts; the sentence is composed when the exception is shown.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from webpubsub.model.mqtt import MqttEventErrorResponse
 
 __all__ = [
     "ActionRefused",
@@ -32,12 +39,14 @@ __all__ = [
     "EventRefused",
     "FunctionError",
     "FunctionErrors",
+    "FunctionTimeout",
     "InvalidData",
     "InvalidName",
     "PeerError",
     "ProtocolError",
     "RefusedError",
     "RestError",
+    "StorageError",
     "TokenError",
     "UsageError",
     "WebPubSubError",
@@ -189,8 +198,50 @@ class RefusedError(WebPubSubError):
 
 
 class EventRefused(RefusedError):
-    """The event handler refused an event, failed, or could not be reached."""
+    """The event handler refused an event, failed, or could not be reached.
+
+    Attributes:
+        mqtt: What to tell the MQTT client whose event it was; None for any other client, and where nobody
+            has said.
+    """
+
+    def __init__(self, status: int, message: str, mqtt: MqttEventErrorResponse | None = None) -> None:
+        super().__init__(status, message)
+        self.mqtt = mqtt
 
 
 class ActionRefused(RefusedError):
-    """The service refused an action."""
+    """The service refused an action or a question, or could not be reached."""
+
+
+class StorageError(WebPubSubError):
+    """What the host remembers between runs (``AzureWebJobsStorage``) could not be read or written."""
+
+
+class FunctionTimeout(WebPubSubError):
+    """A function that ran longer than ``functionTimeout`` in host.json allows.
+
+    Attributes:
+        function: The function's name.
+        invocation: The id of the call.
+        limit: How long it may run, as .NET shows a time span.
+        goes_on: Whether it cannot be stopped and still runs.
+    """
+
+    def __init__(self, function: str, invocation: str, limit: str, *, goes_on: bool) -> None:
+        super().__init__(function, invocation, limit)
+        self.function = function
+        self.invocation = invocation
+        self.limit = limit
+        self.goes_on = goes_on
+
+    def __str__(self) -> str:
+        consequence = (
+            "It runs in a thread, which cannot be stopped: it goes on, and nobody waits for it."
+            if self.goes_on
+            else "It was cancelled."
+        )
+        return (
+            f"Timeout value of {self.limit} exceeded by function '{self.function}' (Id: "
+            f"'{self.invocation}'). {consequence}"
+        )

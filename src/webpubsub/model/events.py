@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.model.errors import UsageError
+from webpubsub.model.mqtt import MqttEventErrorResponse
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
 from webpubsub.model.states import ConnectionStates
@@ -240,6 +241,8 @@ class EventRequest(msgspec.Struct, frozen=True):
     def create_error_response(self, code: WebPubSubErrorCode | str, message: str = "") -> EventErrorResponse:
         """Refuse this event with ``unauthorized``, ``userError`` or ``serverError``.
 
+        An MQTT client is told the code of MQTT that means the same.
+
         Raises:
             UsageError: ``code`` is none of the three.
         """
@@ -328,7 +331,7 @@ class PreflightRequest(msgspec.Struct, frozen=True):
     is_valid: bool
 
 
-EventResponse = ConnectEventResponse | UserEventResponse | EventErrorResponse
+EventResponse = ConnectEventResponse | UserEventResponse | EventErrorResponse | MqttEventErrorResponse
 
 
 class WebPubSubConnection(msgspec.Struct, frozen=True):

@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-__all__ = ["Headers", "RawHeaders", "header_text"]
+__all__ = ["SPELLINGS", "Headers", "RawHeaders", "header_text"]
 
 # Names in lower case, as ASGI hands them over.
 RawHeaders = Sequence[tuple[bytes, bytes]]
+
+# How the service, and HTTP itself, spell the headers of an event: ASGI keeps lower case only, and functions
+# that read the host's JSON look names up as they were sent.
+SPELLINGS: Final = {
+    name.lower(): name
+    for name in (
+        "Accept",
+        "Accept-Encoding",
+        "Connection",
+        "Content-Length",
+        "Content-Type",
+        "Host",
+        "Transfer-Encoding",
+        "User-Agent",
+        "WebHook-Request-Origin",
+        "ce-connectionId",
+        "ce-connectionState",
+        "ce-eventName",
+        "ce-physicalConnectionId",
+        "ce-sessionId",
+        "ce-userId",
+    )
+}
 
 
 def header_text(value: bytes) -> str:

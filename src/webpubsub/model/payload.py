@@ -16,8 +16,9 @@ from webpubsub.model.errors import InvalidData
 
 __all__ = ["CONTENT_TYPES", "MALFORMED_JSON", "Data", "Payload", "WebPubSubDataType"]
 
-# What msgspec raises for bytes that are not JSON; also for JSON nested so deep that nobody meant it.
-MALFORMED_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# What msgspec raises for bytes, and text with lone surrogates, that are not JSON; also for JSON nested so
+# deep that nobody meant it.
+MALFORMED_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 # What a message may carry, as Python values: text, binary, or anything that has a JSON form. The JSON
 # part is open (dataclasses, Structs, datetimes, ... all encode), hence Any.

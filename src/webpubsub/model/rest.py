@@ -17,6 +17,7 @@ import msgspec
 
 from webpubsub.model import actions
 from webpubsub.model.actions import SendAction, parse_permission
+from webpubsub.model.connection_string import ClientProtocol
 from webpubsub.model.errors import InvalidData, InvalidName, RestError
 from webpubsub.model.names import (
     HubName,
@@ -80,7 +81,7 @@ class GenerateClientToken(msgspec.Struct, frozen=True):
     role: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
     minutes_to_expire: int = 60
-    client_type: str = "Default"
+    client_type: ClientProtocol = ClientProtocol.DEFAULT
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -312,11 +313,11 @@ def _minutes(text: str) -> int:
     return minutes
 
 
-def _client_type(text: str) -> str:
-    known = {"default": "Default"}
-    if text.lower() not in known:
-        raise InvalidName("clientType", text, "'Default'")
-    return known[text.lower()]
+def _client_type(text: str) -> ClientProtocol:
+    try:
+        return ClientProtocol(text)
+    except ValueError:
+        raise InvalidName("clientType", text, "'Default' or 'MQTT'") from None
 
 
 _QUERY_PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {

@@ -83,6 +83,11 @@ class ConnectionStates(Mapping[str, Any]):
             return self
         return ConnectionStates(_encode_outer({**self._inner(), **_encode_values(changes)}))
 
+    @property
+    def raw(self) -> dict[str, msgspec.Raw]:
+        """The exact JSON text of each state; bytes that are not JSON become a JSON string."""
+        return {name: _raw(base64.b64decode(value)) for name, value in self._inner().items()}
+
     def _inner(self) -> dict[str, str]:
         try:
             self.check()
@@ -169,3 +174,11 @@ def _decode_value(raw: bytes) -> Any:
         return msgspec.json.decode(raw)
     except MALFORMED_JSON:
         return raw.decode(errors="replace")
+
+
+def _raw(value: bytes) -> msgspec.Raw:
+    try:
+        msgspec.json.decode(value)
+    except MALFORMED_JSON:
+        return msgspec.Raw(msgspec.json.encode(value.decode(errors="replace")))
+    return msgspec.Raw(value)

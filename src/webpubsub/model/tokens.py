@@ -17,7 +17,7 @@ import jwt
 import msgspec
 from jwt.algorithms import HMACAlgorithm
 
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.connection_string import ClientProtocol, ConnectionString
 from webpubsub.model.errors import TokenError
 from webpubsub.model.events import WebPubSubConnection
 from webpubsub.model.payload import MALFORMED_JSON
@@ -25,10 +25,13 @@ from webpubsub.model.payload import MALFORMED_JSON
 __all__ = [
     "ClientToken",
     "audience_matches",
+    "check_times",
     "client_access",
     "client_token",
     "decode_client_token",
     "rest_token",
+    "signed_claims",
+    "texts",
     "verify_rest_token",
 ]
 
@@ -102,6 +105,7 @@ def client_access(
     user_id: str | None = None,
     roles: Iterable[str] = (),
     groups: Iterable[str] = (),
+    protocol: ClientProtocol = ClientProtocol.DEFAULT,
 ) -> WebPubSubConnection:
     """Return the URL and token of a new client of ``hub``.
 
@@ -113,7 +117,7 @@ def client_access(
             f"the connection to {connection.endpoint} has no AccessKey to sign client tokens with"
         )
     token = client_token(
-        connection.client_audience(hub),
+        connection.client_audience(hub, protocol),
         connection.access_key,
         now=now,
         expires_after=expires_after,
@@ -121,7 +125,7 @@ def client_access(
         roles=roles,
         groups=groups,
     )
-    url = connection.client_url(hub)
+    url = connection.client_url(hub, protocol)
     return WebPubSubConnection(base_url=url, url=f"{url}?access_token={token}", access_token=token)
 
 
@@ -143,9 +147,9 @@ def decode_client_token(
     user_id = claims.get("sub", claims.get(_NAME_IDENTIFIER))
     return ClientToken(
         user_id=None if user_id is None else _text(user_id),
-        roles=tuple(_texts(claims.get("role"))),
-        groups=tuple(_texts(claims.get("webpubsub.group"))),
-        claims={name: _texts(value) for name, value in claims.items()},
+        roles=tuple(texts(claims.get("role"))),
+        groups=tuple(texts(claims.get("webpubsub.group"))),
+        claims={name: texts(value) for name, value in claims.items()},
     )
 
 
@@ -219,7 +223,21 @@ def _encode(claims: Mapping[str, Any], access_key: str) -> str:
 def _verified_claims(
     token: str, access_keys: Sequence[str], *, expected: Iterable[str], now: float
 ) -> dict[str, Any]:
-    claims = _signed_claims(token, access_keys)
+    claims = signed_claims(token, access_keys)
+    check_times(claims, now)
+    wanted = list(expected)
+    audiences = texts(claims.get("aud"))
+    if not any(audience_matches(audience, url) for audience in audiences for url in wanted):
+        raise TokenError(f"the token is for {audiences or 'no audience'}: expected {wanted}")
+    return claims
+
+
+def check_times(claims: Mapping[str, Any], now: float) -> None:
+    """Check ``exp``, which a token must have, and ``nbf``, with five minutes of grace for clocks.
+
+    Raises:
+        TokenError: The token expired, is not valid yet, or has something else than times there.
+    """
     expires = _seconds(claims, "exp")
     if expires is None:
         raise TokenError("the token has no 'exp'")
@@ -228,14 +246,14 @@ def _verified_claims(
     not_before = _seconds(claims, "nbf")
     if not_before is not None and not_before - CLOCK_SKEW > now:
         raise TokenError(f"the token is not valid for another {not_before - now:.0f} seconds")
-    wanted = list(expected)
-    audiences = _texts(claims.get("aud"))
-    if not any(audience_matches(audience, url) for audience in audiences for url in wanted):
-        raise TokenError(f"the token is for {audiences or 'no audience'}: expected {wanted}")
-    return claims
 
 
-def _signed_claims(token: str, access_keys: Sequence[str]) -> dict[str, Any]:
+def signed_claims(token: str, access_keys: Sequence[str]) -> dict[str, Any]:
+    """Return what a token signed HS256 with one of the keys says.
+
+    Raises:
+        TokenError: It is malformed, or signed with another key.
+    """
     for key in access_keys:
         try:
             return _claims.decode(_jws.decode(token, key.encode(), algorithms=["HS256"]))
@@ -255,7 +273,8 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
-def _texts(value: Any) -> list[str]:
+def texts(value: Any) -> list[str]:
+    """Return a claim as a list of strings: it may be missing, one value, or several."""
     if value is None:
         return []
     items = value if isinstance(value, list) else [value]

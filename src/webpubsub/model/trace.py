@@ -31,7 +31,8 @@ class TraceEvent(msgspec.Struct, frozen=True):
     """One thing that started, completed or failed.
 
     Attributes:
-        name: What: ``connection``, ``event``, ``function``, ``action``, ``rest``, ``timer`` or ``setting``.
+        name: What: ``connection``, ``event``, ``function``, ``action``, ``rest``, ``timer``, ``retry``,
+            ``storage`` or ``setting``.
         phase: Where in its life it is.
         ids: What joins it to others: ``hub``, ``connection``, ``user``, ``event``, ``invocation``,
             ``function``, ``request``.

@@ -54,6 +54,27 @@ from webpubsub.model.events import (
     WebPubSubErrorCode,
     WebPubSubEventType,
 )
+from webpubsub.model.mqtt import (
+    MqttConnectEventErrorResponse,
+    MqttConnectProperties,
+    MqttDisconnectedEventRequestProperties,
+    MqttDisconnectPacketProperties,
+    MqttEventErrorResponse,
+    MqttUserProperty,
+)
+from webpubsub.model.mqtt_codes import (
+    MqttDisconnectReasonCode,
+    MqttProtocolVersion,
+    MqttV311ConnectReturnCode,
+    MqttV500ConnectReasonCode,
+)
+from webpubsub.model.mqtt_events import (
+    MqttConnectedEventRequest,
+    MqttConnectEventRequest,
+    MqttConnectEventResponse,
+    MqttConnectionContext,
+    MqttDisconnectedEventRequest,
+)
 from webpubsub.model.payload import Payload, WebPubSubDataType
 
 if TYPE_CHECKING:
@@ -61,6 +82,8 @@ if TYPE_CHECKING:
         Actions,
         Blueprint,
         FunctionApp,
+        http_response,
+        typed,
         web_pubsub_connection_input,
         web_pubsub_context_input,
         web_pubsub_output,
@@ -78,6 +101,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "web_pubsub_output",
     "web_pubsub_connection_input",
     "web_pubsub_context_input",
+    # decorator, for the functions of function.json folders
+    "typed",
     # events
     "EventRequest",
     "ConnectEventRequest",
@@ -95,7 +120,24 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "ConnectEventResponse",
     "UserEventResponse",
     "EventErrorResponse",
+    "http_response",
     "WebPubSubErrorCode",
+    # events of MQTT clients, and answers to them
+    "MqttConnectionContext",
+    "MqttConnectEventRequest",
+    "MqttConnectProperties",
+    "MqttConnectedEventRequest",
+    "MqttDisconnectedEventRequest",
+    "MqttDisconnectedEventRequestProperties",
+    "MqttDisconnectPacketProperties",
+    "MqttUserProperty",
+    "MqttProtocolVersion",
+    "MqttDisconnectReasonCode",
+    "MqttConnectEventResponse",
+    "MqttConnectEventErrorResponse",
+    "MqttEventErrorResponse",
+    "MqttV311ConnectReturnCode",
+    "MqttV500ConnectReasonCode",
     # inputs
     "WebPubSubConnection",
     "WebPubSubContext",

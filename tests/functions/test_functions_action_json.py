@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.functions.host_json import decode_actions, encode_actions
+from webpubsub.functions.host_json import decode_actions, encode_actions, read_actions
 from webpubsub.model.actions import (
     ACTIONS,
     Action,
@@ -242,3 +242,22 @@ def test_what_is_no_action(value: Any, text: str) -> None:
 )
 def test_what_is_written_is_read_back(actions: list[Action]) -> None:
     assert decode_actions(encode_actions(actions)) == actions
+
+
+def test_actions_before_a_mistake_are_read() -> None:
+    actions = read_actions([{"actionName": "sendToAll", "data": "hi"}, {"actionName": "nope"}])
+    assert next(actions) == SendToAllAction("hi")
+    with pytest.raises(UsageError, match=r"actions\[1\] has the actionName 'nope'"):
+        next(actions)
+
+
+def test_a_list_in_itself_is_told() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(UsageError, match="nested too deep"):
+        decode_actions(endless)
+
+
+def test_text_with_lone_surrogates_is_no_json() -> None:
+    with pytest.raises(UsageError, match="is not JSON"):
+        decode_actions('["\ud800"]')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ import azure.functions as func
 import pytest
 
 import webpubsub as wps
-from event_values import CONNECT_JSON, USER_JSON, connect, connected, disconnected, user
+from event_values import CONNECT_JSON, connect, connected, disconnected, trigger_bytes, user
 from webpubsub.functions.adapter import Adapter, adapter_of
 
 CONNECTION = wps.WebPubSubConnection("ws://h/c", "ws://h/c?access_token=t", "t")
@@ -61,10 +60,9 @@ def echo_adapter() -> Adapter:
 # --- the worker's way ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request_", [USER_JSON, USER_JSON.encode(), json.loads(USER_JSON)])
-def test_the_worker_hands_over_json_and_gets_json(echo_adapter: Adapter, request_: Any) -> None:
+def test_the_worker_hands_over_bytes_and_gets_json(echo_adapter: Adapter) -> None:
     out = WorkerOut()
-    assert echo_adapter.wrapper(request=request_, actions=out) == {"data": "hello", "dataType": "text"}
+    assert echo_adapter.wrapper(data=trigger_bytes(), actions=out) == {"data": "hello", "dataType": "text"}
     assert out.value == '[{"actionName":"sendToAll","data":"hello","dataType":"text","excluded":["c1"]}]'
 
 
@@ -73,14 +71,14 @@ async def test_the_worker_awaits_an_asynchronous_function() -> None:
         return event.data.encode()  # type: ignore[no-any-return]
 
     adapter = adapted(handle, arg_name="event")
-    result = await adapter.wrapper(request=USER_JSON)
+    result = await adapter.wrapper(data=trigger_bytes())
     assert result == {"data": {"type": "Buffer", "data": list(b"hello")}, "dataType": "binary"}
 
 
 def test_the_worker_gets_none_for_none() -> None:
     def handle(request: wps.UserEventRequest) -> None: ...
 
-    assert adapted(handle).wrapper(request=USER_JSON) is None
+    assert adapted(handle).wrapper(data=trigger_bytes()) is None
 
 
 def test_an_output_without_actions_is_not_set() -> None:
@@ -91,7 +89,7 @@ def test_an_output_without_actions_is_not_set() -> None:
     def handle(request: wps.UserEventRequest, actions: wps.Actions) -> None: ...
 
     out = WorkerOut()
-    adapter_from(handle).wrapper(request=USER_JSON, actions=out)
+    adapter_from(handle).wrapper(data=trigger_bytes(), actions=out)
     assert out.value is None
 
 
@@ -106,7 +104,7 @@ def test_a_function_that_raises_performs_nothing() -> None:
 
     out = WorkerOut()
     with pytest.raises(RuntimeError, match="boom"):
-        adapter_from(handle).wrapper(request=USER_JSON, actions=out)
+        adapter_from(handle).wrapper(data=trigger_bytes(), actions=out)
     assert out.value is None
 
 
@@ -130,9 +128,8 @@ def test_cleared_states_name_those_of_the_request() -> None:
         response.clear_states()
         return response
 
-    value = json.loads(USER_JSON)
-    value["connectionContext"]["states"] = {"a": 1}
-    assert adapted(handle).wrapper(request=value) == {"states": {"a": None}, "clearStates": True}
+    returned = adapted(handle).wrapper(data=trigger_bytes(a=1))
+    assert returned == {"states": {"a": None}, "clearStates": True}
 
 
 def test_data_that_was_spoilt_after_the_response_was_made_is_reported() -> None:
@@ -143,7 +140,7 @@ def test_data_that_was_spoilt_after_the_response_was_made_is_reported() -> None:
 
     adapter = adapted(handle)
     with pytest.raises(wps.UsageError, match=r"function 'handle': object has no JSON form"):
-        adapter.wrapper(request=USER_JSON)
+        adapter.wrapper(data=trigger_bytes())
 
 
 # --- our own host's way ----------------------------------------------------------------------------------
@@ -151,7 +148,7 @@ def test_data_that_was_spoilt_after_the_response_was_made_is_reported() -> None:
 
 def test_our_host_hands_over_model_values(echo_adapter: Adapter) -> None:
     actions = wps.Actions()
-    response = echo_adapter.call({"request": user(b"\x00\xff"), "actions": actions})
+    response = echo_adapter.call({"data": user(b"\x00\xff"), "actions": actions})
     assert response == wps.UserEventResponse(b"\x00\xff")
     assert actions.items == (wps.SendToAllAction(b"\x00\xff", excluded=["c1"]),)
 
@@ -162,7 +159,7 @@ async def test_our_host_awaits_an_asynchronous_function() -> None:
 
     adapter = adapted(handle)
     assert adapter.is_async
-    assert await adapter.call({"request": user("hi")}) == wps.UserEventResponse("HI")
+    assert await adapter.call({"data": user("hi")}) == wps.UserEventResponse("HI")
 
 
 def test_values_go_by_binding_names() -> None:
@@ -177,7 +174,7 @@ def test_values_go_by_binding_names() -> None:
 
     actions = wps.Actions()
     adapter = adapter_from(handle)
-    response = adapter.call({"request": user(), "myActions": actions, "rows": "[]"})
+    response = adapter.call({"data": user(), "myActions": actions, "rows": "[]"})
     assert response == wps.UserEventResponse("hello")
     assert actions.items == (wps.SendToAllAction("[]"),)
 
@@ -218,7 +215,8 @@ def test_parameters_by_name(request_: wps.EventRequest, event_name: str, paramet
     seen: list[Any] = []
     namespace: dict[str, Any] = {"seen": seen}
     exec(f"def handle({parameter}):\n    seen.append({parameter})", namespace)
-    adapted(namespace["handle"], event_name).call({"request": request_})
+    name = "data" if event_name == "message" else "request"
+    adapted(namespace["handle"], event_name).call({name: request_})
     assert seen == [value]
 
 
@@ -266,9 +264,9 @@ def test_both_ways_understand_the_same_answers(returned: Any, response: Any) -> 
         return returned
 
     adapter = adapted(handle)
-    encoded = adapted(lambda: response).wrapper(request=USER_JSON)
-    assert adapter.call({"request": user()}) == response
-    assert adapter.wrapper(request=USER_JSON) == encoded
+    encoded = adapted(lambda: response).wrapper(data=trigger_bytes())
+    assert adapter.call({"data": user()}) == response
+    assert adapter.wrapper(data=trigger_bytes()) == encoded
 
 
 # --- a plain call -----------------------------------------------------------------------------------------
@@ -304,7 +302,9 @@ def test_a_function_with_parameters_by_name_is_called_with_them() -> None:
     def handle(data: str) -> str:
         return data
 
-    assert adapted(handle).wrapper(data="hi") == "hi"
+    wrapper = adapted(handle).wrapper
+    assert wrapper(data="hi") == "hi"
+    assert wrapper(data=b"hi") == b"hi"
 
 
 @pytest.mark.skipif(
@@ -339,8 +339,8 @@ def test_a_decorated_function_is_called_through_its_decorator() -> None:
         return str(request.data)
 
     adapter = adapted(shouting(handle))
-    assert adapter.call({"request": user("hi")}) == wps.UserEventResponse("HI")
-    assert str(inspect.signature(adapter.wrapper)) == "(request)"
+    assert adapter.call({"data": user("hi")}) == wps.UserEventResponse("HI")
+    assert str(inspect.signature(adapter.wrapper)) == "(data)"
 
 
 async def test_a_synchronous_decorator_around_an_asynchronous_function() -> None:
@@ -355,8 +355,8 @@ async def test_a_synchronous_decorator_around_an_asynchronous_function() -> None
         return data
 
     adapter = adapted(traced(handle))
-    assert await adapter.call({"request": user("hi")}) == wps.UserEventResponse("hi")
-    assert await adapter.wrapper(request=USER_JSON) == {"data": "hello", "dataType": "text"}
+    assert await adapter.call({"data": user("hi")}) == wps.UserEventResponse("hi")
+    assert await adapter.wrapper(data=trigger_bytes()) == {"data": "hello", "dataType": "text"}
 
 
 async def test_an_asynchronous_decorator_around_a_synchronous_function() -> None:
@@ -370,7 +370,10 @@ async def test_an_asynchronous_decorator_around_a_synchronous_function() -> None
     def handle(data: str) -> str:
         return data
 
-    assert await adapted(traced(handle)).wrapper(request=USER_JSON) == {"data": "hello", "dataType": "text"}
+    assert await adapted(traced(handle)).wrapper(data=trigger_bytes()) == {
+        "data": "hello",
+        "dataType": "text",
+    }
 
 
 def test_a_bound_method() -> None:
@@ -378,7 +381,7 @@ def test_a_bound_method() -> None:
         def handle(self, data: str) -> str:
             return data
 
-    assert adapted(Chat().handle).call({"request": user("hi")}) == wps.UserEventResponse("hi")
+    assert adapted(Chat().handle).call({"data": user("hi")}) == wps.UserEventResponse("hi")
 
 
 def test_adapter_of_finds_only_our_own_wrappers(echo_adapter: Adapter) -> None:

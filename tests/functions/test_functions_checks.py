@@ -83,10 +83,10 @@ def with_connection(connection: wps.WebPubSubConnection) -> None: ...
 def with_connection_text(connection: str) -> None: ...
 def with_wps_context(wps_context: wps.WebPubSubConnection) -> None: ...
 def with_both(my_actions: wps.Actions, myActions: wps.Actions) -> None: ...
-def event_and_request(event: wps.UserEventRequest, request: str) -> None: ...
+def event_and_request(event: wps.ConnectEventRequest, request: str) -> None: ...
 
 
-SYSTEM = "a system event is 'connect', 'connected' or 'disconnected', any other has event_type 'user'"
+SYSTEM = "expected 'connect', 'connected' or 'disconnected'; any other is a user event"
 HUB = (
     "is not a valid hub name: expected a letter, then up to 127 letters, digits, or any of _ ` , . [ ]; or a "
     "setting, such as '%HubName%'"
@@ -106,12 +106,16 @@ AT_DECORATION: list[tuple[Any, Any, str]] = [
     (
         request_only,
         user_event(event_name="my event"),
-        "event_name 'my event' is not a valid event name: expected a letter, then up to 127 letters, digits, "
+        "'my event' is not a valid event name: expected a letter, then up to 127 letters, digits, "
         "or any of _ . -; or a setting, such as '%EventName%'",
     ),
-    (untyped, system_event("conect"), f"event_name is 'conect': {SYSTEM}; did you mean 'connect'?"),
-    (untyped, system_event("message"), f"event_name is 'message': {SYSTEM}"),
-    (request_only, user_event(event_type="usr"), "event_type is 'usr': expected 'system' or 'user'"),
+    (
+        untyped,
+        system_event("conect"),
+        f"there is no system event 'conect': {SYSTEM}; did you mean 'connect'?",
+    ),
+    (untyped, system_event("message"), f"there is no system event 'message': {SYSTEM}"),
+    (request_only, user_event(event_type="usr"), "the event type is 'usr': expected 'system' or 'user'"),
     (
         request_only,
         user_event(client_protocols="mqt"),
@@ -220,7 +224,7 @@ AT_DECORATION: list[tuple[Any, Any, str]] = [
     ),
     (
         event_and_request,
-        user_event(arg_name="event"),
+        system_event("connect", arg_name="event"),
         "parameter 'request' clashes with 'event', which the host knows as 'request': rename one",
     ),
     # annotations
@@ -356,12 +360,12 @@ STACKED: list[tuple[Any, list[Any], str]] = [
     (
         with_actions,
         [output(hub="a"), output(hub="b")],
-        "two bindings are called 'actions': give one of them another arg_name",
+        "two bindings are called 'actions': give one of them another name",
     ),
     (
         with_actions,
         [lambda app: app.generic_output_binding(arg_name="ACTIONS", type="x"), output()],
-        "two bindings are called 'actions': give one of them another arg_name",
+        "two bindings are called 'actions': give one of them another name",
     ),
     (
         request_only,
@@ -457,7 +461,7 @@ AT_INDEXING: list[tuple[Any, list[Any], list[str]]] = [
         [
             "parameter 'timr' has no binding: expected one of 'timer', 'context'; rename or remove "
             "it, or add "
-            "the decorator that binds it; did you mean 'timer'?"
+            "the binding that fills it; did you mean 'timer'?"
         ],
     ),
     (
@@ -465,7 +469,7 @@ AT_INDEXING: list[tuple[Any, list[Any], list[str]]] = [
         [user_event()],
         [
             "parameter 'reqest' has no binding: expected one of 'request', 'connection_context', 'data', "
-            "'data_type', 'context'; rename or remove it, or add the decorator that binds it; did you mean "
+            "'data_type', 'context'; rename or remove it, or add the binding that fills it; did you mean "
             "'request'?"
         ],
     ),
@@ -474,7 +478,7 @@ AT_INDEXING: list[tuple[Any, list[Any], list[str]]] = [
         [user_event()],
         [
             "parameter 'limit' has no binding: expected one of 'connection_context', 'data', 'data_type', "
-            "'context'; rename or remove it, or add the decorator that binds it"
+            "'context'; rename or remove it, or add the binding that fills it"
         ],
     ),
     (
@@ -482,21 +486,21 @@ AT_INDEXING: list[tuple[Any, list[Any], list[str]]] = [
         [system_event("connected")],
         [
             f"parameter '{name}' has no binding: expected one of 'request', 'connection_context', 'context'; "
-            f"rename or remove it, or add the decorator that binds it{hint}"
+            f"rename or remove it, or add the binding that fills it{hint}"
             for name, hint in (("msg", ""), ("ctx", "; did you mean 'context'?"))
         ],
     ),
     (
         request_only,
         [user_event(), lambda app: app.generic_input_binding(arg_name="rows", type="sql")],
-        ["the sql binding has no parameter: add a parameter 'rows', or remove the decorator"],
+        ["the sql binding has no parameter: add a parameter 'rows', or remove the binding"],
     ),
     (
         data_twice,
         [user_event(), lambda app: app.generic_input_binding(arg_name="data", type="sql")],
         [
-            "the sql binding is called 'data', but the trigger fills a parameter of that name: give the "
-            "binding another name"
+            "a binding is called 'data', which is what the host calls the message of a user event: give it "
+            "another name"
         ],
     ),
     (

@@ -11,6 +11,8 @@ import azure.functions as func
 import pytest
 
 import webpubsub as wps
+from event_values import USER_JSON, user
+from webpubsub.functions import decorators
 from webpubsub.functions.adapter import adapter_of
 
 
@@ -40,8 +42,9 @@ def test_a_trigger_is_declared() -> None:
     assert bindings(app) == [
         {
             "direction": "IN",
+            "dataType": "BINARY",
             "type": "webPubSubTrigger",
-            "name": "request",
+            "name": "data",
             "hub": "%HubName%",
             "eventType": "user",
             "eventName": "message",
@@ -51,14 +54,19 @@ def test_a_trigger_is_declared() -> None:
     ]
 
 
+# Only bytes keep binary messages; system events have none.
+SYSTEM = {"name": "request", "eventType": "system"}
+USER = {"name": "data", "dataType": "BINARY", "eventType": "user"}
+
+
 @pytest.mark.parametrize(
     ("event_type", "event_name", "members"),
     [
-        ("SYSTEM", "Connected", {"eventType": "system", "eventName": "connected"}),
-        (wps.WebPubSubEventType.SYSTEM, "disconnected", {"eventType": "system", "eventName": "disconnected"}),
-        (wps.WebPubSubEventType.USER, "Orders.new", {"eventType": "user", "eventName": "Orders.new"}),
-        ("system", "%Event%", {"eventType": "system", "eventName": "%Event%"}),
-        ("user", "%Event%", {"eventType": "user", "eventName": "%Event%"}),
+        ("SYSTEM", "Connected", {**SYSTEM, "eventName": "connected"}),
+        (wps.WebPubSubEventType.SYSTEM, "disconnected", {**SYSTEM, "eventName": "disconnected"}),
+        (wps.WebPubSubEventType.USER, "Orders.new", {**USER, "eventName": "Orders.new"}),
+        ("system", "%Event%", {**SYSTEM, "eventName": "%Event%"}),
+        ("user", "%Event%", {**USER, "eventName": "%Event%"}),
     ],
 )
 def test_events_of_a_trigger(event_type: Any, event_name: str, members: dict[str, str]) -> None:
@@ -68,7 +76,32 @@ def test_events_of_a_trigger(event_type: Any, event_name: str, members: dict[str
     def handle(connection_context: wps.WebPubSubConnectionContext) -> None: ...
 
     (found,) = bindings(app)
-    assert found == {"direction": "IN", "type": "webPubSubTrigger", "name": "request", **members}
+    assert found == {"direction": "IN", "type": "webPubSubTrigger", **members}
+
+
+def test_without_a_converter_a_user_event_arrives_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decorators, "has_converter", lambda: False)
+    app = wps.FunctionApp()
+
+    @app.web_pubsub_trigger(event_type="user", event_name="message")
+    @app.web_pubsub_output()
+    def handle(request: wps.UserEventRequest, data: str, actions: wps.Actions) -> str:
+        assert request == user("hello")
+        return data
+
+    _, found = bindings(app)
+    assert found == {"direction": "IN", "type": "webPubSubTrigger", **USER_AS_JSON}
+    assert str(inspect.signature(call_of(handle))) == "(request, actions)"
+    returned = {"data": "hello", "dataType": "text"}
+    for value in USER_JSON, USER_JSON.encode(), json.loads(USER_JSON):
+        assert call_of(handle)(request=value, actions=HostOut()) == returned
+
+
+class HostOut:
+    def set(self, value: object) -> None: ...
+
+
+USER_AS_JSON = {"name": "request", "eventType": "user", "eventName": "message"}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +195,7 @@ def test_the_worker_sees_binding_names_and_annotations_of_foreign_bindings_only(
         return data
 
     wrapper = call_of(message)
-    assert str(inspect.signature(wrapper)) == "(request, myActions, rows, context)"
+    assert str(inspect.signature(wrapper)) == "(data, myActions, rows, context)"
     # Raw, as the module of the function resolves them.
     assert wrapper.__annotations__ == {"rows": "str", "context": "func.Context"}
     assert wrapper.__name__ == "message"
@@ -176,7 +209,7 @@ def test_a_trigger_function_may_do_without_its_request() -> None:
     def message(data: str) -> str:
         return data
 
-    assert str(inspect.signature(call_of(message))) == "(request)"
+    assert str(inspect.signature(call_of(message))) == "(data)"
 
 
 async def test_the_flavour_of_the_function_is_kept() -> None:
@@ -204,7 +237,7 @@ def test_stacked_decorators_share_one_adapter() -> None:
 
     adapter = adapter_of(call_of(message))
     assert adapter is not None
-    assert set(adapter.bindings) == {"request", "actions"}
+    assert set(adapter.bindings) == {"data", "actions"}
     assert app.get_functions()[0].get_function_name() == "other"
 
 
@@ -233,7 +266,7 @@ def test_methods_and_functions_mix_with_foreign_decorators_in_any_order() -> Non
         request: wps.UserEventRequest, queue: func.Out[str], rows: str, actions: wps.Actions
     ) -> None: ...
 
-    assert [binding["name"] for binding in bindings(app)] == ["queue", "request", "rows", "actions"]
+    assert [binding["name"] for binding in bindings(app)] == ["queue", "data", "rows", "actions"]
 
 
 def test_a_parameter_of_a_binding_is_no_event_parameter() -> None:
@@ -246,7 +279,7 @@ def test_a_parameter_of_a_binding_is_no_event_parameter() -> None:
     adapter = adapter_of(call_of(message))
     assert adapter is not None
     assert adapter.event_parameters == ("data",)
-    assert str(inspect.signature(adapter.wrapper)) == "(claims, request)"
+    assert str(inspect.signature(adapter.wrapper)) == "(claims, data)"
 
 
 def test_methods_are_callable_with_keywords_only() -> None:

@@ -8,11 +8,15 @@ from webpubsub.functions.decorators import (
     web_pubsub_output,
     web_pubsub_trigger,
 )
+from webpubsub.functions.http_response import http_response
+from webpubsub.functions.typed import typed
 
 __all__ = [
     "Actions",
     "Blueprint",
     "FunctionApp",
+    "http_response",
+    "typed",
     "web_pubsub_connection_input",
     "web_pubsub_context_input",
     "web_pubsub_output",

@@ -5,7 +5,7 @@ Source: extension spec, section 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from webpubsub.model.actions import ACTIONS, Action, SendAction, WebPubSubPermis
 from webpubsub.model.errors import UsageError
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["decode_actions", "encode_actions"]
+__all__ = ["decode_actions", "encode_actions", "read_actions"]
 
 # The attributes of each action with the names they have in JSON, in the extension's order.
 _MEMBERS: Final = {
@@ -67,17 +67,30 @@ def decode_actions(value: Any) -> list[Action]:
         >>> decode_actions('{"actionName": "SendToAll", "data": "hi"}')[0].data
         'hi'
     """
-    return [_action(index, item) for index, item in enumerate(_items(value))]
+    return list(read_actions(value))
 
 
-def _items(value: Any) -> list[Any]:
+def read_actions(value: Any) -> Iterator[Action]:
+    """Yield the actions of `decode_actions` one by one, so that those before a mistake can be performed.
+
+    Raises:
+        UsageError: As `decode_actions`, when the mistake is reached.
+    """
+    try:
+        for index, item in enumerate(_items(value)):
+            yield _action(index, item)
+    except RecursionError:
+        raise UsageError(f"the list set on the output is nested too deep: {_EXPECTED}") from None
+
+
+def _items(value: Any) -> Iterator[Any]:
     if isinstance(value, str | bytes | bytearray):
         value = _parsed(value)
-    if value is None:
-        return []
     if isinstance(value, list | tuple):
-        return [item for element in value for item in _items(element)]
-    return [value]
+        for element in value:
+            yield from _items(element)
+    elif value is not None:
+        yield value
 
 
 def _parsed(text: str | bytes | bytearray) -> Any:

@@ -6,8 +6,8 @@ that converts. Stacked decorators share one adapter and sign the wrapper anew.
 
 There are two ways in, with one path for names, extra parameters and answers::
 
-    worker:    wrapper(request='{"data": ...}', actions=Out)  -> dict for the extension, Out set to JSON
-    own host:  adapter.call({"request": UserEventRequest, "actions": Actions()})  -> UserEventResponse
+    worker:    wrapper(data=TriggerBytes, actions=Out)  -> dict for the extension, Out set to JSON
+    own host:  adapter.call({"data": UserEventRequest, "actions": Actions()})  -> UserEventResponse
 
 A test that calls the wrapper as the function was written gets the function itself.
 
@@ -22,9 +22,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webpubsub.functions.actions import Actions
-from webpubsub.functions.bindings import OUTPUT, REQUEST, Binding
+from webpubsub.functions.bindings import OUTPUT, Binding
 from webpubsub.functions.events import EVENT_PARAMETERS
 from webpubsub.functions.host_json import decode_response, encode_actions, encode_response
+from webpubsub.functions.trigger_bytes import TriggerBytes
 from webpubsub.functions.user_function import UserFunction
 from webpubsub.model.errors import UsageError
 from webpubsub.model.events import EventRequest, EventResponse
@@ -48,6 +49,7 @@ class Adapter:
     Attributes:
         function: The function as its author wrote it.
         bindings: Its typed bindings by the name the host knows.
+        trigger: That of them which starts it, when it is one of ours.
         wrapper: What the worker calls.
         shown: The parameters the worker sees, in order.
     """
@@ -60,6 +62,8 @@ class Adapter:
         """
         self.function = UserFunction(call)
         self.bindings: dict[str, Binding] = {}
+        self.trigger: Binding | None = None
+        self._renamed: Mapping[str, str] = {}
         self._parameters: dict[str, str] = {}
         self._event_parameters: tuple[str, ...] = ()
         self.shown: tuple[str, ...] = tuple(self.function.parameters)
@@ -72,11 +76,6 @@ class Adapter:
         return self.function.is_async
 
     @property
-    def trigger(self) -> Binding | None:
-        """The trigger, when it is one of ours."""
-        return self.bindings.get(REQUEST)
-
-    @property
     def event_parameters(self) -> tuple[str, ...]:
         """Parameters that are filled from the request, hidden from the worker."""
         return self._event_parameters
@@ -84,11 +83,19 @@ class Adapter:
     def bind(self, binding: Binding, foreign: frozenset[str] = frozenset()) -> None:
         """Add a typed binding; ``foreign`` names parameters that belong to other people's bindings."""
         self.bindings[binding.name] = binding
-        self._parameters = {name: each.parameter for name, each in self.bindings.items()}
+        if binding.is_trigger:
+            self.trigger = binding
+        self._parameters = {**self._renamed, **{each.name: each.parameter for each in self.bindings.values()}}
         taken = foreign | set(self._parameters.values())
         if self.trigger is not None:
             names = [name for name in self.function.parameters if name in EVENT_PARAMETERS]
             self._event_parameters = tuple(name for name in names if name not in taken)
+        self._sign()
+
+    def rename(self, parameters: Mapping[str, str]) -> None:
+        """Let other people's bindings fill parameters of other names, given by binding name."""
+        self._renamed = parameters
+        self._parameters |= parameters
         self._sign()
 
     def call(self, values: Mapping[str, Any]) -> Any:
@@ -115,7 +122,7 @@ class Adapter:
         arguments = {self._parameters.get(name, name): value for name, value in values.items()}
         if self.trigger is None:
             return arguments
-        request = values[REQUEST]
+        request = values[self.trigger.name]
         for name in self._event_parameters:
             arguments[name] = self._event_value(request, name)
         if self.trigger.parameter not in self.function.parameters:
@@ -132,7 +139,7 @@ class Adapter:
         if self.trigger is None:
             return result
         try:
-            return decode_response(values[REQUEST], result)
+            return decode_response(values[self.trigger.name], result)
         except UsageError as error:
             raise self._usage_error(str(error)) from error
 
@@ -153,7 +160,7 @@ class Adapter:
         for name, binding in self.bindings.items():
             if binding.kind is OUTPUT and model_values[name].items:
                 values[name].set(encode_actions(model_values[name].items))
-        return result if self.trigger is None else self._encoded(result, model_values[REQUEST])
+        return result if self.trigger is None else self._encoded(result, model_values[self.trigger.name])
 
     def _model_value(self, name: str, value: Any) -> Any:
         binding = self.bindings.get(name)
@@ -172,7 +179,16 @@ class Adapter:
         if args or not values or not values.keys() <= set(self.shown):
             return False
         ours = ((binding, values[name]) for name, binding in self.bindings.items() if name in values)
-        return all(_is_host_value(binding, value) for binding, value in ours)
+        return all(self._is_host_value(binding, value) for binding, value in ours)
+
+    def _is_host_value(self, binding: Binding, value: Any) -> bool:
+        if binding.kind is OUTPUT:
+            return hasattr(value, "set") and not isinstance(value, Actions)
+        if binding.name in self._event_parameters:
+            # The trigger is called 'data', and so is a parameter of the function: a test's own value for it
+            # has no trigger metadata.
+            return isinstance(value, TriggerBytes)
+        return isinstance(value, _HOST_INPUTS)
 
     def _sign(self) -> None:
         """Show the worker binding names, and annotations of foreign bindings only."""
@@ -187,16 +203,10 @@ class Adapter:
         parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in shown]
         self.wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         self.wrapper.__annotations__ = {
-            name: self.function.annotation(name)
-            for name in shown
-            if name not in self.bindings and self.function.is_annotated(name)
+            name: self.function.annotation(parameter)
+            for name, parameter in shown.items()
+            if name not in self.bindings and self.function.is_annotated(parameter)
         }
-
-
-def _is_host_value(binding: Binding, value: Any) -> bool:
-    if binding.kind is OUTPUT:
-        return hasattr(value, "set") and not isinstance(value, Actions)
-    return isinstance(value, _HOST_INPUTS)
 
 
 def _wrap(adapter: Adapter) -> Callable[..., Any]:

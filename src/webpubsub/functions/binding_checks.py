@@ -9,48 +9,55 @@ Source: Functions in Python spec, sections 2, 4 and 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from webpubsub.functions.adapter import Adapter
-from webpubsub.functions.bindings import OUTPUT, REQUEST, TRIGGER, Binding
+from webpubsub.functions.bindings import DATA_TRIGGER, OUTPUT, REQUEST, Binding
 from webpubsub.functions.did_you_mean import did_you_mean, listed
 from webpubsub.functions.events import EVENT_PARAMETERS, SYSTEM_EVENTS, USER_EVENT, EventKind
+from webpubsub.functions.names import camel_case
 from webpubsub.functions.response_json import RESPONSE_MEMBERS
 from webpubsub.functions.user_function import members_of
 from webpubsub.model.events import ConnectEventResponse, EventErrorResponse, UserEventResponse
+from webpubsub.model.mqtt import MqttEventErrorResponse
+from webpubsub.model.mqtt_events import MqttConnectEventResponse
 
-__all__ = ["CONTEXT_PARAMETER", "RETURN", "binding_problems", "collision_problems"]
+__all__ = ["CONTEXT_PARAMETER", "RETURN", "binding_problems", "collision_problems", "same_name_problem"]
 
 CONTEXT_PARAMETER: Final = "context"
 RETURN: Final = "$return"
 
 _NAME: Final = re.compile(r"(?!.*__)[A-Za-z][A-Za-z0-9_]{0,127}")
 _RESERVED: Final = {name.lower() for name in RESPONSE_MEMBERS}
-_RESPONSES: Final = (ConnectEventResponse, UserEventResponse, EventErrorResponse)
+_MQTT_RESPONSES: Final = (MqttConnectEventResponse, MqttEventErrorResponse)
+_RESPONSES: Final = (ConnectEventResponse, UserEventResponse, EventErrorResponse, MqttEventErrorResponse)
 _EVENTS: Final = (*SYSTEM_EVENTS.values(), USER_EVENT)
 
 
 def binding_problems(adapter: Adapter, binding: Binding, foreign: frozenset[str]) -> Iterator[str]:
-    """Yield what is wrong with a binding that is about to be added.
+    """Yield what is wrong with a binding that is about to be added, without what only follows from it.
 
     Args:
         adapter: The function's adapter, without the binding.
         binding: The new one.
         foreign: Parameters that other people's bindings are known to fill.
     """
-    yield from _name_problems(binding)
-    yield from _parameter_problems(adapter, binding)
-    yield from _annotation_problems(adapter, binding)
+    yield from (
+        [*_name_problems(binding)]
+        or [*_parameter_problems(adapter, binding)]
+        or [*_annotation_problems(adapter, binding)]
+    )
     if binding.event is not None:
         yield from _event_parameter_problems(adapter, binding, binding.event, foreign)
-        yield from _return_problems(adapter, binding.event)
+        yield from _return_problems(adapter, binding, binding.event)
 
 
 def _name_problems(binding: Binding) -> Iterator[str]:
-    name = binding.parameter
+    name = binding.declared or binding.parameter
+    called = "arg_name" if binding.declared is None else "a binding's name"
     # The host never sees what a trigger's parameter is called.
-    if binding.kind is TRIGGER and name != CONTEXT_PARAMETER:
+    if binding.is_trigger and name != CONTEXT_PARAMETER:
         return
     if name == RETURN:
         yield (
@@ -58,10 +65,10 @@ def _name_problems(binding: Binding) -> Iterator[str]:
             "event; name a parameter and call its methods, for example actions.send_to_all(...)"
         )
     elif name == CONTEXT_PARAMETER:
-        yield f"arg_name is '{CONTEXT_PARAMETER}', which is the Functions context: choose another name"
+        yield f"{called} is '{CONTEXT_PARAMETER}', which is the Functions context: choose another name"
     elif not _NAME.fullmatch(name):
         yield (
-            f"arg_name is '{name}': expected a letter, then letters, digits or single underscores, as the "
+            f"{called} is '{name}': expected a letter, then letters, digits or single underscores, as the "
             "host refuses other names"
         )
     elif binding.kind is OUTPUT:
@@ -81,36 +88,62 @@ def _parameter_problems(adapter: Adapter, binding: Binding) -> Iterator[str]:
     names = adapter.function.parameters
     other = adapter.bindings.get(binding.name)
     if other is not None:
-        yield f"two bindings are called '{binding.name}': give one of them another arg_name"
+        yield same_name_problem(adapter, binding.name)
     # A trigger function may do without its request.
-    elif binding.parameter not in names and (binding.kind, binding.parameter) != (TRIGGER, REQUEST):
+    elif binding.parameter not in names and not (binding.is_trigger and binding.parameter == REQUEST):
         yield (
             f"the {binding.kind.type} binding has no parameter: expected '{binding.parameter}', found "
-            f"{listed(names)}; rename one, or set arg_name{did_you_mean(binding.parameter, names)}"
+            f"{listed(names)}; rename one{_or_arg_name(binding)}{did_you_mean(binding.parameter, names)}"
         )
-    elif binding.name != binding.parameter and binding.name in names:
+    # A parameter 'data' beside the trigger of a user event is the message, which the adapter fills.
+    elif binding.name != binding.parameter and binding.name in names and binding.kind is not DATA_TRIGGER:
         yield (
             f"parameter '{binding.name}' clashes with '{binding.parameter}', which the host knows as "
             f"'{binding.name}': rename one"
         )
 
 
+def _or_arg_name(binding: Binding) -> str:
+    return ", or set arg_name" if binding.declared is None else ""
+
+
+def same_name_problem(adapter: Adapter, name: str) -> str:
+    """Return the problem of two bindings with one name."""
+    trigger = adapter.trigger
+    if trigger is not None and trigger.kind is DATA_TRIGGER and name.lower() == trigger.name:
+        return (
+            f"a binding is called '{name}', which is what the host calls the message of a user event: give "
+            "it another name"
+        )
+    return f"two bindings are called '{name}': give one of them another name"
+
+
 def _annotation_problems(adapter: Adapter, binding: Binding) -> Iterator[str]:
     found = members_of(adapter.function.hint(binding.parameter))
     if any(member is Any or issubclass(value, member) for member in found for value in binding.values):
         return
-    expected = " or ".join(value.__name__ for value in binding.values)
+    expected = " or ".join(value.__name__ for value in _most_general(binding.values))
     yield (
         f"parameter '{binding.parameter}' is annotated {_written(found)}, but {binding.title} brings "
-        f"{expected}: {_annotation_fix(found, expected)}"
+        f"{expected}: {_annotation_fix(binding, found, expected)}"
     )
 
 
-def _annotation_fix(found: Iterable[type], expected: str) -> str:
-    event = next((event for event in _EVENTS if event.request in found), None)
+def _most_general(values: Sequence[type]) -> list[type]:
+    return [value for value in values if not any(base in values for base in value.__mro__[1:])]
+
+
+def _annotation_fix(binding: Binding, found: Iterable[type], expected: str) -> str:
+    event = next(
+        (event for event in _EVENTS if not {event.request, event.mqtt_request}.isdisjoint(found)), None
+    )
     if event is None:
         return f"annotate it {expected}"
-    wanted = "event_type='user'" if event is USER_EVENT else f"event_name='{event.name}'"
+    if event is binding.event:
+        member, value = "client_protocols", "mqtt"
+    else:
+        member, value = ("event_type", "user") if event is USER_EVENT else ("event_name", event.name)
+    wanted = f"{member}='{value}'" if binding.declared is None else f"'{camel_case(member)}' to '{value}'"
     return f"annotate it {expected}, or set {wanted}"
 
 
@@ -127,15 +160,21 @@ def _event_parameter_problems(
             )
 
 
-def _return_problems(adapter: Adapter, event: EventKind) -> Iterator[str]:
-    found = [member for member in members_of(adapter.function.hint("return")) if member in _RESPONSES]
+def _return_problems(adapter: Adapter, binding: Binding, event: EventKind) -> Iterator[str]:
+    found = [member for member in members_of(adapter.function.hint("return")) if member is not Any]
     for member in found:
-        if member not in event.responses:
+        if issubclass(member, _RESPONSES) and not _can_answer(binding, event, member):
             expected = " or ".join(each.__name__ for each in event.responses)
             yield (
                 f"it is annotated to return {member.__name__}, which cannot answer the {event.name} event: "
                 f"expected {expected or 'nothing, as nobody waits for an answer'}"
             )
+
+
+def _can_answer(binding: Binding, event: EventKind, response: type) -> bool:
+    if binding.client_protocols == "webpubsub" and issubclass(response, _MQTT_RESPONSES):
+        return False
+    return issubclass(response, event.answers)
 
 
 def _written(members: Iterable[type]) -> str:

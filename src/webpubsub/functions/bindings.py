@@ -17,12 +17,24 @@ from webpubsub.functions.context_json import decode_context
 from webpubsub.functions.events import SYSTEM_EVENTS, EventKind
 from webpubsub.functions.names import camel_case
 from webpubsub.functions.request_json import decode_request
+from webpubsub.functions.trigger_bytes import decode_user_event
 from webpubsub.model.events import EventRequest, WebPubSubConnection, WebPubSubContext
 
-__all__ = ["CONNECTION", "CONTEXT", "OUTPUT", "REQUEST", "TRIGGER", "Binding", "BindingKind"]
+__all__ = [
+    "CONNECTION",
+    "CONTEXT",
+    "DATA_TRIGGER",
+    "OUTPUT",
+    "REQUEST",
+    "TRIGGER",
+    "Binding",
+    "BindingKind",
+]
 
 # The extension fills a trigger's parameter by its name; only this one carries the whole event.
 REQUEST: Final = "request"
+# This one carries the message of a user event, exactly; the rest is in the trigger metadata.
+_DATA: Final = "data"
 
 
 class BindingKind(msgspec.Struct, frozen=True):
@@ -32,14 +44,18 @@ class BindingKind(msgspec.Struct, frozen=True):
         type: Its ``type`` in function.json.
         value: The class a function gets.
         decode: Makes that value of the host's; None for an output.
+        name: What the host must know the binding as; None lets its author choose.
     """
 
     type: str
     value: builtins.type
     decode: Callable[[Any], Any] | None = None
+    name: str | None = None
 
 
-TRIGGER: Final = BindingKind("webPubSubTrigger", EventRequest, decode_request)
+TRIGGER: Final = BindingKind("webPubSubTrigger", EventRequest, decode_request, REQUEST)
+# What a user event is declared with wherever its metadata can be had: only this one keeps binary data.
+DATA_TRIGGER: Final = BindingKind("webPubSubTrigger", EventRequest, decode_user_event, _DATA)
 OUTPUT: Final = BindingKind("webPubSub", Actions)
 CONNECTION: Final = BindingKind("webPubSubConnection", WebPubSubConnection, decode_connection)
 CONTEXT: Final = BindingKind("webPubSubContext", WebPubSubContext, decode_context)
@@ -49,29 +65,41 @@ class Binding(msgspec.Struct, frozen=True):
     """One binding of one function.
 
     Attributes:
-        kind: Which of the four.
+        kind: Which of them.
         parameter: The parameter's name in Python.
         members: What function.json says beside type, direction and name; None is left out.
         event: The event of a trigger; None when a setting names it, or for another binding.
+        declared: Its name in the function.json that declares it; None for a decorator's.
     """
 
     kind: BindingKind
     parameter: str
     members: Mapping[str, Any]
     event: EventKind | None = None
+    declared: str | None = None
 
     @property
     def name(self) -> str:
         """The name the host knows: hosts before 4.1038 refuse underscores."""
-        return REQUEST if self.kind is TRIGGER else camel_case(self.parameter)
+        return self.declared or self.kind.name or camel_case(self.parameter)
+
+    @property
+    def is_trigger(self) -> bool:
+        """Whether it starts the function."""
+        return self.kind.value is EventRequest
 
     @property
     def values(self) -> tuple[type, ...]:
         """The classes the parameter may get."""
-        if self.kind is not TRIGGER:
+        if not self.is_trigger:
             return (self.kind.value,)
         events = [self.event] if self.event else SYSTEM_EVENTS.values()
-        return tuple(event.request for event in events)
+        return tuple(request for event in events for request in event.requests(self.client_protocols))
+
+    @property
+    def client_protocols(self) -> str:
+        """Whose events a trigger takes: ``all``, ``webpubsub`` or ``mqtt``."""
+        return str(self.members.get("clientProtocols") or "all").lower()
 
     @property
     def title(self) -> str:

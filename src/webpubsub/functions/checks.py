@@ -11,13 +11,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from webpubsub.functions.adapter import Adapter, adapter_of
-from webpubsub.functions.binding_checks import CONTEXT_PARAMETER, RETURN, collision_problems
+from webpubsub.functions.binding_checks import (
+    CONTEXT_PARAMETER,
+    RETURN,
+    collision_problems,
+    same_name_problem,
+)
 from webpubsub.functions.bindings import REQUEST
 from webpubsub.functions.did_you_mean import did_you_mean, listed
 from webpubsub.functions.events import EVENT_PARAMETERS
 from webpubsub.model.errors import FunctionError, FunctionErrors
 
-__all__ = ["AnyBinding", "AnyFunction", "check_functions", "function_problems", "stack_problems"]
+__all__ = [
+    "AnyBinding",
+    "AnyFunction",
+    "check_functions",
+    "declared_problems",
+    "function_problems",
+    "stack_problems",
+]
 
 _OUT: Final = 1  # azure.functions' number of the direction "out"
 
@@ -25,8 +37,13 @@ _OUT: Final = 1  # azure.functions' number of the direction "out"
 class AnyBinding(Protocol):
     """A binding of anybody's, as ``azure.functions`` keeps it."""
 
-    name: str
-    type: str
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def type(self) -> str:
+        """Its type."""
 
     @property
     def direction(self) -> int:
@@ -51,7 +68,7 @@ def stack_problems(adapter: Adapter, bindings: Iterable[AnyBinding]) -> Iterator
     seen: set[str] = set()
     for binding in bindings:
         if binding.name.lower() in seen:
-            yield f"two bindings are called '{binding.name}': give one of them another arg_name"
+            yield same_name_problem(adapter, binding.name)
         seen.add(binding.name.lower())
         if adapter.trigger is not None and binding.name not in adapter.bindings:
             yield from _beside_trigger(binding)
@@ -83,9 +100,14 @@ def function_problems(function: AnyFunction) -> list[FunctionError]:
     adapter = adapter_of(function.get_user_function())
     if adapter is None:
         return []
-    bindings = list(function.get_bindings())
-    texts = [*stack_problems(adapter, bindings), *_unbound_problems(adapter, bindings)]
+    texts = declared_problems(adapter, function.get_bindings())
     return [adapter.function.error(text, function.get_function_name()) for text in texts]
+
+
+def declared_problems(adapter: Adapter, bindings: Sequence[AnyBinding]) -> Iterator[str]:
+    """Yield what is wrong with a typed function and all its bindings, other people's included."""
+    yield from stack_problems(adapter, bindings)
+    yield from _unbound_problems(adapter, bindings)
 
 
 def _unbound_problems(adapter: Adapter, bindings: Sequence[AnyBinding]) -> Iterator[str]:
@@ -99,7 +121,7 @@ def _unbound_problems(adapter: Adapter, bindings: Sequence[AnyBinding]) -> Itera
     for name in free:
         yield (
             f"parameter '{name}' has no binding: expected one of {listed(expected)}; rename or remove it, or "
-            f"add the decorator that binds it{did_you_mean(name, expected)}"
+            f"add the binding that fills it{did_you_mean(name, expected)}"
         )
     for name in missing if not free else ():
         yield _missing_parameter(adapter, name, bound[name])
@@ -111,7 +133,7 @@ def _missing_parameter(adapter: Adapter, name: str, type_: str) -> str:
             f"the {type_} binding is called '{name}', but the trigger fills a parameter of that name: "
             "give the binding another name"
         )
-    return f"the {type_} binding has no parameter: add a parameter '{name}', or remove the decorator"
+    return f"the {type_} binding has no parameter: add a parameter '{name}', or remove the binding"
 
 
 def _event_parameters(adapter: Adapter) -> list[str]:

@@ -17,8 +17,9 @@ from azure.functions.decorators.function_app import FunctionBuilder
 
 from webpubsub.functions.adapter import Adapter, adapter_of
 from webpubsub.functions.binding_checks import binding_problems
-from webpubsub.functions.bindings import CONNECTION, CONTEXT, OUTPUT, TRIGGER, Binding
+from webpubsub.functions.bindings import CONNECTION, CONTEXT, DATA_TRIGGER, OUTPUT, TRIGGER, Binding
 from webpubsub.functions.checks import stack_problems
+from webpubsub.functions.converter import has_converter
 from webpubsub.functions.members import (
     CLIENT_PROTOCOL,
     CLIENT_PROTOCOLS,
@@ -29,7 +30,8 @@ from webpubsub.functions.members import (
     seconds,
     texts,
 )
-from webpubsub.model.errors import UsageError
+from webpubsub.functions.refusals import is_collected
+from webpubsub.model.errors import FunctionError, FunctionErrors, UsageError
 from webpubsub.model.events import WebPubSubEventType
 
 __all__ = [
@@ -88,7 +90,9 @@ def web_pubsub_trigger(
         arg_name: The parameter that gets the request.
         connection: Name of the connection to check events with.
         connections: Names of several; None takes ``WebPubSubConnectionString``.
-        client_protocols: ``all``, ``webPubSub`` or ``mqtt``; None is ``all``.
+        client_protocols: ``all``, ``webPubSub`` or ``mqtt``; None is ``all``. With ``mqtt`` the request of a
+            system event is of its Mqtt class, such as `MqttConnectEventRequest`. With ``all`` it may be, and
+            is also one of the plain class. A function for one protocol comes before one for all.
 
     Raises:
         FunctionError: From the decoration: function and binding can never work together.
@@ -109,6 +113,8 @@ def web_pubsub_trigger(
             "connections": _connections(connection, connections),
             "clientProtocols": choice("client_protocols", client_protocols, CLIENT_PROTOCOLS),
         }
+        if kind is WebPubSubEventType.USER and has_converter():
+            return Binding(DATA_TRIGGER, arg_name, {"data_type": "binary", **members}, event)
         return Binding(TRIGGER, arg_name, members, event)
 
     return _decorator(app.generic_trigger, declare)
@@ -169,7 +175,8 @@ def web_pubsub_connection_input(
         arg_name: The parameter that gets the connection.
         user_id: Who the client is, most often an expression: ``{query.userId}``. None is anonymous.
         connection: Name of the connection; None takes ``WebPubSubConnectionString``.
-        client_protocol: ``default`` or ``mqtt``; None is ``default``.
+        client_protocol: ``default`` or ``mqtt``, which clients of MQTT have a URL of their own for; None is
+            ``default``.
         roles: Roles of the client, such as ``webpubsub.joinLeaveGroup.lobby``. Not on Azure.
         groups: Groups it is in from the start. Not on Azure.
         expires_after: How long the token can be used to connect, in seconds or as a timedelta. Not on Azure.
@@ -208,6 +215,8 @@ def web_pubsub_context_input(
 ) -> Callable[[F], F]:
     """Give a function with an HTTP trigger a `WebPubSubContext`: the service's request, parsed and checked.
 
+    The function builds the whole HTTP answer; `http_response` does that for it.
+
     Args:
         app: The app or blueprint of all decorators of the function.
         arg_name: The parameter that gets the context.
@@ -216,6 +225,14 @@ def web_pubsub_context_input(
 
     Raises:
         FunctionError: From the decoration: function and binding can never work together.
+
+    Example:
+        >>> @app.route(route="{event}")
+        ... @app.web_pubsub_context_input()
+        ... def upstream(req: func.HttpRequest, wps_context: WebPubSubContext) -> func.HttpResponse:
+        ...     if isinstance(wps_context.request, UserEventRequest):
+        ...         return http_response(wps_context, f"you said {wps_context.request.data}")
+        ...     return http_response(wps_context)
     """
 
     def declare() -> Binding:
@@ -232,28 +249,37 @@ def _connections(connection: str | None, connections: Iterable[str] | None) -> l
 
 def _decorator(generic: _Generic, declare: Callable[[], Binding]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
-        builder: Any = function if isinstance(function, FunctionBuilder) else None
-        call = function if builder is None else builder._function.get_user_function()
-        adapter = adapter_of(call) or Adapter(call)
         try:
-            binding = declare()
-            _bind(adapter, binding, builder)
-            decorated: Any = _attach(generic, binding, builder or adapter.wrapper)
-            _refuse(stack_problems(adapter, decorated._function.get_bindings()))
-        except UsageError as error:
-            raise adapter.function.error(str(error)) from error.__cause__
-        decorated._function._func = adapter.wrapper
-        return decorated  # type: ignore[no-any-return]
+            return _decorated(function, generic, declare)  # type: ignore[no-any-return]
+        except (FunctionError, FunctionErrors) as refusal:
+            if not is_collected(refusal):
+                raise
+            return function
 
     return decorate
+
+
+def _decorated(function: Any, generic: _Generic, declare: Callable[[], Binding]) -> Any:
+    builder = function if isinstance(function, FunctionBuilder) else None
+    call = function if builder is None else builder._function.get_user_function()
+    adapter = adapter_of(call) or Adapter(call)
+    try:
+        binding = declare()
+        _bind(adapter, binding, builder)
+        decorated: Any = _attach(generic, binding, builder or adapter.wrapper)
+    except UsageError as error:
+        raise adapter.function.error(str(error)) from error.__cause__
+    _check(adapter, stack_problems(adapter, decorated._function.get_bindings()))
+    decorated._function._func = adapter.wrapper
+    return decorated
 
 
 def _bind(adapter: Adapter, binding: Binding, builder: FunctionBuilder | None) -> None:
     stacked = [] if builder is None else builder._function.get_bindings()
     foreign = frozenset(each.name for each in stacked if each.name not in adapter.bindings)
-    if binding.kind is TRIGGER and builder is not None and builder._function.get_trigger() is not None:
+    if binding.is_trigger and builder is not None and builder._function.get_trigger() is not None:
         raise UsageError("it has two triggers: expected one; make one function for each event")
-    _refuse(binding_problems(adapter, binding, foreign))
+    _check(adapter, binding_problems(adapter, binding, foreign))
     adapter.bind(binding, foreign)
 
 
@@ -275,6 +301,9 @@ _DIFFERENT_APPS: Final = (
 )
 
 
-def _refuse(problems: Iterable[str]) -> None:
-    for problem in problems:
-        raise UsageError(problem)
+def _check(adapter: Adapter, problems: Iterable[str]) -> None:
+    errors = [adapter.function.error(problem) for problem in problems]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise FunctionErrors(*errors)

@@ -6,7 +6,7 @@ extension's own form member by member, so that untyped functions see what Azure 
 Source: extension spec, sections 4 to 8.
 """
 
-from webpubsub.functions.action_json import decode_actions, encode_actions
+from webpubsub.functions.action_json import decode_actions, encode_actions, read_actions
 from webpubsub.functions.connection_json import decode_connection, encode_connection
 from webpubsub.functions.context_json import decode_context, encode_context
 from webpubsub.functions.request_json import decode_request, encode_request
@@ -23,4 +23,5 @@ __all__ = [
     "encode_context",
     "encode_request",
     "encode_response",
+    "read_actions",
 ]

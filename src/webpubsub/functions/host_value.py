@@ -25,6 +25,7 @@ def read(binding: str, value: HostValue, kind: type[_T]) -> _T:
     try:
         if isinstance(value, str | bytes | bytearray):
             return msgspec.json.decode(value, type=kind)
+        msgspec.json.encode(value)  # text with lone surrogates is no JSON either, and converts all the same
         return msgspec.convert(value, kind)
-    except MALFORMED_JSON as error:
+    except (*MALFORMED_JSON, TypeError) as error:
         raise PeerError(f"the host's value of '{binding}' cannot be read: {error}") from error

@@ -56,7 +56,7 @@ def parse_event_type(value: WebPubSubEventType | str) -> WebPubSubEventType:
     try:
         return WebPubSubEventType(value)
     except ValueError:
-        raise UsageError(f"event_type is {value!r}: expected 'system' or 'user'") from None
+        raise UsageError(f"the event type is {value!r}: expected 'system' or 'user'") from None
 
 
 def event_kind(kind: WebPubSubEventType, name: str) -> EventKind | None:
@@ -74,8 +74,8 @@ def event_kind(kind: WebPubSubEventType, name: str) -> EventKind | None:
     found = SYSTEM_EVENTS.get(name.lower()) if isinstance(name, str) else None
     if found is None:
         raise UsageError(
-            f"event_name is {name!r}: a system event is 'connect', 'connected' or 'disconnected', any other "
-            f"has event_type 'user'{did_you_mean(name, SYSTEM_EVENTS)}"
+            f"there is no system event {name!r}: expected 'connect', 'connected' or 'disconnected'; any "
+            f"other is a user event{did_you_mean(name, SYSTEM_EVENTS)}"
         )
     return found
 
@@ -127,7 +127,7 @@ def _check_user_event(name: str) -> None:
     try:
         parse_event_name(name)
     except InvalidName as error:
-        raise UsageError(f"event_name {error}; or a setting, such as '%EventName%'") from None
+        raise UsageError(f"{error}; or a setting, such as '%EventName%'") from None
 
 
 def _is_setting(value: object) -> bool:

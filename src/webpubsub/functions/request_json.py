@@ -24,25 +24,42 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
-from webpubsub.model.headers import Headers
+from webpubsub.model.headers import SPELLINGS, Headers
+from webpubsub.model.mqtt_events import (
+    MqttConnectedEventRequest,
+    MqttConnectEventRequest,
+    MqttConnectionContext,
+    MqttDisconnectedEventRequest,
+)
+from webpubsub.model.mqtt_json import ConnectJson, DisconnectedJson
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.states import STATE_HEADER, ConnectionStates
 
-__all__ = ["RequestJson", "decode_request", "encode_request", "lists", "request_members", "request_of"]
+__all__ = [
+    "RequestJson",
+    "decode_request",
+    "encode_request",
+    "indented",
+    "lists",
+    "request_members",
+    "request_of",
+]
 
 _Lists = dict[str, list[str]]
 
 
 class _ContextJson(msgspec.Struct, rename="camel"):
     event_type: str | int
-    event_name: str
-    hub: str
-    connection_id: str
+    event_name: str | None  # null in an HTTP function when its header is missing, and so the next two
+    hub: str | None
+    connection_id: str | None
     user_id: str | None = None
     signature: str | None = None
     origin: str | None = None
     states: dict[str, Any] | None = None
     headers: _Lists | None = None
+    physical_connection_id: str | None = None  # of MQTT clients
+    session_id: str | None = None
 
 
 class _CertificateJson(msgspec.Struct):
@@ -65,6 +82,7 @@ class RequestJson(msgspec.Struct, rename="camel"):
     data_type: Any = None
     reason: str | None = None
     is_valid: bool | None = None
+    mqtt: Any = None
 
 
 def encode_request(request: EventRequest) -> str:
@@ -73,7 +91,12 @@ def encode_request(request: EventRequest) -> str:
     Binary data is shown as UTF-8 with replacement characters, as the extension does. Typed functions get
     the exact bytes.
     """
-    return msgspec.json.format(msgspec.json.encode(request_members(request)), indent=2).decode()
+    return indented(request_members(request))
+
+
+def indented(members: Any) -> str:
+    """Return JSON text as the extension writes it for scripts."""
+    return msgspec.json.format(msgspec.json.encode(members), indent=2).decode()
 
 
 def decode_request(value: HostValue) -> EventRequest:
@@ -102,37 +125,48 @@ def request_members(request: EventRequest | PreflightRequest) -> dict[str, Any]:
 
 def _event_members(request: EventRequest) -> dict[str, Any]:
     match request:
+        case MqttConnectEventRequest():
+            return {"mqtt": ConnectJson.of(request.mqtt), **_connect_members(request)}
         case ConnectEventRequest():
-            return {
-                "claims": lists(request.claims),
-                "query": lists(request.query),
-                "headers": lists(request.headers),
-                "subprotocols": list(request.subprotocols),
-                "clientCertificates": [
-                    {"Thumbprint": certificate.thumbprint, "content": certificate.content}
-                    for certificate in request.client_certificates
-                ],
-            }
+            return _connect_members(request)
         case UserEventRequest():
             text = request.payload.body.decode(errors="replace")
             return {"data": text, "dataType": request.data_type.capitalize()}
+        case MqttDisconnectedEventRequest():
+            return {"mqtt": DisconnectedJson.of(request.mqtt), "reason": request.reason}
         case DisconnectedEventRequest():
             return {"reason": request.reason}
         case _:
             return {}
 
 
-def _context_members(context: WebPubSubConnectionContext) -> dict[str, Any]:
+def _connect_members(request: ConnectEventRequest) -> dict[str, Any]:
     return {
+        "claims": lists(request.claims),
+        "query": lists(request.query),
+        "headers": lists(request.headers),
+        "subprotocols": list(request.subprotocols),
+        "clientCertificates": [
+            {"Thumbprint": certificate.thumbprint, "content": certificate.content}
+            for certificate in request.client_certificates
+        ],
+    }
+
+
+def _context_members(context: WebPubSubConnectionContext) -> dict[str, Any]:
+    mqtt = {}
+    if isinstance(context, MqttConnectionContext):
+        mqtt = {"physicalConnectionId": context.physical_connection_id, "sessionId": context.session_id}
+    return mqtt | {
         "eventType": context.event_type.capitalize(),
-        "eventName": context.event_name,
-        "hub": context.hub,
-        "connectionId": context.connection_id,
+        "eventName": context.event_name or None,
+        "hub": context.hub or None,
+        "connectionId": context.connection_id or None,
         "userId": context.user_id,
         "signature": context.signature,
         "origin": context.origin,
-        "states": dict(context.states),
-        "headers": lists(context.headers),
+        "states": context.states.raw,
+        "headers": {SPELLINGS.get(name, name): list(values) for name, values in context.headers.items()},
     }
 
 
@@ -161,23 +195,40 @@ def _user_event(context: WebPubSubConnectionContext, found: RequestJson) -> User
 
 
 def _connect(context: WebPubSubConnectionContext, found: RequestJson) -> ConnectEventRequest:
-    return ConnectEventRequest(
-        context,
-        claims=found.claims or {},
-        query=found.query or {},
-        headers=found.headers or {},
-        subprotocols=found.subprotocols or [],
-        client_certificates=[
+    members: dict[str, Any] = {
+        "claims": found.claims or {},
+        "query": found.query or {},
+        "headers": found.headers or {},
+        "subprotocols": found.subprotocols or [],
+        "client_certificates": [
             ClientCertificate(certificate.capital or certificate.small or "", certificate.content)
             for certificate in found.client_certificates or []
         ],
-    )
+    }
+    if isinstance(context, MqttConnectionContext):
+        mqtt = read("request", found.mqtt, ConnectJson).value
+        return MqttConnectEventRequest(connection_context=context, mqtt=mqtt, **members)
+    return ConnectEventRequest(context, **members)
+
+
+def _connected(context: WebPubSubConnectionContext, _found: RequestJson) -> ConnectedEventRequest:
+    if isinstance(context, MqttConnectionContext):
+        return MqttConnectedEventRequest(context)
+    return ConnectedEventRequest(context)
+
+
+def _disconnected(context: WebPubSubConnectionContext, found: RequestJson) -> DisconnectedEventRequest:
+    reason = found.reason or ""
+    if isinstance(context, MqttConnectionContext):
+        mqtt = read("request", found.mqtt or {}, DisconnectedJson).value
+        return MqttDisconnectedEventRequest(connection_context=context, reason=reason, mqtt=mqtt)
+    return DisconnectedEventRequest(context, reason)
 
 
 _SYSTEM_EVENTS: Final[Mapping[str, Callable[[WebPubSubConnectionContext, RequestJson], EventRequest]]] = {
     "connect": _connect,
-    "connected": lambda context, _found: ConnectedEventRequest(context),
-    "disconnected": lambda context, found: DisconnectedEventRequest(context, found.reason or ""),
+    "connected": _connected,
+    "disconnected": _disconnected,
 }
 
 
@@ -190,11 +241,11 @@ def _context_of(found: _ContextJson) -> WebPubSubConnectionContext:
         ]
     )
     event_id = _first(headers, "ce-id") or ""
-    return WebPubSubConnectionContext(
+    context = WebPubSubConnectionContext(
         event_type=_event_type(found.event_type),
-        event_name=EventName(found.event_name),
-        hub=HubName(found.hub),
-        connection_id=ConnectionId(found.connection_id),
+        event_name=EventName(found.event_name or ""),
+        hub=HubName(found.hub or ""),
+        connection_id=ConnectionId(found.connection_id or ""),
         user_id=None if found.user_id is None else UserId(found.user_id),
         signature=found.signature,
         origin=found.origin,
@@ -203,6 +254,9 @@ def _context_of(found: _ContextJson) -> WebPubSubConnectionContext:
         subprotocol=_first(headers, "ce-subprotocol"),
         event_id=int(event_id) if event_id.isdecimal() and len(event_id) < 20 else 0,
     )
+    if found.physical_connection_id is None:
+        return context
+    return MqttConnectionContext.of(context, found.physical_connection_id, found.session_id)
 
 
 def _states_of(states: dict[str, Any] | None, headers: Headers) -> ConnectionStates:

@@ -6,7 +6,7 @@ Source: extension spec, sections 5.1 to 5.3; differences on purpose: design, sec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from webpubsub.functions.events import event_of
 from webpubsub.model.actions import Action
 from webpubsub.model.errors import InvalidData, UsageError
 from webpubsub.model.events import (
+    ConnectEventRequest,
     ConnectEventResponse,
     EventErrorResponse,
     EventRequest,
@@ -23,6 +24,9 @@ from webpubsub.model.events import (
     UserEventResponse,
     WebPubSubErrorCode,
 )
+from webpubsub.model.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse
+from webpubsub.model.mqtt_events import MqttConnectEventResponse, check_client, is_mqtt, response_for
+from webpubsub.model.mqtt_json import AcceptedJson, ErrorJson
 from webpubsub.model.payload import MALFORMED_JSON
 from webpubsub.model.states import ConnectionStates
 
@@ -32,7 +36,8 @@ __all__ = ["RESPONSE_MEMBERS", "decode_response", "encode_response"]
 _USER_MEMBERS: Final = ("data", "dataType")
 _CONNECT_MEMBERS: Final = ("userId", "groups", "subprotocol", "roles")
 _COMMON_MEMBERS: Final = ("states", "clearStates", "code", "errorMessage")
-RESPONSE_MEMBERS: Final = (*_USER_MEMBERS, *_CONNECT_MEMBERS, *_COMMON_MEMBERS)
+_MQTT: Final = "mqtt"
+RESPONSE_MEMBERS: Final = (*_USER_MEMBERS, *_CONNECT_MEMBERS, *_COMMON_MEMBERS, _MQTT)
 
 _CODES: Final = {
     0: WebPubSubErrorCode.UNAUTHORIZED,
@@ -41,7 +46,9 @@ _CODES: Final = {
 }
 _SUCCESS: Final = -1
 
-_TYPED: Final = (ConnectEventResponse, UserEventResponse, EventErrorResponse)
+_T = TypeVar("_T")
+
+_TYPED: Final = (ConnectEventResponse, UserEventResponse, EventErrorResponse, MqttEventErrorResponse)
 
 
 # --- writing --------------------------------------------------------------------------------------------
@@ -59,14 +66,19 @@ def encode_response(
 
     Raises:
         InvalidData: Data that was changed after the response was made has no wire form.
+        UsageError: The response is for MQTT clients, and the event is of another.
 
     Example:
         >>> encode_response(UserEventResponse("hi"))
         {'data': 'hi', 'dataType': 'text'}
     """
+    if request is not None:
+        response = response_for(request, response)
     match response:
         case None:
             return None
+        case MqttEventErrorResponse():
+            return {_MQTT: msgspec.to_builtins(ErrorJson.of(response))}
         case EventErrorResponse():
             # Without a message the extension answers 500 whatever the code.
             return {"code": str(response.code), "errorMessage": response.error_message}
@@ -84,6 +96,8 @@ def _connect_members(response: ConnectEventResponse) -> dict[str, Any]:
         "subprotocol": response.subprotocol,
         "roles": None if response.roles is None else list(response.roles),
     }
+    if isinstance(response, MqttConnectEventResponse):
+        members[_MQTT] = msgspec.to_builtins(AcceptedJson.of(response.user_properties))
     return {name: value for name, value in members.items() if value is not None}
 
 
@@ -131,7 +145,8 @@ def decode_response(request: EventRequest | None, value: Any) -> EventResponse |
                 f"found {_shown(value)}; return nothing"
             )
         return None
-    if value is None or isinstance(value, kind.responses):
+    if value is None or isinstance(value, kind.answers):
+        check_client(request, value)
         return value
     read = _read_connect if kind.name == "connect" else _read_user
     try:
@@ -144,21 +159,25 @@ def _read_connect(request: EventRequest, value: Any) -> EventResponse:
     members = _json_object(value)
     if members is None:
         raise _impossible("connect", value, "None, ConnectEventResponse, EventErrorResponse or a dict")
-    if members and not _is_answer(members, _CONNECT_MEMBERS):
+    if members and not _is_answer(members, (*_CONNECT_MEMBERS, _MQTT)):
         expected = (*_CONNECT_MEMBERS, *_COMMON_MEMBERS)
         near = did_you_mean(next(iter(members)), expected)
         raise _impossible("connect", value, f"any of {', '.join(expected)}{near}")
-    error = _error_of(members)
+    error = _error_of(members, request)
     if error is not None:
         return error
     found = {str(name).lower(): member for name, member in members.items()}
-    return ConnectEventResponse(
-        user_id=_text("userId", found.get("userid")),
-        groups=_texts("groups", found.get("groups")),
-        subprotocol=_text("subprotocol", found.get("subprotocol")),
-        roles=_texts("roles", found.get("roles")),
+    read = {
+        "user_id": _text("userId", found.get("userid")),
+        "groups": _texts("groups", found.get("groups")),
+        "subprotocol": _text("subprotocol", found.get("subprotocol")),
+        "roles": _texts("roles", found.get("roles")),
         **_states_of(members, request),
-    )
+    }
+    if is_mqtt(request):
+        accepted = _mqtt_member(found.get(_MQTT) or {}, AcceptedJson)
+        return MqttConnectEventResponse(**read, user_properties=accepted.user_properties or ())
+    return ConnectEventResponse(**read)
 
 
 def _read_user(request: EventRequest, value: Any) -> EventResponse:
@@ -171,7 +190,7 @@ def _read_user(request: EventRequest, value: Any) -> EventResponse:
         )
     if not isinstance(value, Mapping) or not _is_answer(value, _USER_MEMBERS):
         return UserEventResponse(value)
-    error = _error_of(value)
+    error = _error_of(value, request)
     if error is not None:
         return error
     found = {str(name).lower(): member for name, member in value.items()}
@@ -182,7 +201,11 @@ def _read_user(request: EventRequest, value: Any) -> EventResponse:
     return UserEventResponse(decode_data(data, data_type, text_as_binary=True), **states)
 
 
-def _error_of(members: Mapping[str, Any]) -> EventErrorResponse | None:
+def _error_of(
+    members: Mapping[str, Any], request: EventRequest
+) -> EventErrorResponse | MqttEventErrorResponse | None:
+    if _has_mqtt_code(members):
+        return _mqtt_error_of(members, request)
     code: Any = members.get("code")
     message = members.get("errorMessage")
     if code is None and message is not None:
@@ -196,6 +219,31 @@ def _error_of(members: Mapping[str, Any]) -> EventErrorResponse | None:
         return EventErrorResponse(code, _text("errorMessage", message) or "")
     except UsageError as error:
         raise UsageError(f"{error}{_AS_JSON}") from None
+
+
+def _has_mqtt_code(members: Mapping[Any, Any]) -> bool:
+    mqtt = members.get(_MQTT)
+    return isinstance(mqtt, Mapping) and "code" in mqtt
+
+
+def _mqtt_error_of(members: Mapping[str, Any], request: EventRequest) -> MqttEventErrorResponse:
+    if not is_mqtt(request):
+        raise UsageError(
+            f"the answer has a code in 'mqtt', and this client is not one of MQTT: expected 'code' and "
+            f"'errorMessage' beside each other{_AS_JSON}"
+        )
+    found = _mqtt_member(members[_MQTT], ErrorJson)
+    make = (
+        MqttConnectEventErrorResponse if isinstance(request, ConnectEventRequest) else MqttEventErrorResponse
+    )
+    return make(found.code, found.reason, found.user_properties or ())
+
+
+def _mqtt_member(value: Any, kind: type[_T]) -> _T:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"'mqtt' is {_shown(value)}: {error}") from error
 
 
 _AS_JSON: Final = "; to send such a dict as JSON, return UserEventResponse(...) of it"
@@ -227,7 +275,8 @@ def _json_object(value: Any) -> Mapping[str, Any] | None:
 
 def _is_answer(members: Mapping[Any, Any], any_case: tuple[str, ...]) -> bool:
     wanted = {name.lower() for name in any_case}
-    return any(name in _COMMON_MEMBERS or str(name).lower() in wanted for name in members)
+    known = any(name in _COMMON_MEMBERS or str(name).lower() in wanted for name in members)
+    return known or _has_mqtt_code(members)
 
 
 def _text(name: str, value: Any) -> str | None:

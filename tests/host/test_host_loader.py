@@ -39,7 +39,7 @@ def names(host: FunctionHost) -> list[str]:
 def test_functions_are_found_with_their_bindings_and_place(write_app: Callable[..., Path]) -> None:
     app_dir = write_app(app(GOOD))
     found: list[ConfigurationError] = []
-    (definition,) = load_functions(app_dir, "function_app.py", found)
+    (definition,) = load_functions(app_dir, "function_app.py", found, [])
     assert found == []
     assert (definition.name, definition.where) == ("good", "function_app.py:5")
     assert definition.directory == str(app_dir)
@@ -151,17 +151,19 @@ def test_two_responses_of_one_function_are_told(load_app: Load) -> None:
 def test_a_missing_file_is_told(load_app: Load, tmp_path: Path) -> None:
     host = load_app("", {"PYTHON_SCRIPT_FILE_NAME": "other.py"})
     assert problems(host) == [
-        f"{tmp_path.resolve()} has no other.py: expected the file that defines the functions; give the "
-        "folder of a function app"
+        f"{tmp_path.resolve()} has no other.py, and no folder with a function.json: expected the file that "
+        "defines the functions (the v2 model), or a folder for each function (v1); give the folder of a "
+        "function app"
     ]
 
 
-def test_an_app_of_the_older_model_is_told(write_app: Callable[..., Path]) -> None:
-    app_dir = write_app(**{f"hello{os.sep}function__json": "{}"})
-    with pytest.raises(
-        ConfigurationError, match=r"apps of function.json folders \(the v1 model\) are not run"
-    ):
-        load_functions(app_dir, "function_app.py", [])
+def test_folders_beside_the_file_are_ignored_with_a_warning(load_app: Load) -> None:
+    host = load_app(app(GOOD), files={f"{name}{os.sep}function__json": "no JSON" for name in ("b", "a")})
+    assert (problems(host), names(host)) == ([], ["good"])
+    assert host.warnings == (
+        "the app has function_app.py, so a/function.json, b/function.json are ignored, as in Azure: move "
+        "their functions into function_app.py, or remove it",
+    )
 
 
 def test_the_cause_of_an_import_error_is_kept(load_app: Load) -> None:
@@ -183,8 +185,8 @@ FUNCTION_PROBLEMS = [
         @app.route(route="bad")
         def bad(req, extra=None): ...
         """,
-        "parameter 'extra' has no binding: expected one of 'req', 'context'; add a binding with "
-        "arg_name='extra', or remove the parameter",
+        "parameter 'extra' has no binding: expected one of 'req', 'context'; rename or remove it, "
+        "or add a binding called 'extra'",
     ),
     (
         """
@@ -217,11 +219,20 @@ FUNCTION_PROBLEMS = [
     ),
     (
         """
+        @app.route(route="bad")
+        def bad(req) -> func.HttpResponse | str: ...
+        """,
+        "it is annotated to return azure.functions._http.HttpResponse | str: the worker does not take "
+        "that for "
+        "a 'http' binding; expected func.HttpResponse or str, or no annotation",
+    ),
+    (
+        """
         @app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
         def bad(timer: str | None): ...
         """,
         "parameter 'timer' is annotated str | None: this host does not give that for a 'timerTrigger' "
-        "binding; expected func.TimerRequest, or no annotation",
+        "binding; expected func.TimerRequest or str, or no annotation",
     ),
     (
         """
@@ -301,8 +312,9 @@ FUNCTION_PROBLEMS = [
         def bad(message: func.QueueMessage): ...
         """,
         "binding 'message': type 'queueTrigger' is not run by this host: it runs httpTrigger, timerTrigger, "
-        "webPubSubTrigger, webPubSubConnection, http, webPubSub; leave the function out with '--functions', "
-        "or run it with Azure Functions Core Tools",
+        "webPubSubTrigger, webPubSubConnection, webPubSubContext, http, webPubSub; leave the function out "
+        "with "
+        "'--functions', or run it with Azure Functions Core Tools",
     ),
     (
         """
@@ -424,4 +436,47 @@ def test_asgi_apps_are_functions(load_app: Load) -> None:
     assert problems(host) == []
     assert [(f.name, f.path, f.where) for f in host.functions] == [
         ("http_app_func", "/api/{*route}", "function_app.py")
+    ]
+
+
+def test_what_decorators_refuse_is_told_with_every_other_problem(load_app: Load) -> None:
+    """One bad decorator does not end the import: the rest of the app is looked at, and runs."""
+    source = """
+    import azure.functions as func
+    import webpubsub as wps
+
+    app = wps.FunctionApp()
+
+    @app.route(route="first")
+    @app.web_pubsub_output(hub="not a hub")
+    @app.web_pubsub_connection_input(hub="chat", arg_name="conection")
+    def first(req: func.HttpRequest, connection, actions) -> str:
+        return ""
+
+    @app.web_pubsub_trigger(hub="chat", event_type="system", event_name="conected")
+    def second(request) -> None: ...
+
+    @app.web_pubsub_trigger(hub="chat", event_type="user", event_name="message")
+    def third(request: wps.ConnectEventRequest, reason: str) -> wps.ConnectEventResponse: ...
+
+    @app.route(route="fourth")
+    def fourth(rec: func.HttpRequest) -> str:
+        return ""
+
+    @app.route(route="fifth")
+    def fifth(req: func.HttpRequest) -> str:
+        return ""
+    """
+    host = load_app(dedent(source), {})
+    assert names(host) == ["fifth"]
+    found = [str(problem) for problem in host.problems]
+    assert [(line.split(":")[1], line.split("'")[1]) for line in found] == [
+        ("7", "first"),
+        ("7", "first"),
+        ("13", "second"),
+        ("16", "third"),
+        ("16", "third"),
+        ("16", "third"),
+        ("19", "fourth"),
+        ("19", "fourth"),
     ]

@@ -18,6 +18,14 @@ async def pool() -> AsyncIterator[ThreadPool]:
     made.close()
 
 
+@pytest.fixture
+async def lonely() -> AsyncIterator[ThreadPool]:
+    """A pool of one thread."""
+    made = ThreadPool(1, asyncio.get_running_loop())
+    yield made
+    made.close()
+
+
 async def test_a_call_runs_in_another_thread_and_its_result_comes_back(pool: ThreadPool) -> None:
     assert await pool.run(threading.get_ident) != threading.get_ident()
     assert await pool.run(divmod, 7, 2) == (3, 1)
@@ -91,3 +99,39 @@ def test_a_call_that_outlives_its_loop_disturbs_nobody() -> None:
     go.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+async def test_a_call_that_was_given_up_before_its_turn_does_not_run(lonely: ThreadPool) -> None:
+    pool = lonely
+    release, ran = threading.Event(), []
+    first = pool.run(release.wait, 10)
+    second = pool.run(ran.append, "second")
+    second.cancel()
+    third = pool.run(ran.append, "third")
+    release.set()
+    assert await first
+    await third
+    assert ran == ["third"]
+
+
+async def test_a_thread_that_nobody_waits_for_is_replaced_until_it_comes_back(lonely: ThreadPool) -> None:
+    pool = lonely
+    release, began = threading.Event(), threading.Event()
+
+    def stuck() -> None:
+        began.set()
+        release.wait(10)
+
+    lost = pool.run(stuck)
+    waiting = pool.run(threading.get_ident)
+    await asyncio.to_thread(began.wait, 10)
+    pool.replace_lost()
+    await asyncio.sleep(0.01)
+    assert not waiting.done()  # somebody still waits for the one thread
+    lost.cancel()
+    pool.replace_lost()
+    await waiting
+    release.set()
+    await pool.run(lambda: None)
+    threads = {await pool.run(threading.get_ident) for _ in range(20)}
+    assert len(threads) <= 2

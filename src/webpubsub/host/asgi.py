@@ -4,74 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from webpubsub.host.bindings import build_function
+from webpubsub.host.access import WEBHOOK_KEY, Access
+from webpubsub.host.answer_headers import AnswerHeaders
+from webpubsub.host.app import App, functions_of, load_app
 from webpubsub.host.bindings.http import HttpTrigger
 from webpubsub.host.bindings.timer import TimerTrigger
-from webpubsub.host.bindings.web_pubsub_trigger import WebPubSubTrigger
-from webpubsub.host.connections import DEFAULT_CONNECTION, Connections
+from webpubsub.host.connections import Connections
 from webpubsub.host.cors import Cors
-from webpubsub.host.function import Facilities, FunctionDefinition, HostFunction
+from webpubsub.host.credentials import TokenCredential
+from webpubsub.host.exchange import ClientGone, Message, Receive, Send, receive_body, send_answer
+from webpubsub.host.function import Facilities
+from webpubsub.host.gates import GuardedWebhook, HttpGate
 from webpubsub.host.http_functions import HttpFunctions
 from webpubsub.host.invoker import Invoker, thread_count
-from webpubsub.host.loader import load_functions
+from webpubsub.host.keys import KeyStore
+from webpubsub.host.listing import FunctionListing, listing_of
 from webpubsub.host.settings import HostSettings
+from webpubsub.host.storage import Storage
+from webpubsub.host.storage.app_storage import AppStorage
+from webpubsub.host.throttle import Throttle
 from webpubsub.host.timers import Sleep, Timers
-from webpubsub.host.webhook import WEBHOOK_PATH, Webhook, index_triggers
+from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
 from webpubsub.model.cloudevents import HttpAnswer
-from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.errors import WebPubSubError
 from webpubsub.model.ports import ActionSink
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
+if TYPE_CHECKING:
+    from webpubsub.host.admin import Admin
+
 __all__ = ["FunctionHost", "FunctionListing"]
 
-# ASGI messages and scopes have values of many types.
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+ADMIN_PATH: Final = "/admin"
 
 MAX_BODY_BYTES: Final = 100 * 1024 * 1024  # the Functions host's own limit
 
-# A body or its length would be taken for the next answer on the connection (RFC 9110, section 6.4.1).
-_BODILESS: Final = {204, 304}
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _HOME: Final = HttpAnswer(200, _TEXT, b"Your function app is up and running.\n")
+_NO_HOME: Final = "AzureWebJobsDisableHomepage"
 _NOT_FOUND: Final = HttpAnswer(404)
 _TOO_LARGE: Final = HttpAnswer(413, _TEXT, b"The request body is larger than 100 MiB.")
-
-
-class _ClientGone(Exception):
-    """The client closed the connection before its request was complete."""
-
-
-class FunctionListing(msgspec.Struct, frozen=True, kw_only=True):
-    """One function, as a table shows it.
-
-    Attributes:
-        name: The function's name.
-        kind: ``http``, ``timer`` or ``webPubSub``.
-        where: ``file:line``.
-        methods: Of an HTTP function; empty for any.
-        path: Of an HTTP function, as a route template.
-        schedule: Of a timer.
-        hub: Of a Web PubSub function.
-        event_type: Of a Web PubSub function: ``system`` or ``user``.
-        event_name: Of a Web PubSub function.
-    """
-
-    name: str
-    kind: str
-    where: str
-    methods: tuple[str, ...] = ()
-    path: str = ""
-    schedule: str = ""
-    hub: str = ""
-    event_type: str = ""
-    event_name: str = ""
 
 
 class FunctionHost:
@@ -84,6 +60,7 @@ class FunctionHost:
         functions: What can run.
         problems: What is wrong with the app and its settings.
         warnings: What runs, but would better not be left so.
+        access: Who may call what, and with which key; None when nobody is asked for one.
 
     Example:
         >>> host = FunctionHost(HostSettings.load(Path("app"), os.environ))  # doctest: +SKIP
@@ -94,7 +71,10 @@ class FunctionHost:
         settings: HostSettings,
         *,
         only: Collection[str] = (),
+        auth: bool = False,
         sinks: Mapping[str, ActionSink] | None = None,
+        storage: Storage | None = None,
+        credentials: Mapping[str, TokenCredential] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
         trace: Trace | None = None,
@@ -104,34 +84,76 @@ class FunctionHost:
         Args:
             settings: The app's settings.
             only: Names of the functions to run; empty for all.
+            auth: Ask for keys, as Azure does; else everybody may do everything, as with Core Tools.
             sinks: Where actions go, by connection name, instead of the REST API.
+            storage: Where keys and timer statuses are kept, instead of what ``AzureWebJobsStorage`` names.
+            credentials: Who signs in to services, by connection name, instead of what settings say.
             clock: Seconds since the epoch.
             sleep: Waits for some seconds.
             trace: The listener, or None.
         """
-        found: list[ConfigurationError] = []
-        self._connections = Connections(settings.environment, clock, trace, sinks)
-        facilities = Facilities(settings.environment, self._connections, clock, settings.route_prefix, trace)
-        functions = _load(settings, facilities, only, found)
-        index = index_triggers(_of(functions, WebPubSubTrigger), found)
-        running = [f for f in functions if not isinstance(f.trigger, WebPubSubTrigger) or f in index.values()]
-        self.functions = tuple(_listing(function) for function in running)
-        self.problems = tuple(found)
-        self.warnings = tuple(_warnings(index.values()))
-        _report(self.problems, self.warnings, trace)
-        self._invoker = Invoker(thread_count(settings.environment), clock=clock, trace=trace)
-        self._webhook = Webhook(index, self._invoker, trace=trace)
-        self._http = HttpFunctions(_of(running, HttpTrigger), self._invoker)
-        self._timers = Timers(
-            _of(running, TimerTrigger), self._invoker, clock=clock, sleep=sleep, trace=trace
+        self._settings = settings
+        self._clock = clock
+        self._trace = trace
+        self._began = time.monotonic()
+        self._connections = Connections(settings.environment, clock, trace, sinks, credentials)
+        facilities = Facilities(
+            settings.environment,
+            self._connections,
+            clock,
+            route_prefix=settings.route_prefix,
+            retry=settings.retry,
+            trace=trace,
         )
-        origins, credentials = settings.cors_origins, settings.cors_credentials
-        self._cors = Cors(origins, credentials=credentials) if origins else None
+        self._app = app = load_app(settings, facilities, only or settings.functions)
+        self.functions = tuple(listing_of(function) for function in app.running)
+        self.problems = app.problems
+        self.warnings = app.warnings
+        _report(app, trace)
+        self._invoker = Invoker(
+            thread_count(settings.environment),
+            clock=clock,
+            trace=trace,
+            function_timeout=settings.function_timeout,
+        )
+        self._storage = (
+            AppStorage(settings.environment, settings.app_dir, trace) if storage is None else storage
+        )
+        self._keys = KeyStore(self._storage, settings.host_id, extensions=[WEBHOOK_KEY])
+        http = functions_of((*app.running, *app.disabled), HttpTrigger)
+        self.access = Access.of(self._keys, http) if auth else None
+        webhook = Webhook(app.events, self._invoker, trace=trace)
+        self._webhook = webhook if self.access is None else GuardedWebhook(webhook, self.access, trace)
+        gate = HttpGate(app.disabled, self.access) if app.disabled or auth else None
+        self._http = HttpFunctions(http, self._invoker, gate=gate, throttle=Throttle.of(settings.http))
+        self._timers = Timers(
+            functions_of(app.running, TimerTrigger),
+            self._invoker,
+            storage=self._storage,
+            host_id=settings.host_id,
+            clock=clock,
+            sleep=sleep,
+            trace=trace,
+        )
+        origins = settings.cors_origins
+        self._cors = Cors(origins, credentials=settings.cors_credentials) if origins else None
+        self._headers = AnswerHeaders.of(settings.http, self._cors)
+        stops = ((each.definition.name, each.definition.on_stop) for each in app.running)
+        self._on_stop = [(name, on_stop) for name, on_stop in stops if on_stop is not None]
+        is_bare = settings.environment.get(_NO_HOME, "").lower() in {"true", "1"}
+        self._home = HttpAnswer(204) if is_bare else _HOME
         self._is_started = False
 
     async def start(self) -> None:
-        """Open the thread pool and start the timers; a second call does nothing."""
+        """Read keys if they are asked for, open the thread pool, start the timers; at most once.
+
+        Raises:
+            ConfigurationError: The keys cannot be used.
+            StorageError: The storage cannot be used, and keys are asked for.
+        """
         if not self._is_started:
+            if self.access is not None:
+                await self.access.open()
             self._is_started = True
             self._invoker.start()
             self._timers.start()
@@ -143,10 +165,21 @@ class FunctionHost:
             deadline = time.monotonic() + timeout
             await self._timers.stop(timeout)
             await self._invoker.stop(max(0.0, deadline - time.monotonic()))
+            for name, on_stop in self._on_stop:
+                await self._end(name, on_stop, max(0.0, deadline - time.monotonic()))
             await self._connections.close()
+            await self._storage.close()
+
+    async def _end(self, name: str, on_stop: Callable[[], Awaitable[None]], timeout: float) -> None:
+        """Let the app of a function end its life, whatever comes of that."""
+        try:
+            await asyncio.wait_for(on_stop(), timeout)
+        except Exception as error:  # noqa: BLE001 - user code; told, with its traceback
+            if self._trace is not None:
+                self._trace(TraceEvent("function", Phase.FAILED, {"function": name}, {}, error))
 
     @property
-    def webhook(self) -> Webhook:
+    def webhook(self) -> Webhook | GuardedWebhook:
         """Answers requests of the service; for servers that have a shorter way to it than ASGI."""
         return self._webhook
 
@@ -157,9 +190,9 @@ class FunctionHost:
         elif scope["type"] == "http":
             try:
                 answer = await self._answer(scope, receive)
-            except _ClientGone:
+            except ClientGone:
                 return
-            await _send_answer(answer, send)
+            await send_answer(answer, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket is served here"})
 
@@ -169,17 +202,37 @@ class FunctionHost:
         cors = None if is_webhook else self._cors
         if cors is not None and (answer := cors.preflight(scope["method"], scope["headers"])):
             return answer
-        body = await _receive_body(receive)
+        body = await receive_body(receive, MAX_BODY_BYTES)
         if body is None:
             return _TOO_LARGE
         if is_webhook:
-            return await self._webhook.handle(scope["method"], scope["headers"], body)
-        answer = await self._http.handle(scope, body)
-        if answer is None:
-            answer = _HOME if path in {"", "/"} and scope["method"] in {"GET", "HEAD"} else _NOT_FOUND
-        if cors is None:
-            return answer
-        return HttpAnswer(answer.status, [*answer.headers, *cors.headers(scope["headers"])], answer.body)
+            return await self._webhook.handle(scope["method"], scope["headers"], body, scope["query_string"])
+        if _is_below(path, ADMIN_PATH):
+            answer = await self._admin.handle(scope, body)
+        else:
+            answer = await self._http.handle(scope, body) or self._other(scope)
+        return answer if self._headers is None else self._headers.add(answer, scope)
+
+    def _other(self, scope: Message) -> HttpAnswer:
+        """Answer a request that no function takes."""
+        is_home = scope["path"] in {"", "/"} and scope["method"] in {"GET", "HEAD"}
+        return self._home if is_home else _NOT_FOUND
+
+    @cached_property
+    def _admin(self) -> Admin:
+        """Answers below ``/admin``; most hosts are never asked."""
+        from webpubsub.host.admin import Admin
+
+        return Admin(
+            self._app,
+            self._invoker,
+            self._keys,
+            self.access,
+            host_id=self._settings.host_id,
+            clock=self._clock,
+            uptime=lambda: time.monotonic() - self._began,
+            trace=self._trace,
+        )
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Follow the server's life; see the ASGI specification, "Lifespan Protocol"."""
@@ -190,7 +243,11 @@ class FunctionHost:
                     text = "\n".join(str(problem) for problem in self.problems)
                     await send({"type": "lifespan.startup.failed", "message": text})
                     return
-                await self.start()
+                try:
+                    await self.start()
+                except WebPubSubError as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.stop()
@@ -198,124 +255,15 @@ class FunctionHost:
                 return
 
 
-def _load(
-    settings: HostSettings,
-    facilities: Facilities,
-    only: Collection[str],
-    problems: list[ConfigurationError],
-) -> list[HostFunction]:
-    try:
-        definitions = load_functions(settings.app_dir, settings.script_file, problems)
-    except ConfigurationError as error:
-        problems.append(error)
-        return []
-    wanted = _selected(definitions, only, settings, problems)
-    built = (build_function(definition, facilities, problems) for definition in wanted)
-    return [function for function in built if function is not None]
-
-
-def _selected(
-    definitions: list[FunctionDefinition],
-    only: Collection[str],
-    settings: HostSettings,
-    problems: list[ConfigurationError],
-) -> list[FunctionDefinition]:
-    """Leave out what is not asked for, and what ``AzureWebJobs.<name>.Disabled`` switches off."""
-    names = {definition.name.lower() for definition in definitions}
-    unknown = [name for name in only if name.lower() not in names]
-    if unknown:
-        known = ", ".join(definition.name for definition in definitions) or "none"
-        problems.append(
-            ConfigurationError(f"there is no function {', '.join(unknown)}: the app's functions are {known}")
-        )
-    asked = {name.lower() for name in only} or names
-    return [
-        definition
-        for definition in definitions
-        if definition.name.lower() in asked and not _is_disabled(definition.name, settings.environment)
-    ]
-
-
-def _is_disabled(name: str, environment: Mapping[str, str]) -> bool:
-    return environment.get(f"AzureWebJobs.{name}.Disabled", "").lower() in {"true", "1"}
-
-
-def _of(functions: list[HostFunction], trigger: type) -> list[HostFunction]:
-    return [function for function in functions if isinstance(function.trigger, trigger)]
-
-
-def _listing(function: HostFunction) -> FunctionListing:
-    name, where, trigger = function.definition.name, function.definition.where, function.trigger
-    match trigger:
-        case HttpTrigger():
-            path = f"/{trigger.route.text}"
-            return FunctionListing(name=name, kind="http", where=where, methods=trigger.methods, path=path)
-        case TimerTrigger():
-            return FunctionListing(name=name, kind="timer", where=where, schedule=trigger.expression)
-        case WebPubSubTrigger():
-            return FunctionListing(
-                name=name,
-                kind="webPubSub",
-                where=where,
-                hub=trigger.hub,
-                event_type=trigger.event_type,
-                event_name=trigger.event_name,
-            )
-    raise AssertionError(f"no listing for {type(trigger).__name__}")
-
-
-def _report(problems: Iterable[ConfigurationError], warnings: Iterable[str], trace: Trace | None) -> None:
+def _report(app: App, trace: Trace | None) -> None:
     if trace is None:
         return
-    for problem in problems:
+    for problem in app.problems:
         trace(TraceEvent("setting", Phase.FAILED, {}, {"message": str(problem)}, problem))
-    for warning in warnings:
+    for warning in app.warnings:
         trace(TraceEvent("setting", Phase.FAILED, {}, {"message": warning}))
-
-
-def _warnings(triggers: Iterable[HostFunction]) -> Iterator[str]:
-    names = [function.definition.name for function in triggers if _is_open(function)]
-    if names:
-        yield (
-            f"no Web PubSub connection is configured, so {', '.join(names)} take events from anybody: set "
-            f"'{DEFAULT_CONNECTION}' to have origin and signature checked"
-        )
-
-
-def _is_open(function: HostFunction) -> bool:
-    return isinstance(function.trigger, WebPubSubTrigger) and function.trigger.validator.accepts_everything
 
 
 def _is_below(path: str, root: str) -> bool:
     start = path[: len(root)]
     return (start == root or start.lower() == root) and path[len(root) : len(root) + 1] in {"", "/"}
-
-
-async def _receive_body(receive: Receive) -> bytes | None:
-    """Return the whole body, or None when it is larger than allowed.
-
-    Raises:
-        _ClientGone: It never became complete.
-    """
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _ClientGone
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            return None
-        chunks.append(chunk)
-        more = message.get("more_body", False)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-async def _send_answer(answer: HttpAnswer, send: Send) -> None:
-    is_bare = answer.status in _BODILESS
-    headers = (
-        [*answer.headers] if is_bare else [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
-    )
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_bare else answer.body})

@@ -1,22 +1,35 @@
 """Expressions in bindings: ``%setting%`` at load, ``{query.user}`` at each invocation.
 
-Source: Python spec, section 6.
+Doubled braces are literal ones. A name starts with a letter or ``_``; dots lead into objects, and names
+after the first may hold dashes. A format follows the first colon; it counts for times and GUIDs, and is
+ignored for everything else, as in Azure.
+
+Source: Python spec, section 6; WebJobs SDK, BindingTemplateParser, BindingTemplateToken,
+BindingDataPathHelper and NameResolverExtensions.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
+from webpubsub.host.dotnet_format import DEFAULT_DATETIME, compile_datetime, compile_guid, show_number
 from webpubsub.model.errors import ConfigurationError, PeerError
+from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["Template", "expand_settings", "system_data"]
+__all__ = ["Template", "expand_settings", "json_members", "system_data"]
 
 _SETTING: Final = re.compile(r"%([^%]*)%")
-_PART: Final = re.compile(r"\{([^{}]*)\}|([^{}]+)|[{}]")
+_PART: Final = re.compile(r"(\{\{|\}\})|\{([^{}]*)\}|([^{}]+)|[{}]")
+# Python's \w is what C# allows in an identifier, but for some marks.
+_NAME: Final = re.compile(r"[^\W\d][\w.-]*")
+_SYSTEM_NAMES: Final = {"rand-guid", "datetime"}
+_MISSING: Final = object()
 
 
 def expand_settings(text: str, environment: Mapping[str, str]) -> str:
@@ -45,15 +58,16 @@ def expand_settings(text: str, environment: Mapping[str, str]) -> str:
 
 
 class _Expression(msgspec.Struct, frozen=True):
-    text: str
     path: tuple[str, ...]
+    show_datetime: Callable[[datetime], str]
+    show_guid: Callable[[UUID], str]
 
 
 class Template(msgspec.Struct, frozen=True):
     """Text with expressions, parsed once.
 
     Attributes:
-        text: The text, settings replaced.
+        text: The text, settings replaced; without expressions, what it always is.
         parts: Literals and expressions in order.
 
     Example:
@@ -69,11 +83,13 @@ class Template(msgspec.Struct, frozen=True):
         """Replace settings and find the expressions.
 
         Raises:
-            ConfigurationError: A setting does not exist, a bracket stands alone, or an expression has a
-                format.
+            ConfigurationError: A setting does not exist, a bracket stands alone, or an expression or its
+                format is unusable.
         """
         expanded = expand_settings(text, environment)
-        return cls(expanded, tuple(_part(match, expanded) for match in _PART.finditer(expanded)))
+        parts = tuple(_part(match, expanded) for match in _PART.finditer(expanded))
+        literals = [part for part in parts if isinstance(part, str)]
+        return cls("".join(literals) if len(literals) == len(parts) else expanded, parts)
 
     @property
     def is_constant(self) -> bool:
@@ -94,42 +110,112 @@ class Template(msgspec.Struct, frozen=True):
 
 
 def _part(match: re.Match[str], text: str) -> str | _Expression:
-    inside, literal = match[1], match[2]
-    if literal is not None:
-        return literal
+    brace, inside, literal = match.groups()
+    if brace is not None or literal is not None:
+        return literal or brace[0]
     if inside is None:
-        raise ConfigurationError(f"'{text}' has a '{match[0]}' without its partner at {match.start() + 1}")
-    if ":" in inside:
-        raise ConfigurationError(f"'{match[0]}' in '{text}' has a format, which this host does not apply")
-    return _Expression(match[0], tuple(inside.strip().lower().split(".")))
+        raise ConfigurationError(
+            f"'{text}' has a '{match[0]}' without its partner at {match.start() + 1}: a brace that is meant "
+            "literally is doubled"
+        )
+    try:
+        return _expression(inside)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"'{match[0]}' in '{text}' is unusable: {error}") from error
+
+
+def _expression(inside: str) -> _Expression:
+    name, _, given = inside.partition(":")
+    path = tuple(name.split("."))
+    known = tuple(name.lower().split("."))
+    _check_path(name, path)
+    if known == ("datetime",) and "." in given:
+        raise ConfigurationError(
+            f"Azure cuts a format of '{name}' at its first dot: write '{{sys.UtcNow:{given}}}' instead"
+        )
+    shown = given.strip() and given
+    # What the value will be is known for the host's own values alone.
+    is_guid, is_time = known in _GUIDS, known in _TIMES
+    return _Expression(
+        path,
+        compile_datetime(shown if shown and is_time else DEFAULT_DATETIME),
+        compile_guid(shown if shown and is_guid else "D"),
+    )
+
+
+def _check_path(name: str, path: tuple[str, ...]) -> None:
+    if name.lower() in _SYSTEM_NAMES:
+        return
+    if not _NAME.fullmatch(name) or not all(path):
+        raise ConfigurationError(
+            "expected a name of letters, digits and '_' that starts with no digit, or several with dots "
+            "between"
+        )
+    if "-" in path[0]:
+        raise ConfigurationError("only names after a dot may have a dash")
 
 
 def _value(expression: _Expression, data: Mapping[str, Any], target: str) -> str:
-    found: Any = data
     path = expression.path
-    for name in path:
-        if not isinstance(found, Mapping):
-            found = None
-            break
-        found = next((value for key, value in found.items() if key.lower() == name), None)
-    if callable(found):
-        found = found()
-    if found is None:
-        raise PeerError(f"{expression.text} of {target} has no value in this invocation", status=500)
-    if isinstance(found, str):
-        return found
-    if isinstance(found, Mapping | list | tuple):
-        kind = "an object" if isinstance(found, Mapping) else "a list"
-        raise PeerError(f"{expression.text} of {target} is {kind}: expected one value", status=500)
-    return msgspec.json.encode(found).decode()
+    found = _member(data, path[0])
+    if found is _MISSING:
+        raise PeerError(f"{target}: No value for named parameter '{path[0]}'.", status=500)
+    for name in path[1:]:
+        found = _member(found, name)
+        if found is _MISSING:
+            problem = f"Error while accessing '{name}': property doesn't exist."
+            raise PeerError(f"{target}: {problem} (in '{'.'.join(path)}')", status=500)
+    return _shown(found() if callable(found) else found, expression, target)
 
 
-def system_data(function: str, utc_now: Callable[[], str], new_guid: Callable[[], str]) -> dict[str, Any]:
+def _member(found: Any, name: str) -> Any:
+    if not isinstance(found, Mapping):
+        return _MISSING
+    wanted = name.lower()
+    return next((value for key, value in found.items() if key.lower() == wanted), _MISSING)
+
+
+def _shown(found: Any, expression: _Expression, target: str) -> str:
+    match found:
+        case str():
+            return found
+        case None:
+            return ""
+        case bool() | int() | float():
+            return show_number(found)
+        case datetime():
+            return expression.show_datetime(found)
+        case UUID():
+            return expression.show_guid(found)
+    kind = "an object" if isinstance(found, Mapping) else "a list"
+    path = ".".join(expression.path)
+    raise PeerError(f"{target}: '{path}' is {kind}: expected one value", status=500)
+
+
+_TIMES: Final = {("datetime",), ("sys", "utcnow")}
+_GUIDS: Final = {("rand-guid",), ("sys", "randguid")}
+
+
+def json_members(text: str | bytes) -> dict[str, Any]:
+    """Return the members of a JSON object that have a value, names in lower case; {} for any other text."""
+    start = text.lstrip()[:1]
+    if start not in ("{", b"{"):
+        return {}
+    try:
+        members = msgspec.json.decode(text, type=dict[str, Any])
+    except (*MALFORMED_JSON, UnicodeError):
+        return {}
+    return {name.lower(): value for name, value in members.items() if value is not None}
+
+
+def system_data(
+    function: str, utc_now: Callable[[], datetime], new_guid: Callable[[], UUID]
+) -> dict[str, Any]:
     """Return the binding data every invocation has.
 
     Args:
         function: The function's name.
-        utc_now: The time, ISO 8601.
+        utc_now: The time.
         new_guid: A new GUID at each call.
     """
     system = {"methodname": function, "utcnow": utc_now, "randguid": new_guid}

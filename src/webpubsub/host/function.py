@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 
 from webpubsub.functions.adapter import Adapter, adapter_of
 from webpubsub.host.connections import Connections
 from webpubsub.host.environment import Environment
+from webpubsub.host.retry import RetryPolicy
 from webpubsub.model.errors import FunctionError
 from webpubsub.model.trace import Trace
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RETURN",
+    "AwaitedInput",
     "Binding",
     "Facilities",
     "FunctionDefinition",
@@ -41,9 +44,13 @@ class FunctionDefinition(msgspec.Struct, frozen=True):
     Attributes:
         name: The function's name.
         where: ``file:line``.
-        directory: The folder of that file.
+        directory: The folder of that file, or of its ``function.json``.
         bindings: As in ``function.json``.
         call: What the worker would call.
+        places: ``file:line`` of bindings that are not declared beside the function, by name.
+        disabled: Whether it is switched off, or the name of a setting that tells.
+        retry: Its retry policy as declared, or None.
+        on_stop: What to await when the host stops, or None.
     """
 
     name: str
@@ -51,6 +58,10 @@ class FunctionDefinition(msgspec.Struct, frozen=True):
     directory: str
     bindings: tuple[Binding, ...]
     call: Callable[..., Any]
+    places: Mapping[str, str] = {}
+    disabled: bool | str = False
+    retry: Mapping[str, Any] | None = None
+    on_stop: Callable[[], Awaitable[None]] | None = None
 
     @property
     def adapter(self) -> Adapter | None:
@@ -62,9 +73,14 @@ class FunctionDefinition(msgspec.Struct, frozen=True):
         adapter = self.adapter
         return adapter is not None and binding in adapter.bindings
 
-    def problem(self, text: str) -> FunctionError:
-        """Return the error that ``text`` is wrong with this function."""
-        return FunctionError(self.name, self.where, text)
+    def annotation(self, parameter: str) -> Any:
+        """Return a parameter's annotation, as the worker resolves it; None when it has none."""
+        return typing.get_type_hints(self.call).get(parameter)
+
+    def problem(self, text: str, binding: str | None = None) -> FunctionError:
+        """Return the error that ``text`` is wrong with this function, or with one of its bindings."""
+        where = self.where if binding is None else self.places.get(binding, self.where)
+        return FunctionError(self.name, where, text)
 
 
 class Facilities(msgspec.Struct, frozen=True):
@@ -75,6 +91,7 @@ class Facilities(msgspec.Struct, frozen=True):
         connections: Web PubSub services by connection name.
         clock: Seconds since the epoch.
         route_prefix: See `HostSettings`.
+        retry: The policy of functions that have none of their own.
         trace: The listener, or None.
     """
 
@@ -82,6 +99,7 @@ class Facilities(msgspec.Struct, frozen=True):
     connections: Connections
     clock: Callable[[], float]
     route_prefix: str = "api"
+    retry: RetryPolicy | None = None
     trace: Trace | None = None
 
 
@@ -116,6 +134,17 @@ class Input(Protocol):
         ...
 
 
+@runtime_checkable
+class AwaitedInput(Protocol):
+    """A value made for each invocation that has to be waited for."""
+
+    name: str
+
+    async def fetch(self, invocation: Invocation) -> object:
+        """Return the value of the parameter."""
+        ...
+
+
 class Output(Protocol):
     """A parameter (or the return value) that tells the host what to do afterwards."""
 
@@ -136,7 +165,8 @@ class HostFunction:
     Attributes:
         definition: How the app defines it.
         trigger: What starts it.
-        inputs: Values made for it.
+        inputs: Values made for it at once.
+        awaited: Values made for it that have to be waited for.
         outputs: Parameters to look at afterwards.
         result: The output fed by the return value, or None.
         is_async: `run` returns an awaitable.
@@ -145,6 +175,7 @@ class HostFunction:
     """
 
     __slots__ = (
+        "awaited",
         "definition",
         "inputs",
         "is_async",
@@ -159,12 +190,13 @@ class HostFunction:
         self,
         definition: FunctionDefinition,
         trigger: Trigger,
-        inputs: tuple[Input, ...] = (),
+        inputs: tuple[Input | AwaitedInput, ...] = (),
         outputs: tuple[Output, ...] = (),
     ) -> None:
         self.definition = definition
         self.trigger = trigger
-        self.inputs = inputs
+        self.inputs = tuple(each for each in inputs if not isinstance(each, AwaitedInput))
+        self.awaited = tuple(each for each in inputs if isinstance(each, AwaitedInput))
         self.outputs = tuple(output for output in outputs if output.name != RETURN)
         self.result = next((output for output in outputs if output.name == RETURN), None)
         adapter, call = definition.adapter, definition.call

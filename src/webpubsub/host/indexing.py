@@ -10,12 +10,14 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from azure.functions import meta
-
+from webpubsub.functions.did_you_mean import did_you_mean
+from webpubsub.host.converters import accepts_annotation
 from webpubsub.host.function import RETURN, Binding, FunctionDefinition
+from webpubsub.host.retry import parse_retry
+from webpubsub.model.errors import ConfigurationError
 
 __all__ = ["check_function"]
 
@@ -30,6 +32,7 @@ def check_function(definition: FunctionDefinition) -> Iterator[str]:
     Parameters of typed functions are left to their adapter, which knows what its author wrote.
     """
     yield from _check_names(definition)
+    yield from _check_retry(definition)
     call = definition.call
     if not inspect.isroutine(call):
         yield f"it is a {type(call).__name__}: expected a function made with 'def' or 'async def'"
@@ -55,6 +58,14 @@ def _check_names(definition: FunctionDefinition) -> Iterator[str]:
         seen.add(name.lower())
 
 
+def _check_retry(definition: FunctionDefinition) -> Iterator[str]:
+    try:
+        if definition.retry is not None:
+            parse_retry(definition.retry)
+    except ConfigurationError as error:
+        yield str(error)
+
+
 def _check_parameters(definition: FunctionDefinition) -> Iterator[str]:
     bindings = {binding["name"]: binding for binding in definition.bindings if binding["name"] != RETURN}
     if definition.adapter is None:
@@ -71,8 +82,8 @@ def _check_binding_of_each(
             yield f"parameter '{stars}{name}' is not allowed: name each binding's parameter"
         elif name not in bindings and name != "context":
             yield (
-                f"parameter '{name}' has no binding: expected one of {_listed(bindings)}; add a binding with "
-                f"arg_name='{name}', or remove the parameter"
+                f"parameter '{name}' has no binding: expected one of {_listed(bindings)}; rename or "
+                f"remove it, or add a binding called '{name}'{did_you_mean(name, bindings)}"
             )
     for name in bindings:
         if name not in parameters:
@@ -95,6 +106,19 @@ def _check_annotations(definition: FunctionDefinition, bindings: dict[str, Bindi
     for name, binding in bindings.items():
         if name in annotations:
             yield from _check_annotation(name, binding, annotations[name])
+    if "return" in annotations:
+        yield from _check_return(definition, annotations["return"])
+
+
+def _check_return(definition: FunctionDefinition, annotation: Any) -> Iterator[str]:
+    """Check the annotation only where a binding is called ``$return``: elsewhere the worker does not look."""
+    binding = next((each for each in definition.bindings if each["name"] == RETURN), None)
+    if binding is not None and not accepts_annotation(binding["type"], annotation, is_out=True):
+        expected = _RETURNED.get(binding["type"].lower(), "str or bytes")
+        yield (
+            f"it is annotated to return {_shown(annotation)}: the worker does not take that for a "
+            f"'{binding['type']}' binding; expected {expected}, or no annotation"
+        )
 
 
 def _check_annotation(name: str, binding: Binding, annotation: Any) -> Iterator[str]:
@@ -106,7 +130,9 @@ def _check_annotation(name: str, binding: Binding, annotation: Any) -> Iterator[
             f"parameter '{name}' is annotated {_shown(annotation)}: its binding's direction is "
             f"'{'out' if should_be_out else 'in'}', so expected {expected}, or nothing"
         )
-    elif not _accepts(binding["type"], annotation, is_out):
+    elif not accepts_annotation(
+        binding["type"], _of_out(annotation) if is_out else annotation, is_out=is_out
+    ):
         expected = _EXPECTED.get(binding["type"].lower(), "str or bytes")
         yield (
             f"parameter '{name}' is annotated {_shown(annotation)}: this host does not give that for a "
@@ -114,26 +140,16 @@ def _check_annotation(name: str, binding: Binding, annotation: Any) -> Iterator[
         )
 
 
+_RETURNED: Final = {"http": "func.HttpResponse or str"}
 _EXPECTED: Final = {
     "httptrigger": "func.HttpRequest",
-    "timertrigger": "func.TimerRequest",
+    "timertrigger": "func.TimerRequest or str",
     "http": "func.Out[func.HttpResponse]",
 }
 
 
-def _accepts(binding_type: str, annotation: Any, is_out: bool) -> bool:
-    """Ask the library's converter of the binding type, as the worker does."""
-    wanted = next(iter(typing.get_args(annotation)), None) if is_out else annotation
-    converter = meta.get_binding_registry().get(binding_type)  # type: ignore[no-untyped-call]
-    if converter is None:
-        # The worker's generic binding.
-        return isinstance(wanted, type) and issubclass(wanted, str | bytes)
-    kind = "check_output_type_annotation" if is_out else "check_input_type_annotation"
-    check: Callable[[Any], bool] | None = getattr(converter, kind, None)
-    try:
-        return check is None or bool(check(wanted))
-    except TypeError:  # the library's checks use issubclass
-        return False
+def _of_out(annotation: Any) -> Any:
+    return next(iter(typing.get_args(annotation)), None)
 
 
 def _shown(annotation: Any) -> str:

@@ -13,6 +13,7 @@ import azure.functions as func
 
 from webpubsub.host.expressions import system_data
 from webpubsub.host.function import HostFunction
+from webpubsub.host.retry import FIRST_CALL, RetryContext
 from webpubsub.model.headers import RawHeaders, header_text
 
 __all__ = ["Context", "Invocation", "Out", "thread_local"]
@@ -31,11 +32,13 @@ class Invocation:
 
     Attributes:
         function: The function.
+        source: What started it, see `Trigger`.
         event: The id of the event that led here, or None.
         headers: Headers of the HTTP request that led here; empty for a timer.
+        retry: How often it was called before with the same source.
     """
 
-    __slots__ = ("_clock", "_data", "_id", "_source", "event", "function", "headers")
+    __slots__ = ("_clock", "_data", "_id", "event", "function", "headers", "retry", "source")
 
     def __init__(
         self,
@@ -44,11 +47,13 @@ class Invocation:
         clock: Callable[[], float],
         event: str | None = None,
         headers: RawHeaders = (),
+        retry: RetryContext = FIRST_CALL,
     ) -> None:
         self.function = function
         self.event = event
         self.headers = headers
-        self._source = source
+        self.retry = retry
+        self.source = source
         self._clock = clock
         self._id: str | None = None
         self._data: BindingData | None = None
@@ -57,7 +62,7 @@ class Invocation:
     def id(self) -> str:
         """A GUID."""
         if self._id is None:
-            self._id = _new_guid()
+            self._id = str(_new_guid())
         return self._id
 
     @property
@@ -65,11 +70,11 @@ class Invocation:
         """What expressions in the bindings are resolved from."""
         if self._data is None:
             system = system_data(self.function.definition.name, self._utc_now, _new_guid)
-            self._data = {**system, **self.function.trigger.data(self._source)}
+            self._data = {**system, **self.function.trigger.data(self.source)}
         return self._data
 
-    def _utc_now(self) -> str:
-        return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    def _utc_now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
 
     @property
     def ids(self) -> dict[str, str]:
@@ -114,15 +119,6 @@ class _TraceContext:
         return self.Attributes
 
 
-class _RetryContext:
-    """This host does not retry, so every call is the first."""
-
-    retry_count = 0
-    max_retry_count = 0
-    exception = None
-    rpc_exception = None
-
-
 class Context(func.Context):
     """What a function with a ``context`` parameter gets, as the worker makes it."""
 
@@ -156,14 +152,14 @@ class Context(func.Context):
 
     @property
     def retry_context(self) -> Any:
-        """How often the call was retried: never."""
-        return _RetryContext()
+        """How often the call was retried, and why."""
+        return self._invocation.retry
 
 
-def _new_guid() -> str:
+def _new_guid() -> UUID:
     # Invocation ids tell calls apart and guard nothing; the system's randomness would cost a call of the
     # kernel each, 13% of a webhook's whole time.
-    return str(UUID(int=getrandbits(128), version=4))
+    return UUID(int=getrandbits(128), version=4)
 
 
 def _header(headers: RawHeaders, name: bytes) -> str:

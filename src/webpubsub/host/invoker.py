@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from webpubsub.host.deadlines import Deadlines
 from webpubsub.host.function import HostFunction
 from webpubsub.host.invocation import Context, Invocation, thread_local
 from webpubsub.host.pool import ThreadPool
+from webpubsub.host.retry import FIRST_CALL, RetryContext
 from webpubsub.model.headers import RawHeaders
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
@@ -39,39 +41,47 @@ class Invoker:
     """
 
     def __init__(
-        self, threads: int, *, clock: Callable[[], float] = time.time, trace: Trace | None = None
+        self,
+        threads: int,
+        *,
+        clock: Callable[[], float] = time.time,
+        trace: Trace | None = None,
+        function_timeout: float | None = None,
     ) -> None:
-        """Run up to ``threads`` functions that are not async at once."""
+        """Run up to ``threads`` functions that are not async at once, each for so many seconds at most."""
         self._threads = threads
         self._clock = clock
         self._trace = trace
         self._pool: ThreadPool | None = None
-        self._in_flight = 0
-        self._idle: asyncio.Event | None = None  # somebody waits for the last one in flight
+        self._deadlines = Deadlines(function_timeout, given_up=self._replace_threads)
 
     def start(self) -> None:
         """Open the thread pool for the running event loop."""
         self._pool = ThreadPool(self._threads, asyncio.get_running_loop())
+        self._deadlines.start()
 
     async def stop(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for running functions; tell whether all finished."""
-        self._idle = asyncio.Event()
-        if not self._in_flight:
-            self._idle.set()
         try:
-            await asyncio.wait_for(self._idle.wait(), timeout)
-        except TimeoutError:
-            return False
-        else:
-            return True
+            return await self._deadlines.idle(timeout)
         finally:
-            self._idle = None
+            self._deadlines.stop()
             if self._pool is not None:
                 self._pool.close()
                 self._pool = None
 
+    def _replace_threads(self) -> None:
+        if self._pool is not None:
+            self._pool.replace_lost()
+
     async def invoke(
-        self, function: HostFunction, source: Any, *, event: str | None = None, headers: RawHeaders = ()
+        self,
+        function: HostFunction,
+        source: Any,
+        *,
+        event: str | None = None,
+        headers: RawHeaders = (),
+        retry: RetryContext = FIRST_CALL,
     ) -> Any:
         """Call a function, do what its outputs tell, and return its trigger's answer.
 
@@ -80,20 +90,15 @@ class Invoker:
             source: What its trigger takes.
             event: The id of the event that led here.
             headers: Headers of the request that led here.
+            retry: How often it was called before with this source.
 
         Raises:
             Exception: Whatever the function or a binding raised; the trace has been told.
         """
-        invocation = Invocation(function, source, self._clock, event, headers)
-        self._in_flight += 1
-        try:
-            if self._trace is None:
-                return await self._run(function, invocation, source)
-            return await self._run_traced(self._trace, function, invocation, source)
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight and self._idle is not None:
-                self._idle.set()
+        invocation = Invocation(function, source, self._clock, event, headers, retry)
+        if self._trace is None:
+            return await self._run(function, invocation, source)
+        return await self._run_traced(self._trace, function, invocation, source)
 
     async def _run_traced(
         self, trace: Trace, function: HostFunction, invocation: Invocation, source: Any
@@ -112,32 +117,38 @@ class Invoker:
         return answer
 
     async def _run(self, function: HostFunction, invocation: Invocation, source: Any) -> Any:
-        trigger = function.trigger
-        values: Values = {trigger.name: trigger.value(source)}
-        for binding in function.inputs:
-            values[binding.name] = binding.open(invocation)
-        for output in function.outputs:
-            values[output.name] = output.open()
-        if function.takes_context:
-            values["context"] = Context(invocation)
+        self._deadlines.enter(invocation)
         try:
-            if function.is_async:
-                result = await function.run(values)
-            else:
-                result = await self._run_in_thread(function, invocation, values)
-        except BaseException as error:
-            if isinstance(error, Exception) or _is_cancelled():
-                raise
-            # A SystemExit would end the host and every other function with it, a CancelledError of the
-            # function's own its timer for good.
-            raise RuntimeError(f"the function raised {error!r}") from error
-        # An answer that cannot be used is a failure of the function, before its outputs do anything.
-        answer = trigger.finish(result, values, source)
-        for output in function.outputs:
-            await output.close(values[output.name], invocation)
-        if function.result is not None:
-            await function.result.close(result, invocation)
-        return answer
+            trigger = function.trigger
+            values: Values = {trigger.name: trigger.value(source)}
+            for binding in function.inputs:
+                values[binding.name] = binding.open(invocation)
+            for awaited in function.awaited:
+                values[awaited.name] = await awaited.fetch(invocation)
+            for output in function.outputs:
+                values[output.name] = output.open()
+            if function.takes_context:
+                values["context"] = Context(invocation)
+            try:
+                if function.is_async:
+                    result = await function.run(values)
+                else:
+                    result = await self._run_in_thread(function, invocation, values)
+            except BaseException as error:
+                if isinstance(error, Exception) or _is_cancelled():
+                    raise
+                # A SystemExit would end the host and every other function with it, a CancelledError of the
+                # function's own its timer for good.
+                raise RuntimeError(f"the function raised {error!r}") from error
+            # An answer that cannot be used is a failure of the function, before its outputs do anything.
+            answer = trigger.finish(result, values, source)
+            for output in function.outputs:
+                await output.close(values[output.name], invocation)
+            if function.result is not None:
+                await function.result.close(result, invocation)
+            return answer
+        finally:
+            self._deadlines.leave(invocation)  # raises for a call that was given up
 
     def _run_in_thread(
         self, function: HostFunction, invocation: Invocation, values: Values

@@ -32,13 +32,14 @@ class ThreadPool:
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         """Prepare; a thread is started when work finds none free."""
-        self._size = size
+        self._size = self._wanted = size
         self._loop = loop
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self._finished: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._waking = False
         self._pending = 0  # calls submitted and not yet drained; touched by the loop's thread only
         self._threads: list[threading.Thread] = []
+        self._calls: list[asyncio.Future[Any] | None] = []  # what each thread runs now
 
     def run(self, call: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         """Call ``call`` in a thread; must be called in the loop's thread."""
@@ -49,6 +50,12 @@ class ThreadPool:
         self._work.put((future, call, arguments))
         return future
 
+    def replace_lost(self) -> None:
+        """Take another thread for each that runs a call nobody awaits any more, until it comes back."""
+        self._size = self._wanted + sum(call is not None and call.cancelled() for call in self._calls)
+        while self._pending > len(self._threads) < self._size:
+            self._start_thread()
+
     def close(self) -> None:
         """Let the threads end when they are done; none is waited for."""
         for _ in self._threads:
@@ -57,20 +64,26 @@ class ThreadPool:
 
     def _start_thread(self) -> None:
         # Daemons: a function that never returns must not keep the process alive after its time to finish.
+        number = len(self._threads)
         thread = threading.Thread(
-            target=self._serve, name=f"webpubsub-function-{len(self._threads)}", daemon=True
+            target=self._serve, args=(number,), name=f"webpubsub-function-{number}", daemon=True
         )
+        self._calls.append(None)
         self._threads.append(thread)
         thread.start()
 
-    def _serve(self) -> None:
+    def _serve(self, number: int) -> None:
+        calls = self._calls
         while (work := self._work.get()) is not None:
             future, call, arguments = work
+            calls[number] = future
             try:
-                self._finish(future, call(*arguments), None)
+                # Given up while it waited for a thread: nobody wants its result.
+                self._finish(future, None if future.cancelled() else call(*arguments), None)
             except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the call
                 self._finish(future, None, error)
             # Nothing of a call may stay alive while the thread waits for the next one.
+            calls[number] = None
             del work, future, call, arguments
 
     def _finish(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

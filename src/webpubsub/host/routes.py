@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
-from uuid import UUID
 
 import msgspec
 
@@ -71,7 +70,7 @@ class RouteTemplate:
         _check_order(segments, text)
         _check_names(self._parameters, text)
         self.precedence = tuple(_precedence(segment) for segment in segments)
-        self._pattern = re.compile("".join(_pattern(segment) for segment in segments), re.IGNORECASE)
+        self._pattern = re.compile("".join(_patterns(segments)), re.IGNORECASE)
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the parameters of ``path``, or None when it does not match.
@@ -182,17 +181,6 @@ def _arguments(rule: str, arguments: str | None) -> list[str]:
     return [argument.strip() for argument in arguments.split(",")]
 
 
-def _converts(convert: Callable[[str], object]) -> Callable[[], Check]:
-    def check(value: str) -> bool:
-        try:
-            convert(value)
-        except ValueError:
-            return False
-        return True
-
-    return lambda: check
-
-
 def _fits(pattern: str) -> Callable[[], Check]:
     compiled = re.compile(pattern, re.IGNORECASE | re.ASCII)
     return lambda: lambda value: compiled.fullmatch(value) is not None
@@ -242,7 +230,25 @@ def _regex(pattern: str) -> Check:
     return lambda value: compiled.search(value) is not None
 
 
-_NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
+def _is_datetime(text: str) -> bool:
+    """Tell whether .NET would read a time, of the forms people put into paths."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return _CLOCK_TIME.fullmatch(text) is not None and _is_datetime(text.split()[0])
+    return True
+
+
+def _is_file_name(text: str) -> bool:
+    """Tell whether the last part of a path has a dot with something other than dots after it."""
+    _, dot, extension = text.rpartition("/")[2].partition(".")
+    return bool(dot) and extension.strip(".") != ""
+
+
+_CLOCK_TIME: Final = re.compile(r"\S+ (0?[1-9]|1[0-2])(:[0-5]\d){0,2} ?[ap]m", re.IGNORECASE)
+_NUMBER: Final = r"[+-]?(\d[\d,]*(\.\d*)?|\.\d+)"
+_HEX: Final = "[0-9a-f]"
+_DASHED: Final = rf"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
 
 CONSTRAINTS: Final[Mapping[str, Callable[..., Check]]] = {
     "int": _within(32),
@@ -251,8 +257,8 @@ CONSTRAINTS: Final[Mapping[str, Callable[..., Check]]] = {
     "decimal": _fits(_NUMBER),
     "double": _fits(rf"{_NUMBER}(e[+-]?\d+)?"),
     "float": _fits(rf"{_NUMBER}(e[+-]?\d+)?"),
-    "datetime": _converts(datetime.fromisoformat),
-    "guid": _converts(UUID),
+    "datetime": lambda: _is_datetime,
+    "guid": _fits(rf"{_HEX}{{32}}|{_DASHED}|\{{{_DASHED}\}}|\({_DASHED}\)"),
     "alpha": _fits("[a-z]*"),
     "length": _length,
     "minlength": _shortest,
@@ -262,15 +268,17 @@ CONSTRAINTS: Final[Mapping[str, Callable[..., Check]]] = {
     "range": _range,
     "regex": _regex,
     "required": lambda: lambda value: bool(value),
+    "file": lambda: _is_file_name,
+    "nonfile": lambda: lambda value: not _is_file_name(value),
 }
 
 
 def _check_order(segments: list[_Segment], text: str) -> None:
     for segment in segments[:-1]:
-        if any(isinstance(part, _Parameter) and (part.rest or part.optional) for part in segment):
-            raise ConfigurationError(f"route '{text}' has an optional or catch-all parameter before its end")
+        if any(isinstance(part, _Parameter) and part.rest for part in segment):
+            raise ConfigurationError(f"route '{text}' has a catch-all parameter before its end")
     for segment in segments:
-        for part in segment:
+        for part in segment[:-1] if _ends_with_extension(segment) else segment:
             if isinstance(part, _Parameter) and part.may_be_missing and len(segment) > 1:
                 raise ConfigurationError(
                     f"route '{text}': parameter '{part.name}' may be missing, so it must be a whole segment"
@@ -278,6 +286,14 @@ def _check_order(segments: list[_Segment], text: str) -> None:
     for first, second in ((a, b) for segment in segments for a, b in pairwise(segment)):
         if isinstance(first, _Parameter) and isinstance(second, _Parameter):
             raise ConfigurationError(f"route '{text}' has two parameters with nothing between them")
+
+
+def _ends_with_extension(segment: _Segment) -> bool:
+    """Tell whether a segment ends like ``{name}.{extension?}``: point and extension may be missing."""
+    if len(segment) < 3:
+        return False
+    point, last = segment[-2:]
+    return point == "." and isinstance(last, _Parameter) and last.optional and not last.rest
 
 
 def _check_names(parameters: list[_Parameter], text: str) -> None:
@@ -299,8 +315,30 @@ def _precedence(segment: _Segment) -> int:
     return CONSTRAINED if first.checks else FREE
 
 
-def _pattern(segment: _Segment) -> str:
+def _patterns(segments: list[_Segment]) -> Iterator[str]:
+    """Yield the pattern of each segment; what may be missing may be so at the end only."""
+    needed = next(
+        (
+            number
+            for number, segment in reversed(list(enumerate(segments, 1)))
+            if not _may_be_missing(segment)
+        ),
+        0,
+    )
+    for number, segment in enumerate(segments, 1):
+        yield _pattern(segment) if number <= needed else f"(?:{_pattern(segment)})?"
+
+
+def _may_be_missing(segment: _Segment) -> bool:
     first = segment[0]
-    if isinstance(first, _Parameter) and first.may_be_missing:
-        return "(?:/(.*))?" if first.rest else "(?:/([^/]+))?"
-    return "/" + "".join(re.escape(part) if isinstance(part, str) else "([^/]+)" for part in segment)
+    return len(segment) == 1 and isinstance(first, _Parameter) and first.may_be_missing
+
+
+def _pattern(segment: _Segment, value: str = "([^/]+)") -> str:
+    first = segment[0]
+    if isinstance(first, _Parameter) and first.rest:
+        return "/(.*)"
+    if _ends_with_extension(segment):
+        # The name takes no more than it must, so that the extension gets what follows the last point.
+        return f"{_pattern(segment[:-2], '([^/]+?)')}(?:[.]([^/.]+))?"
+    return "/" + "".join(re.escape(part) if isinstance(part, str) else value for part in segment)

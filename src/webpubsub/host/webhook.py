@@ -21,16 +21,20 @@ from webpubsub.model.cloudevents import (
     ALLOWED_ORIGIN,
     REQUEST_ORIGIN,
     HttpAnswer,
+    build_refusal,
     parse_context,
     parse_event,
 )
-from webpubsub.model.errors import CloudEventError, ConfigurationError, PeerError
+from webpubsub.model.errors import CloudEventError, ConfigurationError, EventRefused, PeerError
 from webpubsub.model.events import (
     DisconnectedEventRequest,
+    EventErrorResponse,
     EventRequest,
     WebPubSubConnectionContext,
+    WebPubSubErrorCode,
 )
 from webpubsub.model.headers import RawHeaders, header_text
+from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, mqtt_error
 from webpubsub.model.signature import RequestValidator, split_list
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
@@ -48,7 +52,7 @@ _BAD_REQUEST: Final = HttpAnswer(400)
 _UNAUTHORIZED: Final = HttpAnswer(401)
 _NOT_FOUND: Final = HttpAnswer(404)
 # Tells the caller nothing about the app; the traceback is in the trace.
-_FAILED: Final = HttpAnswer(500, _TEXT, b"The function failed.")
+_FAILED: Final = EventErrorResponse(WebPubSubErrorCode.SERVER_ERROR, "The function failed.")
 
 
 def index_triggers(
@@ -86,13 +90,14 @@ class Webhook:
         validators = {id(validator): validator for _, validator in self._targets.values()}
         self._validators: tuple[RequestValidator, ...] = tuple(validators.values())
 
-    async def handle(self, method: str, headers: RawHeaders, body: bytes) -> HttpAnswer:
+    async def handle(self, method: str, headers: RawHeaders, body: bytes, query: bytes = b"") -> HttpAnswer:
         """Answer one request.
 
         Args:
             method: HTTP method.
             headers: Names in lower case.
             body: The whole body.
+            query: As it stands in the URL; a webhook that asks for keys looks there.
         """
         if method in _PROBES:
             return self._probe(headers)
@@ -129,7 +134,7 @@ class Webhook:
         return self._refuse(_BAD_REQUEST, None, problem if origins else f"header {REQUEST_ORIGIN} is missing")
 
     def _find(self, context: WebPubSubConnectionContext) -> tuple[HostFunction, RequestValidator] | None:
-        protocol = "mqtt" if _is_mqtt(context) else "webpubsub"
+        protocol = "mqtt" if isinstance(context, MqttConnectionContext) else "webpubsub"
         name = context.event_name.lower()
         return self._targets.get((context.hub.lower(), context.event_type, name, protocol))
 
@@ -144,7 +149,7 @@ class Webhook:
         try:
             answer: HttpAnswer = await self._invoker.invoke(function, request, event=event, headers=headers)
         except Exception:  # noqa: BLE001 - the invoker has told the trace
-            answer = _FAILED if isinstance(request, AWAITED) else DONE
+            answer = _failure(request)
         if isinstance(request, DisconnectedEventRequest):
             for validator in self._validators:
                 validator.forget(context.connection_id)
@@ -177,8 +182,12 @@ def _trigger(function: HostFunction) -> WebPubSubTrigger:
     return trigger
 
 
-def _is_mqtt(context: WebPubSubConnectionContext) -> bool:
-    return context.subprotocol == "mqtt" and "ce-physicalconnectionid" in context.headers
+def _failure(request: EventRequest | None) -> HttpAnswer:
+    """Return the answer to an event whose function failed: an MQTT client that connects needs a code."""
+    if not isinstance(request, AWAITED):
+        return DONE
+    mqtt = mqtt_error(request, _FAILED) if isinstance(request, MqttConnectEventRequest) else None
+    return build_refusal(EventRefused(_FAILED.status, _FAILED.error_message, mqtt))
 
 
 def _content_type(headers: RawHeaders) -> str | None:

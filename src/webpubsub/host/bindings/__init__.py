@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from webpubsub.functions.did_you_mean import did_you_mean
 from webpubsub.host.bindings.http import HttpOutput, HttpTrigger
 from webpubsub.host.bindings.timer import TimerTrigger
 from webpubsub.host.bindings.web_pubsub import WebPubSubOutput
-from webpubsub.host.bindings.web_pubsub_connection import WebPubSubConnectionInput
+from webpubsub.host.bindings.web_pubsub_connection import build_connection_input
+from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput
 from webpubsub.host.bindings.web_pubsub_trigger import WebPubSubTrigger
 from webpubsub.host.function import (
+    AwaitedInput,
     Binding,
     Facilities,
     FunctionDefinition,
@@ -19,6 +22,7 @@ from webpubsub.host.function import (
     Output,
     Trigger,
 )
+from webpubsub.host.results import run_of
 from webpubsub.model.errors import ConfigurationError, FunctionError, UsageError
 
 __all__ = ["INPUTS", "OUTPUTS", "TRIGGERS", "build_function"]
@@ -29,14 +33,23 @@ TRIGGERS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities],
     "timertrigger": TimerTrigger,
     "webpubsubtrigger": WebPubSubTrigger,
 }
-INPUTS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities], Input]]] = {
-    "webpubsubconnection": WebPubSubConnectionInput,
+INPUTS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities], Input | AwaitedInput]]] = {
+    "webpubsubconnection": build_connection_input,
+    "webpubsubcontext": WebPubSubContextInput,
 }
 OUTPUTS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities], Output]]] = {
     "http": HttpOutput,
     "webpubsub": WebPubSubOutput,
 }
-_NAMES: Final = "httpTrigger, timerTrigger, webPubSubTrigger, webPubSubConnection, http, webPubSub"
+_NAMES: Final = (
+    "httpTrigger",
+    "timerTrigger",
+    "webPubSubTrigger",
+    "webPubSubConnection",
+    "webPubSubContext",
+    "http",
+    "webPubSub",
+)
 
 
 def build_function(
@@ -44,7 +57,7 @@ def build_function(
 ) -> HostFunction | None:
     """Make a function that can run; None when a binding is unusable, and each such is in ``problems``."""
     triggers: list[Trigger] = []
-    inputs: list[Input] = []
+    inputs: list[Input | AwaitedInput] = []
     outputs: list[Output] = []
     found: list[FunctionError] = []
     for binding in definition.bindings:
@@ -58,12 +71,17 @@ def build_function(
                 outputs.append(OUTPUTS[kind](binding, definition, facilities))
             else:
                 raise ConfigurationError(
-                    f"type '{binding['type']}' is not run by this host: it runs {_NAMES}; leave the function "
-                    "out with '--functions', or run it with Azure Functions Core Tools"
+                    f"type '{binding['type']}' is not run by this host: it runs {', '.join(_NAMES)}; leave "
+                    "the function out with '--functions', or run it with Azure Functions Core Tools"
+                    f"{did_you_mean(binding['type'], _NAMES, nearness=0.8)}"
                 )
         except (ConfigurationError, UsageError) as error:
-            found.append(definition.problem(f"binding '{binding['name']}': {error}"))
+            found.append(definition.problem(f"binding '{binding['name']}': {error}", binding["name"]))
     if not found and len(triggers) != 1:
         found.append(definition.problem(f"it has {len(triggers)} triggers: expected one"))
     problems += found
-    return None if found else HostFunction(definition, triggers[0], tuple(inputs), tuple(outputs))
+    if found:
+        return None
+    function = HostFunction(definition, triggers[0], tuple(inputs), tuple(outputs))
+    function.run = run_of(function)
+    return function

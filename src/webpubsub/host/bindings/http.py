@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from http.cookies import SimpleCookie
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
@@ -15,6 +16,7 @@ import msgspec
 from azure.functions import meta
 from azure.functions.http import HttpRequest
 
+from webpubsub.host.expressions import json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
 from webpubsub.host.invocation import Invocation, Out
 from webpubsub.host.routes import RouteTemplate
@@ -23,7 +25,7 @@ from webpubsub.model.errors import ConfigurationError, UsageError
 from webpubsub.model.headers import header_text
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["HttpOutput", "HttpTrigger", "build_request", "encode_response", "request_data"]
+__all__ = ["AuthLevel", "HttpOutput", "HttpTrigger", "build_request", "encode_response", "request_data"]
 
 # An ASGI scope; its values are of many types.
 Scope = Mapping[str, Any]
@@ -39,6 +41,20 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _JSON: Final = "application/json; charset=utf-8"
 
 
+class AuthLevel(StrEnum):
+    """Which key opens an HTTP function.
+
+    Attributes:
+        ANONYMOUS: None is needed.
+        FUNCTION: One of the function, a host-wide function key, or the master key.
+        ADMIN: The master key.
+    """
+
+    ANONYMOUS = "anonymous"
+    FUNCTION = "function"
+    ADMIN = "admin"
+
+
 class HttpTrigger:
     """Starts a function for requests to a route.
 
@@ -46,13 +62,14 @@ class HttpTrigger:
         name: The binding's name.
         route: The whole path's template, prefix included.
         methods: In upper case; empty for any.
+        auth_level: Which key a request needs, when the host asks for keys.
     """
 
     def __init__(self, binding: Binding, definition: FunctionDefinition, facilities: Facilities) -> None:
-        """Read the binding; the auth level is accepted and not enforced.
+        """Read the binding.
 
         Raises:
-            ConfigurationError: The route or a method is unusable.
+            ConfigurationError: The route, a method or the auth level is unusable.
         """
         self.name: str = binding["name"]
         route = binding.get("route")
@@ -63,6 +80,7 @@ class HttpTrigger:
                 f"route '{self.route.text}' starts with 'admin' or 'runtime', which the host keeps for itself"
             )
         self.methods = _methods(binding.get("methods") or ())
+        self.auth_level = _auth_level(binding.get("authLevel"))
         self._output = _output_name(definition.bindings)
 
     def value(self, source: HttpRequest) -> HttpRequest:
@@ -105,6 +123,15 @@ def _methods(names: Any) -> tuple[str, ...]:
     return methods
 
 
+def _auth_level(value: Any) -> AuthLevel:
+    try:
+        return AuthLevel.FUNCTION if value is None else AuthLevel(str(value).lower())
+    except ValueError:
+        raise ConfigurationError(
+            f"'authLevel' is {value!r}: expected 'anonymous', 'function' or 'admin'"
+        ) from None
+
+
 def _output_name(bindings: tuple[Binding, ...]) -> str | None:
     names = [binding["name"] for binding in bindings if binding["type"].lower() == "http"]
     if len(names) > 1:
@@ -145,10 +172,11 @@ def _url(scope: Scope, host: str | None) -> str:
     return f"{scope.get('scheme', 'http')}://{host}{path}{'?' if query else ''}{query}"
 
 
-def _params(query_string: bytes) -> dict[str, str]:
+def _params(query_string: bytes, *, keep_empty: bool = False) -> dict[str, str]:
     params: dict[str, str] = {}
     spellings: dict[str, str] = {}  # names are the same in any case; the first spelling is kept
-    for name, value in parse_qsl(query_string.decode("latin-1"), errors="replace"):
+    query = query_string.decode("latin-1")
+    for name, value in parse_qsl(query, keep_blank_values=keep_empty, errors="replace"):
         known = spellings.setdefault(name.lower(), name)
         params[known] = f"{params[known]},{value}" if known in params else value
     return params
@@ -160,21 +188,13 @@ def request_data(request: HttpRequest) -> dict[str, Any]:
     Bare names are members of a JSON body, then query parameters, then route parameters; the later wins.
     ``query`` and ``headers`` are always the request's own, so that a body cannot pretend to be them.
     """
-    query = dict(request.params)
+    # The worker's request has no parameters without a value; the host's has.
+    query = _params(request.url.partition("?")[2].encode("latin-1", "replace"), keep_empty=True)
     bare = {name: value for name, value in query.items() if name.lower() != "code"}
     found: dict[str, Any] = {}
-    for layer in (_body_members(request.get_body()), bare, request.route_params):
+    for layer in (json_members(request.get_body()), bare, request.route_params):
         found |= {name.lower(): value for name, value in layer.items()}
     return found | {"query": query, "headers": dict(request.headers)}
-
-
-def _body_members(body: bytes) -> dict[str, Any]:
-    if not body.lstrip().startswith(b"{"):
-        return {}
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return {}
 
 
 # --- responses ----------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ def parse_hub(binding: Binding, environment: Environment) -> HubName | Template:
     text = binding.get("hub") or environment.get(_HUB_SETTING)
     if not text:
         raise ConfigurationError(
-            f"'hub' is missing: set it in the decorator, or the setting '{_HUB_SETTING}' for all bindings"
+            f"'hub' is missing: set it in the binding, or the setting '{_HUB_SETTING}' for all bindings"
         )
     template = Template.parse(text, environment)
     if not template.is_constant:

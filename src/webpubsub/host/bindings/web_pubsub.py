@@ -6,7 +6,7 @@ Source: extension spec, section 8.
 from __future__ import annotations
 
 from webpubsub.functions.actions import Actions
-from webpubsub.functions.host_json import decode_actions
+from webpubsub.functions.host_json import read_actions
 from webpubsub.host.bindings.hub import parse_hub, resolve_hub
 from webpubsub.host.connections import DEFAULT_CONNECTION
 from webpubsub.host.function import Binding, Facilities, FunctionDefinition
@@ -38,16 +38,13 @@ class WebPubSubOutput:
         return self._open()
 
     async def close(self, value: object, invocation: Invocation) -> None:
-        """Perform the actions of ``value``.
+        """Perform the actions of ``value``; those before one that fails, or is none, stay performed.
 
         Raises:
             ActionRefused: The service refused one.
             UsageError: A value is no action.
         """
         told = value.get() if isinstance(value, Out) else value
-        actions = told.items if isinstance(told, Actions) else decode_actions(told)
-        if not actions:
-            return
-        hub = resolve_hub(self._hub, self.name, invocation)
-        for action in actions:
+        for action in told.items if isinstance(told, Actions) else read_actions(told):
+            hub = resolve_hub(self._hub, self.name, invocation)
             await self._sink.perform(hub, action, request_id=invocation.id)

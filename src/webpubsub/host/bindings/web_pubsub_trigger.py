@@ -5,15 +5,16 @@ Source: extension spec, sections 1.1, 3.6 and 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from webpubsub.functions.host_json import decode_response, encode_request
+from webpubsub.host.bindings.connection_names import parse_connection_names
+from webpubsub.host.bindings.event_parameter import event_parameter, name_problem
 from webpubsub.host.bindings.hub import parse_hub
-from webpubsub.host.connections import DEFAULT_CONNECTION
-from webpubsub.host.expressions import Template, expand_settings
+from webpubsub.host.expressions import Template, expand_settings, json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
 from webpubsub.model.cloudevents import HttpAnswer, answer_of, build_answer, build_refusal
 from webpubsub.model.errors import ConfigurationError, EventRefused
@@ -34,21 +35,22 @@ ALL_PROTOCOLS: Final = "all"
 # Events whose answer somebody waits for; every other is answered with `DONE`, whatever the function does.
 AWAITED: Final = (UserEventRequest, ConnectEventRequest)
 DONE: Final = HttpAnswer(200)
-_PROTOCOLS: Final = {"all", "webpubsub", "mqtt"}
-# What the extension fills by the parameter's name; any other name gets nothing.
-_MEMBERS: Final = {
-    name.lower(): name
-    for name in (
-        "connectionContext",
-        "data",
-        "dataType",
-        "claims",
-        "query",
-        "reason",
-        "subprotocols",
-        "clientCertificates",
-    )
+# .NET reads its enums by name in any case, or by number.
+_PROTOCOLS: Final = {
+    "all": "all",
+    "webpubsub": "webpubsub",
+    "mqtt": "mqtt",
+    "0": "all",
+    "1": "webpubsub",
+    "2": "mqtt",
 }
+_EVENT_TYPES: Final = {
+    "system": WebPubSubEventType.SYSTEM,
+    "user": WebPubSubEventType.USER,
+    "0": WebPubSubEventType.SYSTEM,
+    "1": WebPubSubEventType.USER,
+}
+_GROUP_PRESENCE: Final = {"grouppresence", "2"}
 
 
 class WebPubSubTrigger:
@@ -61,6 +63,7 @@ class WebPubSubTrigger:
         event_name: As written, settings replaced.
         key: What it is found by.
         validator: Checks origin and signature.
+        warnings: What runs, but does not do what its author meant.
     """
 
     def __init__(self, binding: Binding, definition: FunctionDefinition, facilities: Facilities) -> None:
@@ -84,9 +87,13 @@ class WebPubSubTrigger:
                 f"the return value answers the event, so '{RETURN}' cannot be an output: name the output "
                 "and make it a parameter"
             )
-        self.validator = facilities.connections.validator(_connections(binding, facilities))
-        self._make = _value_maker(self.name, binding.get("dataType"))
+        self.validator = facilities.connections.validator(
+            parse_connection_names(binding, facilities.connections)
+        )
+        self._make = event_parameter(binding)
         self._is_typed = definition.is_typed(self.name)
+        problem = None if self._is_typed else name_problem(self.name)
+        self.warnings = () if problem is None else (problem,)
 
     def value(self, source: EventRequest | None) -> object:
         """Return the request itself, or what the worker hands over; None for an unknown system event."""
@@ -95,9 +102,17 @@ class WebPubSubTrigger:
         return self._make(source)
 
     def data(self, source: EventRequest | None) -> Mapping[str, Any]:
-        """Return the members of the event's JSON form."""
-        found: dict[str, Any] = {} if source is None else msgspec.json.decode(encode_request(source))
-        return found
+        """Return the members of the event's JSON form, by name and together as ``request``.
+
+        A parameter that gets JSON, as ``connectionContext`` and the ``data`` of JSON messages do, adds the
+        members of that.
+        """
+        if source is None:
+            return {}
+        members = msgspec.json.decode(encode_request(source))
+        found = {name.lower(): value for name, value in members.items() if value is not None}
+        own = self._make(source)
+        return found | {"request": members} | (json_members(own) if isinstance(own, str) else {})
 
     def finish(self, result: Any, values: Mapping[str, Any], source: EventRequest | None) -> HttpAnswer:
         """Return the answer to the event; nobody waits for a result but connect and user events do.
@@ -122,65 +137,21 @@ def _text(binding: Binding, member: str) -> str:
 
 
 def _event_type(value: Any) -> WebPubSubEventType:
-    try:
-        return WebPubSubEventType(value)
-    except ValueError:
-        raise ConfigurationError(f"'eventType' is {value!r}: expected 'system' or 'user'") from None
+    found = _EVENT_TYPES.get(str(value).lower())
+    if found is None:
+        hint = (
+            "; group presence comes as the user events 'joined' and 'left', and only the header 'ce-type', "
+            "'azure.webpubsub.gp.joined', tells it from a client's own event"
+        )
+        is_presence = str(value).lower() in _GROUP_PRESENCE
+        raise ConfigurationError(
+            f"'eventType' is {value!r}: expected 'system' or 'user'{hint if is_presence else ''}"
+        )
+    return found
 
 
 def _protocol(value: Any) -> str:
-    protocol = str(value or ALL_PROTOCOLS).lower()
-    if protocol not in _PROTOCOLS:
+    protocol = _PROTOCOLS.get(str(value or ALL_PROTOCOLS).lower())
+    if protocol is None:
         raise ConfigurationError(f"'clientProtocols' is {value!r}: expected 'all', 'webPubSub' or 'mqtt'")
     return protocol
-
-
-def _connections(binding: Binding, facilities: Facilities) -> list[str]:
-    names = binding.get("connections") or [name for name in [binding.get("connection")] if name]
-    if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
-        raise ConfigurationError(f"'connections' is {names!r}: expected a list of setting names")
-    if names:
-        return list(names)
-    return [DEFAULT_CONNECTION] if DEFAULT_CONNECTION in facilities.connections else []
-
-
-def _value_maker(name: str, data_type: Any) -> Callable[[EventRequest], object]:
-    """Return what turns an event into what the worker hands over for a parameter called ``name``."""
-    is_binary = str(data_type or "").lower() == "binary"
-    if name.lower() == "request":
-        return _as(encode_request, is_binary)
-    member = _MEMBERS.get(name.lower())
-    if member is None:
-        return lambda request: None
-    if member == "data":
-        return _message_bytes if is_binary else _message_text
-    return _as(lambda request: _member_text(request, member), is_binary)
-
-
-def _message_bytes(request: EventRequest) -> bytes | None:
-    return request.payload.body if isinstance(request, UserEventRequest) else None
-
-
-def _message_text(request: EventRequest) -> str | None:
-    # As in Azure, binary data is damaged here: 'dataType: binary' is what keeps it.
-    return request.payload.body.decode(errors="replace") if isinstance(request, UserEventRequest) else None
-
-
-def _as(make: Callable[[EventRequest], str | None], is_binary: bool) -> Callable[[EventRequest], object]:
-    if not is_binary:
-        return make
-
-    def encoded(request: EventRequest) -> bytes | None:
-        text = make(request)
-        return None if text is None else text.encode()
-
-    return encoded
-
-
-def _member_text(request: EventRequest, member: str) -> str | None:
-    """Return one member of the request's JSON form: text as it is, anything else as JSON text."""
-    members: Mapping[str, Any] = msgspec.json.decode(encode_request(request))
-    value = members.get(member)
-    if value is None or isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()

@@ -1,0 +1,96 @@
+"""The admin endpoints: ``/admin/...``, for tools and people who run the host.
+
+Source: Python spec, section 6, ``/admin``; Functions host, its controllers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from webpubsub.host.access import Access
+from webpubsub.host.admin.function_pages import FunctionPages
+from webpubsub.host.admin.key_pages import KeyPages
+from webpubsub.host.admin.pages import AdminRequest, Page, text_answer
+from webpubsub.host.admin.status import status_pages
+from webpubsub.host.app import App
+from webpubsub.host.bindings.http import Scope
+from webpubsub.host.invoker import Invoker
+from webpubsub.host.keys import KeyStore
+from webpubsub.host.routes import RouteTemplate
+from webpubsub.model.cloudevents import HttpAnswer
+from webpubsub.model.errors import ConfigurationError, PeerError, StorageError
+from webpubsub.model.trace import Phase, Trace, TraceEvent
+
+__all__ = ["Admin"]
+
+_UNAUTHORIZED: Final = HttpAnswer(401)
+_NOT_FOUND: Final = HttpAnswer(404)
+_NOT_ALLOWED: Final = HttpAnswer(405)
+
+
+class Admin:
+    """Answers requests below ``/admin``."""
+
+    def __init__(
+        self,
+        app: App,
+        invoker: Invoker,
+        keys: KeyStore,
+        access: Access | None,
+        *,
+        host_id: str,
+        clock: Callable[[], float],
+        uptime: Callable[[], float],
+        trace: Trace | None = None,
+    ) -> None:
+        """Serve whoever has the master key; without ``access`` everybody.
+
+        Args:
+            app: Shown and run.
+            invoker: Runs its functions.
+            keys: Shown and changed.
+            access: Knows the master key.
+            host_id: Shown in the status.
+            clock: Seconds since the epoch.
+            uptime: For how many seconds the host has been there.
+            trace: The listener, or None.
+        """
+        self._access = access
+        self._trace = trace
+        functions = FunctionPages(app, invoker, clock)
+        pages: list[Page] = [
+            *status_pages(host_id, map(str, app.problems), uptime),
+            *functions.pages(),
+            *KeyPages(keys, functions.names, trace).pages(),
+        ]
+        self._pages = [(RouteTemplate(page.path), page) for page in pages]
+
+    async def handle(self, scope: Scope, body: bytes) -> HttpAnswer:
+        """Answer one request."""
+        found = self._found(scope["path"])
+        if not found:
+            return _NOT_FOUND
+        page, parameters = next((each for each in found if each[0].method == scope["method"]), found[0])
+        if not page.is_public and not self._is_admin(scope):
+            return _UNAUTHORIZED
+        request = AdminRequest(scope, parameters, body)
+        if self._access is None and page.method != "GET" and request.is_of_other_site:
+            return text_answer(403, "Web pages of other sites may not do this.")
+        if page.method != scope["method"]:
+            return _NOT_ALLOWED
+        try:
+            return await page.answer(request)
+        except PeerError as error:
+            return text_answer(error.status, str(error))
+        except (ConfigurationError, StorageError) as error:
+            if self._trace is not None:
+                self._trace(TraceEvent("setting", Phase.FAILED, {}, {"message": str(error)}, error))
+            return text_answer(500, str(error))
+
+    def _found(self, path: str) -> list[tuple[Page, dict[str, str]]]:
+        matches = ((page, template.match(path)) for template, page in self._pages)
+        return [(page, parameters) for page, parameters in matches if parameters is not None]
+
+    def _is_admin(self, scope: Scope) -> bool:
+        return self._access is None or self._access.is_admin(scope["headers"], scope["query_string"])

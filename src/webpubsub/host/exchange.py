@@ -1,0 +1,53 @@
+"""One HTTP exchange over ASGI: a whole body in, a whole answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from webpubsub.model.cloudevents import HttpAnswer
+
+__all__ = ["ClientGone", "Message", "Receive", "Send", "receive_body", "send_answer"]
+
+# ASGI messages and scopes have values of many types.
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# A body or its length would be taken for the next answer on the connection (RFC 9110, section 6.4.1).
+_BODILESS: Final = {204, 304}
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+async def receive_body(receive: Receive, limit: int) -> bytes | None:
+    """Return the whole body, or None when it has more than ``limit`` bytes.
+
+    Raises:
+        ClientGone: It never became complete.
+    """
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            return None
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def send_answer(answer: HttpAnswer, send: Send) -> None:
+    """Send the whole answer."""
+    is_bare = answer.status in _BODILESS
+    headers = (
+        [*answer.headers] if is_bare else [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    )
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if is_bare else answer.body})

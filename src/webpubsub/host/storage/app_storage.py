@@ -1,0 +1,149 @@
+"""The storage of one app, chosen by its settings when it is first used.
+
+=========================================================== ================================================
+``AzureWebJobsStorage``                                     storage
+=========================================================== ================================================
+absent                                                      files in the app's folder ``.webpubsub``
+``UseDevelopmentStorage=true``, nothing listens             the same
+``UseDevelopmentStorage=true``, Azurite listens             its blobs, with the extra ``[storage]``
+a connection string, or ``__accountName``,                  blobs, with the extra ``[storage]``
+``__blobServiceUri`` (and an identity)
+=========================================================== ================================================
+
+When the app's folder cannot be written to, files become memory, which the trace is told once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Protocol
+
+from webpubsub.host.environment import Environment
+from webpubsub.host.storage import Lease, Leases, Storage
+from webpubsub.host.storage.account import Account, find_account
+from webpubsub.host.storage.files import FileStorage
+from webpubsub.host.storage.memory import MemoryStorage
+from webpubsub.model.errors import ConfigurationError, StorageError
+from webpubsub.model.trace import Phase, Trace, TraceEvent
+
+__all__ = ["FOLDER", "AppStorage"]
+
+FOLDER: Final = ".webpubsub"
+_INSTALL: Final = 'azure-storage-blob is not installed: pip install "webpubsub[storage]"'
+_PROBE_SECONDS: Final = 1.0
+
+
+class _LeasingStorage(Storage, Leases, Protocol): ...
+
+
+class AppStorage:
+    """Stands for the storage the settings name. An app that remembers nothing never opens it."""
+
+    def __init__(self, environment: Environment, app_dir: Path, trace: Trace | None = None) -> None:
+        """Remember where to look; nothing is opened.
+
+        Args:
+            environment: App settings.
+            app_dir: The app's folder.
+            trace: The listener, or None.
+        """
+        self._environment = environment
+        self._folder = app_dir / FOLDER
+        self._trace = trace
+        self._chosen: _LeasingStorage | None = None
+        self._choosing = asyncio.Lock()
+
+    async def read(self, container: str, name: str) -> bytes | None:
+        """See `Storage.read`."""
+        return await (await self._storage()).read(container, name)
+
+    async def write(self, container: str, name: str, content: bytes) -> None:
+        """See `Storage.write`."""
+        await (await self._storage()).write(container, name, content)
+
+    async def names(self, container: str, prefix: str = "") -> list[str]:
+        """See `Storage.names`."""
+        return await (await self._storage()).names(container, prefix)
+
+    async def delete(self, container: str, name: str) -> None:
+        """See `Storage.delete`."""
+        await (await self._storage()).delete(container, name)
+
+    async def lease(self, container: str, name: str) -> Lease | None:
+        """See `Leases.lease`."""
+        return await (await self._storage()).lease(container, name)
+
+    async def close(self) -> None:
+        """See `Storage.close`; the choice stays."""
+        if self._chosen is not None:
+            await self._chosen.close()
+
+    async def _storage(self) -> _LeasingStorage:
+        if self._chosen is None:
+            async with self._choosing:
+                if self._chosen is None:
+                    self._chosen = await self._choose()
+        return self._chosen
+
+    async def _choose(self) -> _LeasingStorage:
+        try:
+            account = find_account(self._environment)
+        except ConfigurationError as error:
+            raise StorageError(str(error)) from error
+        if account is None or (account.azurite and not await self._can_use(account.azurite)):
+            return await self._files()
+        if not _has_library():
+            raise StorageError(f"'AzureWebJobsStorage' names a storage account, and {_INSTALL}")
+        return await _blobs(account)
+
+    async def _can_use(self, azurite: tuple[str, int]) -> bool:
+        if not await _listens(*azurite):
+            return False
+        if not _has_library():
+            self._warn(f"Azurite listens, and {_INSTALL}; files in {self._folder} are used instead")
+            return False
+        return True
+
+    async def _files(self) -> _LeasingStorage:
+        files = FileStorage(self._folder)
+        try:
+            await asyncio.to_thread(files.prepare)
+        except OSError as error:
+            self._warn(
+                f"{self._folder} cannot be written to ({error.strerror or error}), so keys and timers are "
+                "forgotten when the host ends: make it writable, or set 'AzureWebJobsStorage' to a storage "
+                "account"
+            )
+            return MemoryStorage()
+        return files
+
+    def _warn(self, message: str) -> None:
+        if self._trace is not None:
+            self._trace(TraceEvent("storage", Phase.FAILED, {}, {"message": message}))
+
+
+def _has_library() -> bool:
+    try:
+        return find_spec("azure.storage.blob") is not None
+    except ModuleNotFoundError:  # there is no azure.storage at all
+        return False
+
+
+async def _blobs(account: Account) -> _LeasingStorage:
+    """Import the library in a thread, as that takes a third of a second."""
+    module = await asyncio.to_thread(import_module, "webpubsub.host.storage.blobs")
+    found: _LeasingStorage = module.BlobStorage(account)
+    return found
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

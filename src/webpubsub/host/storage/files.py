@@ -1,0 +1,154 @@
+"""The storage of an app without a storage account: files in the app's folder ``.webpubsub``.
+
+``.webpubsub/<container>/<name>`` is a blob; a folder of a name is a folder. Only the user may read them, as
+keys are among them, and git leaves them alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+from urllib.parse import quote, unquote
+
+from webpubsub.host.storage import Lease
+from webpubsub.host.storage.file_lock import FileLock
+from webpubsub.model.errors import StorageError
+
+__all__ = ["FileStorage"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# No encoded name starts so: a percent sign is followed by two hexadecimal digits there.
+_UNFINISHED: Final = "%tmp-"
+_EMPTY: Final = "%"
+# Windows takes these for devices, whatever follows a dot, and drops dots at the end.
+_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)
+
+
+class FileStorage:
+    """Blobs as files.
+
+    A name cannot be both a blob and a folder of another's name here; with blobs it can.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Keep everything in ``folder``, which is made on demand."""
+        self._folder = folder
+
+    async def read(self, container: str, name: str) -> bytes | None:
+        """See `Storage.read`."""
+        return await self._do("read", _read, self._path(container, name))
+
+    async def write(self, container: str, name: str, content: bytes) -> None:
+        """See `Storage.write`."""
+        await self._do("write", self._write, self._path(container, name), content)
+
+    async def names(self, container: str, prefix: str = "") -> list[str]:
+        """See `Storage.names`."""
+        return await self._do("list", _names, self._folder / _encode(container), prefix)
+
+    async def delete(self, container: str, name: str) -> None:
+        """See `Storage.delete`."""
+        await self._do("delete", _delete, self._path(container, name))
+
+    async def close(self) -> None:
+        """Do nothing: no file is held open."""
+
+    async def lease(self, container: str, name: str) -> Lease | None:
+        """See `Leases.lease`; the operating system ends it with the process."""
+        return await self._do("lock", self._lock, self._path(container, name))
+
+    def prepare(self) -> None:
+        """Make the folder, or find out that it cannot be made.
+
+        Raises:
+            OSError: It cannot be written to.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = self._folder / ".gitignore"
+        if not ignore.exists():
+            _replace(ignore, b"*\n")
+        with tempfile.TemporaryFile(dir=self._folder):
+            pass
+
+    def _path(self, container: str, name: str) -> Path:
+        return self._folder.joinpath(_encode(container), *map(_encode, name.split("/")))
+
+    def _write(self, path: Path, content: bytes) -> None:
+        self._make_parent(path)
+        _replace(path, content)
+
+    def _lock(self, path: Path) -> Lease | None:
+        self._make_parent(path)
+        return FileLock.take(path)
+
+    def _make_parent(self, path: Path) -> None:
+        if not path.parent.is_dir():
+            self.prepare()
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+    async def _do(self, verb: str, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``act`` in a thread, as a disk may be slow."""
+        try:
+            return await asyncio.to_thread(act, *args, **kwargs)
+        except OSError as error:
+            raise StorageError(
+                f"cannot {verb} the app's files: {error}; make {self._folder} writable, or set "
+                "'AzureWebJobsStorage' to a storage account"
+            ) from error
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 beside ``path``, then let it take its place."""
+    descriptor, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(unfinished, path)
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+
+
+def _names(folder: Path, prefix: str) -> list[str]:
+    return sorted(name for name in _walk(folder) if name.startswith(prefix))
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for found in folder.rglob("*"):
+        if found.is_file() and not found.name.startswith(_UNFINISHED):
+            yield "/".join(map(_decode, found.relative_to(folder).parts))
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except NotADirectoryError:  # a folder of its name is a blob, so it is not there
+        return
+
+
+def _encode(segment: str) -> str:
+    """Return a file name for one part of a blob's name; different parts have different ones."""
+    quoted = quote(segment, safe=" !$&'()+,;=@[]{}~", errors="surrogatepass")
+    if not quoted.strip(". "):  # nothing, or what may mean a folder
+        return quoted.replace(".", "%2E").replace(" ", "%20") or _EMPTY
+    if quoted[-1] in ". ":
+        quoted = f"{quoted[:-1]}%{ord(quoted[-1]):02X}"
+    return f"%{ord(quoted[0]):02X}{quoted[1:]}" if _DEVICE.match(quoted) else quoted
+
+
+def _decode(file_name: str) -> str:
+    return "" if file_name == _EMPTY else unquote(file_name, errors="surrogatepass")

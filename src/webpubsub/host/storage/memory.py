@@ -1,0 +1,65 @@
+"""A storage that forgets everything with its process: for tests, and for apps whose folder is read-only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webpubsub.host.storage import Lease
+
+__all__ = ["MemoryStorage"]
+
+_Key = tuple[str, str]
+
+
+class MemoryStorage:
+    """Blobs in a dictionary.
+
+    Attributes:
+        blobs: Contents by container and name.
+        leases: Those that somebody holds, by container and name.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.blobs: Final[dict[_Key, bytes]] = {}
+        self.leases: Final[dict[_Key, Lease]] = {}
+
+    async def read(self, container: str, name: str) -> bytes | None:
+        """See `Storage.read`."""
+        return self.blobs.get((container, name))
+
+    async def write(self, container: str, name: str, content: bytes) -> None:
+        """See `Storage.write`."""
+        self.blobs[container, name] = content
+
+    async def names(self, container: str, prefix: str = "") -> list[str]:
+        """See `Storage.names`."""
+        return sorted(name for found, name in self.blobs if found == container and name.startswith(prefix))
+
+    async def delete(self, container: str, name: str) -> None:
+        """See `Storage.delete`."""
+        self.blobs.pop((container, name), None)
+
+    async def close(self) -> None:
+        """Keep everything: another host of this process may use it."""
+
+    async def lease(self, container: str, name: str) -> Lease | None:
+        """See `Leases.lease`."""
+        key = (container, name)
+        if key in self.leases:
+            return None
+        lease = self.leases[key] = _MemoryLease(self.leases, key)
+        return lease
+
+
+class _MemoryLease:
+    def __init__(self, leases: dict[_Key, Lease], key: _Key) -> None:
+        self._leases = leases
+        self._key = key
+
+    async def renew(self) -> bool:
+        return self._leases.get(self._key) is self
+
+    async def release(self) -> None:
+        if await self.renew():
+            del self._leases[self._key]

@@ -1,0 +1,122 @@
+"""``extensions.http`` of host.json: headers of every answer, HSTS, and how many requests are taken."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from asgi_client import AsgiClient
+from webpubsub.host.throttle import Throttle
+
+Run = Callable[..., Any]
+
+APP = """
+import asyncio
+import azure.functions as func
+app = func.FunctionApp()
+go = asyncio.Event()
+running = []
+
+@app.route(route="x")
+async def x(req):
+    return func.HttpResponse("x", headers={"X-Own": "function"})
+
+@app.route(route="slow")
+async def slow(req):
+    running.append(req.params["n"])
+    await go.wait()
+    return req.params["n"]
+"""
+
+
+def host_json(http: str) -> dict[str, str]:
+    return {"host__json": f'{{"version": "2.0", "extensions": {{"http": {http}}}}}'}
+
+
+@pytest.mark.parametrize("path", ["/api/x", "/", "/api/nothing"])
+async def test_every_answer_has_the_custom_headers(run_app: Run, path: str) -> None:
+    client = await run_app(APP, files=host_json('{"customHeaders": {"X-Frame-Options": "DENY", "x-é": "ü"}}'))
+    answer = await client.request("GET", path)
+    assert answer.header("x-frame-options") == "DENY"
+    assert ("x-é".encode("latin-1"), "ü".encode()) in answer.headers
+
+
+async def test_a_header_of_the_function_stays(run_app: Run) -> None:
+    client = await run_app(APP, files=host_json('{"customHeaders": {"X-Own": "host"}}'))
+    answer = await client.request("GET", "/api/x")
+    assert [value for name, value in answer.headers if name == b"x-own"] == [b"function"]
+
+
+HSTS = '{"hsts": {"isEnabled": true, "maxAge": "10", "includeSubDomains": true, "preload": true}}'
+FULL = "max-age=864000; includeSubDomains; preload"
+
+
+@pytest.mark.parametrize(
+    ("hsts", "host", "scheme", "expected"),
+    [
+        (HSTS, "app.example", "https", FULL),
+        (HSTS, "app.example", "http", None),
+        (HSTS, "localhost:7071", "https", None),
+        (HSTS, "LOCALHOST", "https", None),
+        (HSTS, "127.0.0.1:7071", "https", None),
+        (HSTS, "[::1]:7071", "https", None),
+        (HSTS, "localhost.example", "https", FULL),
+        ('{"hsts": {"isEnabled": true}}', "app.example", "https", "max-age=2592000"),
+        ('{"hsts": {"isEnabled": true, "maxAge": "01:00:00"}}', "app.example", "https", "max-age=3600"),
+        ('{"hsts": {"isEnabled": false, "maxAge": "10"}}', "app.example", "https", None),
+        ('{"hsts": {"maxAge": "10"}}', "app.example", "https", None),
+    ],
+)
+async def test_hsts_is_for_https_and_never_for_this_machine(
+    run_app: Run, hsts: str, host: str, scheme: str, expected: str | None
+) -> None:
+    client = await run_app(APP, files=host_json(hsts))
+    behind = AsgiClient(lambda scope, *rest: client.app({**scope, "scheme": scheme}, *rest))
+    answer = await behind.request("GET", "/api/x", {"Host": host})
+    assert answer.header("strict-transport-security") == expected
+
+
+async def test_one_request_too_many_is_429(run_app: Run) -> None:
+    client = await run_app(APP, files=host_json('{"maxOutstandingRequests": 2}'))
+    app = sys.modules["function_app"]
+    first, second = (asyncio.create_task(client.request("GET", f"/api/slow?n={n}")) for n in (1, 2))
+    await asyncio.sleep(0)
+    third = await client.request("GET", "/api/slow?n=3")
+    assert (third.status, third.text) == (429, "Too many requests: 'maxOutstandingRequests'.")
+    assert (await client.request("GET", "/")).status == 200
+    app.go.set()
+    assert [(await each).text for each in (first, second)] == ["1", "2"]
+    assert (await client.request("GET", "/api/slow?n=4")).text == "4"
+
+
+async def test_more_requests_than_may_run_wait_their_turn(run_app: Run) -> None:
+    client = await run_app(APP, files=host_json('{"maxConcurrentRequests": 1, "maxOutstandingRequests": 2}'))
+    app = sys.modules["function_app"]
+    first, second = (asyncio.create_task(client.request("GET", f"/api/slow?n={n}")) for n in (1, 2))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert app.running == ["1"]
+    assert (await client.request("GET", "/api/slow?n=3")).status == 429
+    app.go.set()
+    assert [(await each).text for each in (first, second)] == ["1", "2"]
+    assert app.running == ["1", "2"]
+
+
+async def test_a_request_that_is_given_up_leaves_its_place() -> None:
+    throttle = Throttle(1, 1)
+
+    async def hold() -> None:
+        async with throttle.turn():
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hold())
+    await asyncio.sleep(0)
+    assert throttle.is_full
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not throttle.is_full

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from webpubsub.cli.logs import start_logging
+from webpubsub.cli.logs import set_log_levels, start_logging
+from webpubsub.host.log_levels import LogLevels
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.trace import Phase, TraceEvent
 
@@ -21,10 +22,10 @@ def _logging_as_before() -> Iterator[None]:
     root, own = logging.getLogger(), logging.getLogger("webpubsub")
     handlers, level, own_level = root.handlers[:], root.level, own.level
     uvicorn = logging.getLogger("uvicorn.error")
-    filters = uvicorn.filters[:]
+    filters, own_filters = uvicorn.filters[:], own.filters[:]
     root.handlers = []
     yield
-    root.handlers, uvicorn.filters = handlers, filters
+    root.handlers, uvicorn.filters, own.filters = handlers, filters, own_filters
     root.setLevel(level)
     own.setLevel(own_level)
 
@@ -105,3 +106,34 @@ def test_what_functions_print_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -
     start_logging("text", verbose=False)
     sys.stdout.write("now\n")
     assert pipe.getvalue() == b"now\n"
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize(
+    ("levels", "shown"),
+    [
+        ({}, {False: "1 4 6", True: "1 2 3 4 6"}),
+        ({"default": 30}, {False: "4 6", True: "4 6"}),
+        ({"function": 51}, {False: "", True: "2"}),
+        ({"function": 40}, {False: "4", True: "2 4"}),
+        ({"function.chat": 10}, {False: "1 3 4 5 6", True: "1 2 3 4 5 6"}),
+        ({"function.chat.user": 51}, {False: "1 4 6", True: "1 2 3 4 6"}),
+        ({"host": 10}, {False: "1 2 4 6", True: "1 2 3 4 6"}),
+    ],
+)
+def test_host_json_decides_what_is_shown(
+    capsys: pytest.CaptureFixture[str], levels: dict[str, int], shown: dict[bool, str], verbose: bool
+) -> None:
+    """Lines 1, 5 and 6 are the function's own, 3 and 4 the host's about it, 2 is another of the host's."""
+    trace = start_logging("json", verbose=verbose)
+    set_log_levels(LogLevels(levels), verbose=verbose)
+    user = logging.getLogger("app")
+    user.info("1")
+    trace(TraceEvent("rest", Phase.COMPLETED, {}, {"n": "2"}))
+    trace(TraceEvent("function", Phase.COMPLETED, {"function": "chat"}, {"n": "3"}))
+    trace(TraceEvent("function", Phase.FAILED, {"function": "chat"}, {"n": "4"}))
+    user.debug("5")
+    user.warning("6")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    found = " ".join(line.get("message") or line["detail"]["n"] for line in lines)
+    assert found == shown[verbose]

@@ -59,6 +59,10 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
         (["token", "--hub", "1st"], "'1st' is not a valid hub name"),
         (["token", "--hub", "chat", "--connection", "AccessKey=x"], "has no 'Endpoint'"),
         (["service", "--event-handler", "chat"], "--event-handler 'chat': expected HUB=http://host/path"),
+        (
+            ["service", "--event-handler", "chat=/api/{event}"],
+            "--event-handler 'chat=/api/{event}': expected HUB=http://host/path; '/api/{event}' is not a",
+        ),
         (["service", "--settings", "missing.json"], "missing.json: the service settings cannot be read"),
         (
             ["service", "--event-handler", "chat=http://host:99999/"],
@@ -96,6 +100,21 @@ def test_a_start_names_the_setting_that_is_wrong(
     done = command("start", str(tmp_path), "--host", "0.0.0.0", "--port", "0", "--service-port", "0")
     assert done.returncode == 1
     assert text in done.stderr
+
+
+def test_an_event_handler_is_for_the_service_of_this_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = ["--port", "0", "--event-handler", "chat=/api/{event}"]
+    monkeypatch.setenv("WebPubSubConnectionString", "Endpoint=https://a.example;AccessKey=k;")
+    elsewhere, without = command("start", str(tmp_path), *handler), ["--no-service"]
+    monkeypatch.delenv("WebPubSubConnectionString")
+    for done in (elsewhere, command("start", str(tmp_path), *handler, *without)):
+        assert done.returncode == 1
+        assert done.stderr == (
+            "webpubsub: --event-handler is for the service that runs with the app, and this start uses "
+            "another one: register the event handler there, or leave the option out\n"
+        )
 
 
 def test_an_app_whose_thread_never_ends_does_not_keep_the_process_alive(tmp_path: Path) -> None:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from webpubsub.cli.start import hub_settings
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from webpubsub.cli.addresses import Addresses
+from webpubsub.cli.options import StartOptions
+from webpubsub.cli.start import OPEN_TO_ALL, hub_settings, load_host
 from webpubsub.host.asgi import FunctionListing
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
+from webpubsub.model.trace import TraceEvent
 
 WEBHOOK = "http://127.0.0.1:7071/runtime/webhooks/webpubsub"
 
@@ -37,3 +47,38 @@ def test_the_host_is_registered_for_exactly_the_events_that_have_functions() -> 
     (other,) = settings[HubName("other")].event_handlers
     assert other.system_events == ("disconnected",)
     assert not other.takes(WebPubSubEventType.USER, "message")
+
+
+@pytest.mark.parametrize(
+    ("address", "auth", "is_warned"),
+    [("127.0.0.1", False, False), ("0.0.0.0", False, True), ("0.0.0.0", True, False)],
+)
+def test_who_listens_for_other_machines_without_keys_is_warned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, auth: bool, is_warned: bool
+) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "function_app", raising=False)
+    (tmp_path / "function_app.py").write_text(
+        "import azure.functions as func\napp = func.FunctionApp()\n@app.route()\ndef f(req): ...\n"
+    )
+    told: list[TraceEvent] = []
+    options = StartOptions(
+        app_dir=tmp_path,
+        host=address,
+        port=0,
+        service_port=0,
+        with_service=False,
+        event_handlers=(),
+        functions=(),
+        auth=auth,
+        strict=True,
+        insecure_default_key=False,
+        log_format="text",
+        verbose=False,
+    )
+    with socket.socket() as listener:  # bound, and deaf
+        listener.bind((address, 0))
+        host = load_host(options, Addresses("http://localhost:1", listener), told.append)
+    assert (host.access is not None) == auth
+    assert [event.detail["message"] for event in told] == ([OPEN_TO_ALL] if is_warned else [])

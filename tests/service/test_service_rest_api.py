@@ -6,8 +6,10 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 
+from identity_peers import ISSUER, SECRET, issue
 from service_peers import (
     CHAT,
     KEY,
@@ -24,6 +26,7 @@ from service_peers import (
     turns,
 )
 from webpubsub.model.actions import WebPubSubPermission
+from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.tokens import decode_client_token
 from webpubsub.model.trace import TraceEvent
 from webpubsub.service.connection import Connection
@@ -58,9 +61,10 @@ class Answer:
 class Api:
     """The API of a service with a JSON and a raw client of alice, both in the group ``room``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *token_issuers: TokenIssuer) -> None:
         self.traced: list[TraceEvent] = []
-        found = settings(keys=(KEY, SECOND_KEY))
+        keyed = settings(keys=(KEY, SECOND_KEY))
+        found = msgspec.structs.replace(keyed, token_issuers=token_issuers)
         self.service = Service(found, Handler(), now=lambda: NOW, trace=self.traced.append)
         self.app = RestApi(self.service)
         self.closes: list[Close] = []
@@ -457,6 +461,40 @@ AUTHORISED = {
     "nearly valid": token(URL, nbf=NOW + 300),
     "several audiences": token(["http://elsewhere", URL]),  # type: ignore[arg-type]
 }
+
+
+IDENTITY = issue(exp=NOW + 60)
+
+
+@pytest.mark.parametrize(
+    ("bearer", "status"),
+    [
+        (IDENTITY, 202),
+        (token(URL), 202),
+        (token(URL, key=SECOND_KEY), 202),
+        (issue("another secret of 32 or more bytes", exp=NOW + 60), 401),
+        (issue(exp=NOW - 300), 401),
+        (issue(exp=NOW + 60, aud=URL), 401),
+        ("junk", 401),
+    ],
+)
+async def test_an_issuers_token_is_as_good_as_a_keys(bearer: str, status: int) -> None:
+    api = Api(TokenIssuer(ISSUER, SECRET))
+    answer = await api.call("POST", "/:send", b"hi", bearer=bearer, content_type="text/plain")
+    assert (answer.status, answer.body) == (status, b"")
+    assert (answer.headers.get("www-authenticate") == "Bearer") == (status == 401)
+
+
+async def test_without_an_issuer_no_identity_is_known(api: Api) -> None:
+    assert (await api.call("POST", "/:send", b"hi", bearer=IDENTITY)).status == 401
+
+
+async def test_whoever_has_an_identity_can_let_clients_in() -> None:
+    api = Api(TokenIssuer(ISSUER, SECRET))
+    answer = await api.call("POST", "/:generateToken?userId=alice&clientType=mqtt", bearer=IDENTITY)
+    expected = [f"http://{HOST}/clients/mqtt/hubs/chat"]
+    read = decode_client_token(json.loads(answer.body)["token"], [KEY], expected=expected, now=NOW)
+    assert (read.user_id, read.claims["aud"]) == ("alice", expected)
 
 
 @pytest.mark.parametrize("bearer", AUTHORISED.values(), ids=AUTHORISED.keys())

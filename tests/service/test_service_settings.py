@@ -9,6 +9,7 @@ import pytest
 from service_peers import CHAT
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.events import WebPubSubEventType
+from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
@@ -17,7 +18,7 @@ from webpubsub.service.settings import (
     ServiceSettings,
     decode_hub_settings,
     encode_hub_settings,
-    load_hub_settings,
+    load_settings,
 )
 
 USER, SYSTEM = WebPubSubEventType.USER, WebPubSubEventType.SYSTEM
@@ -90,7 +91,17 @@ READ = {
 def test_a_settings_file_has_azures_names(tmp_path: Path) -> None:
     path = tmp_path / "service.json"
     path.write_text(FILE)
-    assert load_hub_settings(path) == READ
+    assert load_settings(path) == ServiceSettings(hubs=READ)
+
+
+def test_a_settings_file_may_name_token_issuers(tmp_path: Path) -> None:
+    path = tmp_path / "service.json"
+    path.write_text(
+        '{"tokenIssuers": [{"issuer": "i", "key": "k"}, {"issuer": "j", "audience": "a", "key": "l"}]}'
+    )
+    assert load_settings(path) == ServiceSettings(
+        token_issuers=(TokenIssuer("i", "k", "https://webpubsub.azure.com"), TokenIssuer("j", "l", "a"))
+    )
 
 
 def test_settings_can_be_written_down_and_read_again() -> None:
@@ -113,6 +124,8 @@ def test_settings_can_be_written_down_and_read_again() -> None:
             "Invalid enum value 'joined'",
         ),
         ('{"hubs": "\udcff"}', "cannot be used"),
+        ('{"tokenIssuers": [{"issuer": "i"}]}', "missing required field `key` - at `$.tokenIssuers[0]`"),
+        ('{"tokenIssuers": [{"issuer": "i", "key": " "}]}', "the key of token issuer 'i' is empty"),
         ('{"hubs": {"Chat": {}, "chat": {}}}', "'Chat' and 'chat' are one hub, as hub names have no case"),
         (
             '{"hubs": {"chat": {"eventHandlers": [{"urlTemplate": "host/?code=secret"}]}}}',
@@ -125,7 +138,7 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, text: str, words: 
     path = tmp_path / "service.json"
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ConfigurationError) as caught:
-        load_hub_settings(path)
+        load_settings(path)
     assert str(caught.value).startswith(f"{path}: the service settings cannot be used: ")
     assert words in str(caught.value)
 
@@ -151,4 +164,4 @@ def test_an_event_handler_has_an_http_url(url: str) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file or directory"):
-        load_hub_settings(tmp_path / "none.json")
+        load_settings(tmp_path / "none.json")

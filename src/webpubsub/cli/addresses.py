@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from webpubsub.cli.embedded import check_keys, is_loopback, local_connection
+from webpubsub.cli.embedded import check_keys, local_connection
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.serving import bind, reachable_url, shown_url
 from webpubsub.cli.token import DEFAULT_CONNECTION
@@ -20,11 +20,14 @@ from webpubsub.host.connections import Connections
 from webpubsub.host.settings import HostSettings
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.loopback import is_loopback
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import HubSettings, ServiceSettings
 
 __all__ = ["Addresses"]
 
+DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT = 7071
 WAY_OUT: Final = (
     f"set {SETTING} to 'Endpoint=http://localhost:8080;AccessKey=...;' with a key of your own (32 characters "
@@ -62,20 +65,27 @@ class Addresses(msgspec.Struct, frozen=True):
         )
         connections = Connections(settings.environment, time.time)
         configured = connections.find(SETTING) if SETTING in connections else None
-        listener = bind(options.host, port, "choose another with --port (0 takes any free port)")
-        url = shown_url(listener, options.host)
+        host = options.host or settings.local_http_address or DEFAULT_HOST
+        listener = bind(host, port, "choose another with --port (0 takes any free port)")
+        url = shown_url(listener, host)
         if not options.with_service or (configured is not None and not is_loopback(configured.host)):
+            _check_no_event_handlers(options)
             return cls(url, listener, configured)
         wanted = configured or DEFAULT_CONNECTION
         key = wanted.access_key or DEFAULT_ACCESS_KEY
-        service_listener = _bind_service(options, wanted.endpoint, key)
-        connection = local_connection(service_listener, options.host, key)
+        service_listener = _bind_service(options, host, wanted.endpoint, key)
+        connection = local_connection(service_listener, host, key)
         return cls(url, listener, connection, service_listener)
 
     @property
     def webhook(self) -> str:
         """Where the embedded service sends events: always on this machine."""
-        return f"{reachable_url(self.listener)}{WEBHOOK_PATH}"
+        return f"{self.app_url}{WEBHOOK_PATH}"
+
+    @property
+    def app_url(self) -> str:
+        """Where the embedded service finds HTTP functions, without path."""
+        return reachable_url(self.listener)
 
     def export(self, environ: MutableMapping[str, str]) -> None:
         """Tell the app which service it has, when that is the embedded one."""
@@ -90,11 +100,19 @@ class Addresses(msgspec.Struct, frozen=True):
         return ServiceSettings(access_keys=(connection.access_key,), hubs=hubs, origin=connection.host)
 
 
-def _bind_service(options: StartOptions, endpoint: str, key: str) -> socket.socket:
-    check_keys(options.host, (key,), WAY_OUT, insecure_default_key=options.insecure_default_key)
+def _check_no_event_handlers(options: StartOptions) -> None:
+    if options.event_handlers:
+        raise ConfigurationError(
+            "--event-handler is for the service that runs with the app, and this start uses another one: "
+            "register the event handler there, or leave the option out"
+        )
+
+
+def _bind_service(options: StartOptions, host: str, endpoint: str, key: str) -> socket.socket:
+    check_keys(host, (key,), WAY_OUT, insecure_default_key=options.insecure_default_key)
     port = urlsplit(endpoint).port or 80 if options.service_port is None else options.service_port
     return bind(
-        options.host,
+        host,
         port,
         "choose another with --service-port (0 takes any free port), or use the service that is there "
         "already with --no-service",

@@ -46,7 +46,10 @@ AnyKey = Annotated[
 @app.command()
 def start(
     app_dir: Annotated[Path, typer.Argument(help="Folder of the function app.")] = Path(),
-    host: Host = "127.0.0.1",
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on. Default 127.0.0.1, or LocalHttpAddress."),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -64,6 +67,14 @@ def start(
     service: Annotated[
         bool, typer.Option("--service/--no-service", help="Whether to run the embedded service.")
     ] = True,
+    event_handler: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HUB=URL_TEMPLATE",
+            help="Send the events of a hub that no trigger takes to a URL, such as chat=/api/{event} "
+            "for HTTP functions of the app; repeatable.",
+        ),
+    ] = None,
     functions: Annotated[
         list[str] | None,
         typer.Option("--functions", metavar="NAME,...", help="Run only these functions; repeatable."),
@@ -71,6 +82,10 @@ def start(
     reload: Annotated[
         bool,
         typer.Option("--reload", help="Start the app anew when its files change; clients stay connected."),
+    ] = False,
+    auth: Annotated[
+        bool,
+        typer.Option("--auth", help="Ask for keys, as Azure does: of functions, /admin and the webhook."),
     ] = False,
     strict: Annotated[
         bool,
@@ -93,7 +108,9 @@ def start(
         port=port,
         service_port=service_port,
         with_service=service,
+        event_handlers=tuple(event_handler or ()),
         functions=tuple(name for names in functions or () for name in names.replace(",", " ").split()),
+        auth=auth,
         strict=strict,
         insecure_default_key=insecure_default_key,
         log_format=log_format.value,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import time
 from collections.abc import Collection, Mapping
@@ -14,6 +13,7 @@ import msgspec
 from webpubsub.cli.serving import Server, shown_url
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.loopback import is_loopback
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace
 from webpubsub.service.rest_api import RestApi
@@ -22,7 +22,7 @@ from webpubsub.service.settings import HubSettings, ServiceSettings
 from webpubsub.service.upstream import WebhookEventHandler
 from webpubsub.service.websocket import KeepAlive, protocol_factory
 
-__all__ = ["EmbeddedService", "check_keys", "is_loopback", "local_connection"]
+__all__ = ["EmbeddedService", "check_keys", "local_connection"]
 
 GRACE = 10
 
@@ -81,13 +81,3 @@ def check_keys(host: str, access_keys: Collection[str], way_out: str, *, insecur
             f"the service would listen on {host} with the default access key, which everybody knows: "
             f"{way_out}, or pass --insecure-default-key"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name is this machine's own."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

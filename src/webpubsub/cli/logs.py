@@ -7,14 +7,17 @@ import io
 import logging
 import sys
 import traceback
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from webpubsub.model.errors import WebPubSubError
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
-__all__ = ["start_logging"]
+if TYPE_CHECKING:
+    from webpubsub.host.log_levels import LogLevels  # the service alone logs without the host
+
+__all__ = ["set_log_levels", "start_logging"]
 
 logger = logging.getLogger("webpubsub")
 
@@ -22,7 +25,10 @@ logger = logging.getLogger("webpubsub")
 _ALWAYS: Final = {
     ("connection", Phase.STARTED),
     ("connection", Phase.COMPLETED),
+    ("retry", Phase.STARTED),
 }
+# What the trace tells of beside functions.
+_TRACED: Final = ("connection", "event", "action", "rest", "timer", "retry", "storage", "setting")
 # A refusal is a sentence, and giving up is no fault; only what nobody foresaw needs its traceback.
 _FORESEEN: Final = (WebPubSubError, asyncio.CancelledError)
 _COLOURS: Final = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", logging.DEBUG: "\x1b[2m"}
@@ -42,6 +48,27 @@ def start_logging(log_format: str, *, verbose: bool) -> Trace:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what functions print is seen now, in a pipe too
     return _write
+
+
+def set_log_levels(levels: LogLevels, *, verbose: bool) -> None:
+    """Log from the levels of host.json on; what they leave open stays as it was.
+
+    What functions log is let through from the lowest level of any function on.
+    """
+    if not levels.levels:
+        return
+    usual = logging.DEBUG if verbose else logging.INFO
+    logging.getLogger().setLevel(levels.of_users)
+    own = [levels.of(f"Host.{name}", usual) for name in _TRACED]
+    logger.setLevel(min(usual, levels.of_users, *own))
+    logger.addFilter(lambda record: record.levelno >= levels.of(_category(record), usual))
+
+
+def _category(record: logging.LogRecord) -> str:
+    event: TraceEvent | None = getattr(record, "trace_event", None)
+    if event is None:
+        return "Host"
+    return f"Function.{event.ids['function']}" if event.name == "function" else f"Host.{event.name}"
 
 
 def _is_true_here(record: logging.LogRecord) -> bool:

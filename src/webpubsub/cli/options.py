@@ -13,11 +13,13 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of ``webpubsub start``."""
 
     app_dir: Path
-    host: str
+    host: str | None
     port: int | None
     service_port: int | None
     with_service: bool
+    event_handlers: tuple[str, ...]
     functions: tuple[str, ...]
+    auth: bool
     strict: bool
     insecure_default_key: bool
     log_format: str

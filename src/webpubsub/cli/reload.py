@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
@@ -23,15 +23,18 @@ from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.embedded import EmbeddedService
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.options import StartOptions
-from webpubsub.cli.overview import overview
 from webpubsub.cli.serving import announce_ready, run_until_stopped
-from webpubsub.cli.start import GRACE, hub_settings, load_host, serving
+from webpubsub.cli.start import GRACE, described, follow_hubs, load_host, registered_hubs, serving
+from webpubsub.host.storage.app_storage import FOLDER
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import HubSettings, decode_hub_settings, encode_hub_settings
 
-__all__ = ["SUPERVISED", "run_reload", "run_supervised"]
+if TYPE_CHECKING:
+    from watchfiles import PythonFilter
+
+__all__ = ["SUPERVISED", "run_reload", "run_supervised", "watch_filter"]
 
 SUPERVISED: Final = "WEBPUBSUB_SUPERVISED"  # the environment variable with a child's inheritance
 STARTS_AGAIN: Final = "a change of its files starts it again"
@@ -85,7 +88,7 @@ class _Child:
         return cls(process, reader, writer)
 
     async def report(self) -> dict[HubName, HubSettings] | None:
-        """Return which events the app takes once it runs; None when it could not start."""
+        """Return which events the app takes, once it runs or they changed; None when it has ended."""
         line = await self._reader.readline()
         return decode_hub_settings(line) if line.endswith(b"\n") else None
 
@@ -131,11 +134,11 @@ def run_reload(options: StartOptions) -> None:
             if hubs is None:
                 sys.stderr.write(f"webpubsub: the app did not start; {STARTS_AGAIN}\n")
             else:
-                if service is not None:
-                    service.use_hubs(hubs)
+                following = asyncio.ensure_future(_follow(child, hubs, service))
                 await asyncio.wait({ended, changed, died}, return_when=asyncio.FIRST_COMPLETED)
                 if died.done():
                     sys.stderr.write(f"webpubsub: the app ended with code {died.result()}; {STARTS_AGAIN}\n")
+                following.cancel()
             await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
             died.cancel()
@@ -146,12 +149,36 @@ def run_reload(options: StartOptions) -> None:
     run_until_stopped(main)
 
 
+async def _follow(
+    child: _Child, hubs: dict[HubName, HubSettings] | None, service: EmbeddedService | None
+) -> None:
+    """Send events as the child says, and as it says later when the key of its webhook has changed."""
+    while hubs is not None:
+        if service is not None:
+            service.use_hubs(hubs)
+        hubs = await child.report()
+
+
+def _report(hubs: dict[HubName, HubSettings], writer: asyncio.StreamWriter) -> None:
+    writer.write(encode_hub_settings(hubs) + b"\n")
+
+
 async def _change(folder: Path) -> None:
     """Return when a file of the app changed."""
-    from watchfiles import PythonFilter, awatch
+    from watchfiles import awatch
 
-    async for _ in awatch(folder, watch_filter=PythonFilter(extra_extensions=WATCHED)):
+    async for _ in awatch(folder, watch_filter=watch_filter()):
         return
+
+
+def watch_filter() -> PythonFilter:
+    """Return what tells the app's own files from all others; what the host itself keeps is none of them."""
+    from watchfiles import PythonFilter
+
+    class AppFilter(PythonFilter):
+        ignore_dirs = (*PythonFilter.ignore_dirs, FOLDER)
+
+    return AppFilter(extra_extensions=WATCHED)
 
 
 def run_supervised(options: StartOptions, inheritance: str) -> None:
@@ -166,14 +193,12 @@ def run_supervised(options: StartOptions, inheritance: str) -> None:
     channel = socket.socket(fileno=found.channel)
     trace = start_logging(options.log_format, verbose=options.verbose)
     host = load_host(options, addresses, trace)
-    text = overview(host.functions, found.url, connection, is_embedded=found.is_embedded)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         reader, writer = await asyncio.open_connection(sock=channel)
         async with serving(host, addresses.listener):
-            announce_ready(text)
-            hubs = hub_settings(host.functions, addresses.webhook)
-            writer.write(encode_hub_settings(hubs) + b"\n")
+            follow_hubs(lambda: _report(registered_hubs(options, host, addresses), writer), host)
+            announce_ready(described(options, host, addresses, is_embedded=found.is_embedded))
             endings = {asyncio.ensure_future(stopped()), asyncio.ensure_future(reader.read())}
             _, waiting = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
             for task in waiting:

@@ -9,18 +9,11 @@ from typing import Final
 import msgspec
 
 from webpubsub.cli.embedded import EmbeddedService, check_keys, local_connection
+from webpubsub.cli.event_handlers import add_event_handlers
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.serving import announce_ready, bind, run_until_stopped
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
-from webpubsub.model.errors import ConfigurationError, InvalidName
-from webpubsub.model.names import HubName, parse_hub_name
-from webpubsub.service.settings import (
-    SYSTEM_EVENTS,
-    EventHandlerSettings,
-    HubSettings,
-    ServiceSettings,
-    load_hub_settings,
-)
+from webpubsub.service.settings import ServiceSettings, load_settings
 
 __all__ = ["ServiceOptions", "run_service"]
 
@@ -50,11 +43,9 @@ def run_service(options: ServiceOptions) -> None:
     primary = options.access_key or DEFAULT_ACCESS_KEY
     keys = (primary, options.secondary_key) if options.secondary_key else (primary,)
     check_keys(options.host, keys, WAY_OUT, insecure_default_key=options.insecure_default_key)
-    hubs = load_hub_settings(options.settings) if options.settings else {}
-    for text in options.event_handlers:
-        hub, handler = _event_handler(text)
-        hubs[hub] = HubSettings(event_handlers=(*hubs.get(hub, HubSettings()).event_handlers, handler))
-    settings = ServiceSettings(access_keys=keys, hubs=hubs)
+    settings = load_settings(options.settings) if options.settings else ServiceSettings()
+    hubs = add_event_handlers(settings.hubs, options.event_handlers)
+    settings = msgspec.structs.replace(settings, access_keys=keys, hubs=hubs)
     trace = start_logging(options.log_format, verbose=options.verbose)
     listener = bind(options.host, options.port, "choose another with --port (0 takes any free port)")
     service = EmbeddedService(settings, listener, trace)
@@ -68,18 +59,6 @@ def run_service(options: ServiceOptions) -> None:
         await service.stop()
 
     run_until_stopped(main)
-
-
-def _event_handler(text: str) -> tuple[HubName, EventHandlerSettings]:
-    hub, _, url = text.partition("=")
-    try:
-        return parse_hub_name(hub), EventHandlerSettings(
-            url_template=url, user_event_pattern="*", system_events=SYSTEM_EVENTS
-        )
-    except InvalidName as error:
-        raise ConfigurationError(
-            f"--event-handler {text.partition('?')[0]!r}: expected HUB=http://host/path; {error}"
-        ) from error
 
 
 def _overview(settings: ServiceSettings) -> str:

@@ -11,23 +11,39 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.embedded import EmbeddedService
-from webpubsub.cli.logs import start_logging
+from webpubsub.cli.event_handlers import add_event_handlers
+from webpubsub.cli.logs import set_log_levels, start_logging
 from webpubsub.cli.options import StartOptions
-from webpubsub.cli.overview import overview
+from webpubsub.cli.overview import overview, with_code
 from webpubsub.cli.serving import Server, announce_ready, run_until_stopped
 from webpubsub.host.asgi import FunctionHost, FunctionListing
-from webpubsub.host.settings import HostSettings, export_values
+from webpubsub.host.settings import HostSettings, export_place, export_values
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.loopback import is_loopback
 from webpubsub.model.names import HubName
-from webpubsub.model.trace import Trace
+from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
 
-__all__ = ["GRACE", "hub_settings", "load_host", "run_start", "serving"]
+__all__ = [
+    "GRACE",
+    "described",
+    "follow_hubs",
+    "hub_settings",
+    "load_host",
+    "registered_hubs",
+    "run_start",
+    "serving",
+]
 
 GRACE = 30
+OPEN_TO_ALL: Final = (
+    "other machines can reach this address, and nobody is asked for a key: whoever reaches it may call every "
+    "function and /admin; start with --auth to ask for keys"
+)
 
 
 def run_start(options: StartOptions) -> None:
@@ -41,15 +57,15 @@ def run_start(options: StartOptions) -> None:
     host = load_host(options, addresses, trace)
     service: EmbeddedService | None = None
     if addresses.service_listener is not None:
-        hubs = hub_settings(host.functions, addresses.webhook)
-        service = EmbeddedService(addresses.service_settings(hubs), addresses.service_listener, trace)
-    text = overview(host.functions, addresses.url, addresses.connection, is_embedded=service is not None)
+        service = EmbeddedService(addresses.service_settings({}), addresses.service_listener, trace)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         async with serving(host, addresses.listener):
             if service is not None:
+                use_hubs = service.use_hubs
+                follow_hubs(lambda: use_hubs(registered_hubs(options, host, addresses)), host)
                 await service.start()
-            announce_ready(text)
+            announce_ready(described(options, host, addresses, is_embedded=service is not None))
             await stopped()
             if service is not None:
                 await service.stop()
@@ -78,16 +94,52 @@ def load_host(options: StartOptions, addresses: Addresses, trace: Trace) -> Func
     Raises:
         ConfigurationError: No function is left, or ``strict`` and there is a problem or a warning.
     """
+    if not options.auth and not is_loopback(addresses.listener.getsockname()[0]):
+        trace(TraceEvent("setting", Phase.FAILED, {}, {"message": OPEN_TO_ALL}))
     addresses.export(os.environ)
+    export_place(options.app_dir, addresses.url, os.environ)
     settings = HostSettings.load(options.app_dir, os.environ)
     export_values(settings, os.environ)
-    host = FunctionHost(settings, only=options.functions, trace=trace)
+    set_log_levels(settings.log_levels, verbose=options.verbose)
+    host = FunctionHost(settings, only=options.functions, auth=options.auth, trace=trace)
     count = len(host.problems) + (len(host.warnings) if options.strict else 0)
     if count and (options.strict or not host.functions):
         found = "1 problem is" if count == 1 else f"{count} problems are"
         consequence = "--strict was given" if host.functions else "no function can run"
         raise ConfigurationError(f"{found} shown above, and {consequence}")
     return host
+
+
+def described(options: StartOptions, host: FunctionHost, addresses: Addresses, *, is_embedded: bool) -> str:
+    """Return what people see of a host that has started."""
+    return overview(
+        host.functions,
+        addresses.url,
+        addresses.connection,
+        is_embedded=is_embedded,
+        event_handlers=options.event_handlers,
+        access=host.access,
+    )
+
+
+def follow_hubs(register: Callable[[], None], host: FunctionHost) -> None:
+    """Call ``register`` now, and again whenever the key of the webhook may have changed."""
+    register()
+    if host.access is not None:
+        host.access.on_change = register
+
+
+def registered_hubs(
+    options: StartOptions, host: FunctionHost, addresses: Addresses
+) -> dict[HubName, HubSettings]:
+    """Return where the embedded service sends events: to triggers first, then as ``--event-handler`` says.
+
+    Raises:
+        ConfigurationError: An ``--event-handler`` cannot be used.
+    """
+    code = None if host.access is None else host.access.webhook_code
+    hubs = hub_settings(host.functions, with_code(addresses.webhook, code))
+    return add_event_handlers(hubs, options.event_handlers, addresses.app_url)
 
 
 def hub_settings(functions: Iterable[FunctionListing], webhook: str) -> dict[HubName, HubSettings]:

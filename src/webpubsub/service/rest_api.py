@@ -13,8 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
+from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import PeerError, RestError, TokenError
 from webpubsub.model.headers import RawHeaders
+from webpubsub.model.issued_tokens import verify_issued_token
 from webpubsub.model.names import HubName
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.rest import (
@@ -103,9 +105,13 @@ class RestApi:
         if scheme.lower() != "bearer" or not token:
             raise TokenError("the request has no bearer token")
         expected = f"http://{headers.get(b'host', b'').decode('latin-1')}{path.decode('latin-1')}"
-        verify_rest_token(
-            token.strip(), self._service.settings.access_keys, expected=(expected,), now=self._service.now()
-        )
+        settings, now = self._service.settings, self._service.now()
+        try:
+            verify_rest_token(token.strip(), settings.access_keys, expected=(expected,), now=now)
+        except TokenError:
+            if not settings.token_issuers:
+                raise
+            verify_issued_token(token.strip(), settings.token_issuers, now=now)
 
     def _perform(
         self, hub: HubName, operation: Operation, value: Any, headers: Mapping[bytes, bytes]
@@ -116,8 +122,9 @@ class RestApi:
         return _Answer(operation.status)
 
     def _token(self, hub: HubName, wanted: GenerateClientToken, headers: Mapping[bytes, bytes]) -> _Answer:
+        here = ConnectionString(f"http://{headers.get(b'host', b'').decode('latin-1')}")
         token = client_token(
-            f"http://{headers.get(b'host', b'').decode('latin-1')}/client/hubs/{hub}",
+            here.client_audience(hub, wanted.client_type),
             self._service.settings.access_keys[0],
             now=self._service.now(),
             expires_after=60.0 * wanted.minutes_to_expire,

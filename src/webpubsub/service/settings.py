@@ -1,4 +1,4 @@
-"""Settings of the service: keys, and per hub who handles which events.
+"""Settings of the service: keys, whose tokens are taken, and per hub who handles which events.
 
 The file has the names of Azure's hub settings::
 
@@ -10,8 +10,14 @@ The file has the names of Azure's hub settings::
              "userEventPattern": "*", "systemEvents": ["connect", "connected", "disconnected"]}
           ]
         }
-      }
+      },
+      "tokenIssuers": [
+        {"issuer": "https://sts.example/", "audience": "https://webpubsub.azure.com",
+         "key": "-----BEGIN PUBLIC KEY-----..."}
+      ]
     }
+
+Tokens of an issuer are taken for REST requests beside those signed with an access key, see `TokenIssuer`.
 
 Source: service spec, section D.1.
 """
@@ -28,6 +34,7 @@ import msgspec
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.events import WebPubSubEventType
+from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.payload import MALFORMED_JSON
 
@@ -38,7 +45,7 @@ __all__ = [
     "ServiceSettings",
     "decode_hub_settings",
     "encode_hub_settings",
-    "load_hub_settings",
+    "load_settings",
 ]
 
 SystemEvent = Literal["connect", "connected", "disconnected"]
@@ -104,11 +111,13 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         access_keys: Primary key, then the secondary one if there is any.
         hubs: By canonical name; a hub that is not here works without handlers.
         origin: What the service calls itself in ``WebHook-Request-Origin``: a host without port.
+        token_issuers: Whose tokens callers of the REST API may have instead of an access key's.
     """
 
     access_keys: tuple[str, ...] = (DEFAULT_ACCESS_KEY,)
     hubs: Mapping[HubName, HubSettings] = msgspec.field(default_factory=dict)
     origin: str = "localhost"
+    token_issuers: tuple[TokenIssuer, ...] = ()
 
     def hub(self, name: HubName) -> HubSettings:
         """Return the settings of a hub."""
@@ -120,10 +129,11 @@ _NO_SETTINGS: Final = HubSettings()
 
 class _File(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     hubs: dict[str, HubSettings] = msgspec.field(default_factory=dict)
+    token_issuers: tuple[TokenIssuer, ...] = ()
 
 
-def load_hub_settings(path: Path) -> dict[HubName, HubSettings]:
-    """Read a settings file.
+def load_settings(path: Path) -> ServiceSettings:
+    """Read a settings file; keys and origin are not in it.
 
     Raises:
         ConfigurationError: It cannot be read, is not JSON, or has something it should not.
@@ -133,22 +143,21 @@ def load_hub_settings(path: Path) -> dict[HubName, HubSettings]:
     except OSError as error:
         raise ConfigurationError(f"{path}: the service settings cannot be read: {error.strerror}") from error
     try:
-        return decode_hub_settings(text)
+        found = msgspec.json.decode(text, type=_File)
+        return ServiceSettings(hubs=_named(found.hubs), token_issuers=found.token_issuers)
     except (*MALFORMED_JSON, InvalidName, ConfigurationError) as error:
         raise ConfigurationError(f"{path}: the service settings cannot be used: {error}") from error
 
 
 def decode_hub_settings(text: bytes) -> dict[HubName, HubSettings]:
-    """Return the hubs of a settings file's text.
+    """Return what was written with `encode_hub_settings`."""
+    return _named(msgspec.json.decode(text, type=_File).hubs)
 
-    Raises:
-        msgspec.DecodeError: It is not JSON, or has something it should not.
-        InvalidName: A hub's name is outside its rules.
-        ConfigurationError: A hub is there twice, in other spellings.
-    """
+
+def _named(found: Mapping[str, HubSettings]) -> dict[HubName, HubSettings]:
     hubs: dict[HubName, HubSettings] = {}
     spellings: dict[HubName, str] = {}
-    for spelling, settings in msgspec.json.decode(text, type=_File).hubs.items():
+    for spelling, settings in found.items():
         name = parse_hub_name(spelling)
         if name in hubs:
             raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -30,6 +31,17 @@ def need() -> Need:
 
 
 @pytest.fixture(scope="session")
+def need_package() -> Callable[..., None]:
+    """Check that a package a test cannot do without is there; see `need`."""
+
+    def check(name: str, install: str) -> None:
+        if importlib.util.find_spec(name) is None:
+            missing(name, install)
+
+    return check
+
+
+@pytest.fixture(scope="session")
 def worker_python() -> str:
     """Return an interpreter that has the Azure Functions worker: the dependency group ``worker``."""
     default = Path(__file__).parents[1] / ".venv-3.13/bin/python"
@@ -38,6 +50,18 @@ def worker_python() -> str:
     if shutil.which(python) is None or subprocess.run(probe, capture_output=True).returncode:
         install = "pyenv install 3.13; make test (which installs it into .venv-3.13)"
         missing(f"the Azure Functions worker in {python}", install)
+    return python
+
+
+@pytest.fixture(scope="session")
+def oldest_python() -> str:
+    """Return an interpreter with the oldest azure-functions that is supported: the group ``oldest``."""
+    default = Path(__file__).parents[1] / ".venv-oldest/bin/python"
+    python = os.environ.get("WEBPUBSUB_OLDEST_PYTHON", str(default))
+    probe = [python, "-c", "import azure.functions, webpubsub; print(azure.functions.__version__)"]
+    found = b"" if shutil.which(python) is None else subprocess.run(probe, capture_output=True).stdout
+    if not found.startswith(b"1.17."):
+        missing(f"azure-functions 1.17 in {python}", "make test (which installs it into .venv-oldest)")
     return python
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
+from webpubsub.functions.trigger_bytes import TriggerBytes
 from webpubsub.model.events import (
     ClientCertificate,
     ConnectedEventRequest,
@@ -12,6 +14,19 @@ from webpubsub.model.events import (
     UserEventRequest,
     WebPubSubConnectionContext,
     WebPubSubEventType,
+)
+from webpubsub.model.mqtt import (
+    MqttConnectProperties,
+    MqttDisconnectedEventRequestProperties,
+    MqttDisconnectPacketProperties,
+    MqttUserProperty,
+)
+from webpubsub.model.mqtt_codes import MqttProtocolVersion
+from webpubsub.model.mqtt_events import (
+    MqttConnectedEventRequest,
+    MqttConnectEventRequest,
+    MqttConnectionContext,
+    MqttDisconnectedEventRequest,
 )
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.payload import Payload
@@ -53,6 +68,39 @@ def connected() -> ConnectedEventRequest:
 
 def disconnected(reason: str = "bye") -> DisconnectedEventRequest:
     return DisconnectedEventRequest(context("system", "disconnected"), reason)
+
+
+def mqtt_context(event_type: str, event_name: str, session_id: str | None = "s1") -> MqttConnectionContext:
+    return MqttConnectionContext.of(context(event_type, event_name), "p1", session_id)
+
+
+def mqtt_connect(version: MqttProtocolVersion = MqttProtocolVersion.V500) -> MqttConnectEventRequest:
+    return MqttConnectEventRequest(
+        connection_context=mqtt_context("system", "connect", None),
+        mqtt=MqttConnectProperties(version, "bob", "c2VjcmV0", (MqttUserProperty("a", "b"),)),
+        claims={"sub": ["alice"]},
+        query={"a": ["1", "2"]},
+        headers={"host": ["h"]},
+        subprotocols=["mqtt"],
+        client_certificates=[ClientCertificate("ABC", "PEM")],
+    )
+
+
+def mqtt_connected() -> MqttConnectedEventRequest:
+    return MqttConnectedEventRequest(mqtt_context("system", "connected"))
+
+
+def mqtt_disconnected(code: int | None = 0) -> MqttDisconnectedEventRequest:
+    packet = None if code is None else MqttDisconnectPacketProperties(code, (MqttUserProperty("a", "b"),))
+    return MqttDisconnectedEventRequest(
+        connection_context=mqtt_context("system", "disconnected"),
+        reason="bye",
+        mqtt=MqttDisconnectedEventRequestProperties(packet is not None, packet),
+    )
+
+
+def mqtt_user(data: Any = "hello") -> UserEventRequest:
+    return UserEventRequest(mqtt_context("user", "message"), Payload.of(data))
 
 
 USER_JSON = """{
@@ -117,3 +165,21 @@ CONNECT_JSON = """{
     }
   }
 }"""
+
+
+class Datum(NamedTuple):
+    """A value as the worker keeps it."""
+
+    value: Any
+    type: str | None
+
+
+def trigger_bytes(data: bytes = b"hello", data_type: str = "Text", **states: Any) -> TriggerBytes:
+    """Return what the worker hands over for the trigger of a user event."""
+    connection_context = json.loads(USER_JSON)["connectionContext"] | {"states": states}
+    value = TriggerBytes(data)
+    value.trigger_metadata = {
+        "ConnectionContext": Datum(json.dumps(connection_context), "json"),
+        "DataType": Datum(json.dumps(data_type), "json"),
+    }
+    return value

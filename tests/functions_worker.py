@@ -22,7 +22,8 @@ class Worker:
 
     Attributes:
         problem: What it could not index the app for, or None.
-        bindings: The raw bindings it reports, by function.
+        problems: What it could not load a function for, by function.
+        bindings: The raw bindings it reports, or those of function.json, by function.
     """
 
     def __init__(self, process: subprocess.Popen[str], app: Path) -> None:
@@ -30,7 +31,10 @@ class Worker:
         folder = {"functionAppDirectory": str(app)}
         started = self._ask("workerInit", {"hostVersion": "4.1040.0", **folder})
         self.problem: str | None = started["result"].get("exception", {}).get("message")
-        indexed = self._ask("functionsMetadata", folder)["functionMetadataResults"]
+        answer = self._ask("functionsMetadata", folder)
+        is_left_to_the_host = answer["useDefaultMetadataIndexing"]
+        indexed = list(declared_functions(app)) if is_left_to_the_host else answer["functionMetadataResults"]
+        self.problems: dict[str, str] = {}
         self._ids = {function["name"]: function["functionId"] for function in indexed}
         self.bindings = {
             function["name"]: [json.loads(binding) for binding in function["rawBindings"]]
@@ -38,15 +42,21 @@ class Worker:
         }
         for function in indexed:
             loading = {"functionId": function["functionId"], "metadata": function}
-            loaded = self._ask("functionLoad", loading)
-            assert loaded["result"]["status"] == "Success", loaded
+            loaded = self._ask("functionLoad", loading)["result"]
+            if loaded["status"] != "Success":
+                self.problems[function["name"]] = loaded["exception"]["message"]
+        # Of functions it indexed itself it must be able to load each.
+        assert is_left_to_the_host or not self.problems, self.problems
 
-    def invoke(self, function: str, inputs: Mapping[str, TypedData]) -> Any:
-        """Run a function and return the ``InvocationResponse``."""
+    def invoke(
+        self, function: str, inputs: Mapping[str, TypedData], metadata: Mapping[str, TypedData] | None = None
+    ) -> Any:
+        """Run a function and return the ``InvocationResponse``; ``metadata`` is that of its trigger."""
         request = {
             "invocationId": "5d7c9b5e",
             "functionId": self._ids[function],
             "inputData": [{"name": name, "data": value} for name, value in inputs.items()],
+            "triggerMetadata": metadata or {},
         }
         return self._ask("invocation", request)
 
@@ -64,10 +74,39 @@ class Worker:
         return response
 
 
+def declared_functions(app: Path) -> Iterator[dict[str, Any]]:
+    """Yield what the host sends of each function.json, for apps that the worker leaves to it."""
+    for path in sorted(app.glob("*/function.json")):
+        declared = json.loads(path.read_text(encoding="utf-8"))
+        yield {
+            "functionId": f"id of {path.parent.name}",
+            "name": path.parent.name,
+            "directory": str(path.parent),
+            "scriptFile": os.path.normpath(path.parent / declared.get("scriptFile", "__init__.py")),
+            "entryPoint": declared.get("entryPoint", ""),
+            "bindings": {
+                binding["name"]: {
+                    "type": binding["type"],
+                    "direction": binding["direction"].lower(),
+                    "dataType": binding.get("dataType", "undefined").lower(),
+                }
+                for binding in declared["bindings"]
+            },
+            "rawBindings": [json.dumps(binding) for binding in declared["bindings"]],
+        }
+
+
 @contextmanager
-def running_worker(python: str, app: Path) -> Iterator[Worker]:
-    """Run the app in the worker; what either of them prints is in stderr."""
-    command = [python, "-P", "-B", "-W", "error", str(DRIVER), str(app)]
+def running_worker(
+    python: str, app: Path, runtime: str = "azure_functions_runtime", *, is_native: bool = False
+) -> Iterator[Worker]:
+    """Run the app in the worker; what either of them prints is in stderr.
+
+    ``runtime`` is the part of the worker that runs the app, ``is_native`` the way into it: see
+    ``worker_driver.py``.
+    """
+    options = ["--runtime", runtime, *(["--native"] if is_native else [])]
+    command = [python, "-P", "-B", "-W", "error", str(DRIVER), *options, str(app)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with subprocess.Popen(
         command,

@@ -22,12 +22,26 @@ def http(route: str, **more: Any) -> list[Binding]:
 
 
 def trigger(hub: str, event_type: str, event_name: str, **more: Any) -> Binding:
+    """Return a typed trigger: a user event comes as exact bytes."""
+    named = {"dataType": "BINARY", "name": "data"} if event_type == "user" else {"name": "request"}
     return {
         "direction": "IN",
         "type": "webPubSubTrigger",
-        "name": "request",
         "hub": hub,
         "eventType": event_type,
+        "eventName": event_name,
+        **named,
+        **more,
+    }
+
+
+def untyped(event_name: str, name: str, **more: Any) -> Binding:
+    return {
+        "direction": "IN",
+        "type": "webPubSubTrigger",
+        "name": name,
+        "hub": "odd",
+        "eventType": "user",
         "eventName": event_name,
         **more,
     }
@@ -40,6 +54,25 @@ def output(hub: str, name: str = "actions", **more: Any) -> Binding:
 def connection(hub: str, name: str = "connection", **more: Any) -> Binding:
     return {"direction": "IN", "type": "webPubSubConnection", "name": name, "hub": hub, **more}
 
+
+def timer(schedule: str, **more: Any) -> Binding:
+    return {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": schedule, **more}
+
+
+UNTYPED = {
+    "data_as_text": [untyped("data_as_text", "data")],
+    "data_as_bytes": [untyped("data_as_bytes", "data", dataType="BINARY")],
+    "data_type_alone": [untyped("data_type_alone", "dataType")],
+    "request_as_text": [untyped("request_as_text", "request")],
+    "request_as_bytes": [untyped("request_as_bytes", "REQUEST", dataType="BINARY")],
+    "context_alone": [untyped("context_alone", "connectionContext")],
+    "another_name": [untyped("another_name", "message")],
+    "results": [output("odd"), untyped("results", "data")],
+    "async_results": [untyped("async_results", "data")],
+    "text_negotiate": [connection("odd", userId="{query.user}"), *http("text_negotiate")],
+    "timer_with_result": [timer("*/30 * * * * *", useMonitor=False)],
+    "timer_text": [output("odd"), timer("*/30 * * * * *", useMonitor=False)],
+}
 
 # By app and function; the lowest decorator comes first.
 BINDINGS: dict[str, dict[str, list[Binding]]] = {
@@ -57,24 +90,30 @@ BINDINGS: dict[str, dict[str, list[Binding]]] = {
     "notifications": {
         "index": http("index", methods=["GET"]),
         "negotiate": [connection("sample_notification"), *http("negotiate", methods=["GET"])],
-        "notification": [
-            output("sample_notification"),
-            {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "*/10 * * * * *"},
-        ],
+        "notification": [output("sample_notification"), timer("*/10 * * * * *")],
     },
+    "untyped": UNTYPED,
     "odd": {
+        **UNTYPED,
         "left": [output("odd"), trigger("odd", "system", "disconnected")],
-        "untyped": [output("odd"), trigger("odd", "user", "untyped")],
         "foreign": [
             {"direction": "OUT", "type": "queue", "name": "audit", "queueName": "audit"},
             trigger("odd", "user", "foreign"),
             {"direction": "IN", "type": "signalRConnectionInfo", "name": "info", "hubName": "odd"},
         ],
         "upstream": [
-            {"direction": "IN", "type": "webPubSubContext", "name": "wpsContext", "connections": ["A", "B"]},
+            {
+                "direction": "IN",
+                "type": "webPubSubContext",
+                "name": "wpsContext",
+                "connections": ["WebPubSubConnectionString", "OtherConnection"],
+            },
             *http("upstream", methods=["POST", "OPTIONS"]),
         ],
         "answer": [output("odd"), trigger("odd", "user", "answer")],
+        "exact": [output("odd"), trigger("odd", "user", "exact")],
+        "by_setting": [trigger("odd", "user", "%OddEvent%")],
+        "every_action": [output("odd"), trigger("odd", "user", "every_action")],
         "parts": [
             output("%OddHub%", "toAll"),
             trigger(
@@ -87,6 +126,10 @@ BINDINGS: dict[str, dict[str, list[Binding]]] = {
             output("odd", "toGroup", connection="OtherConnection"),
         ],
         "states": [trigger("odd", "user", "states")],
+        "session": [trigger("sessions", "system", "connect", clientProtocols="mqtt")],
+        "publish": [trigger("sessions", "user", "publish", clientProtocols="mqtt")],
+        "ended": [output("sessions"), trigger("sessions", "system", "disconnected", clientProtocols="mqtt")],
+        "anybody": [trigger("anybody", "system", "connect")],
         "connect": [trigger("odd", "system", "connect")],
         "negotiate": [
             connection(
@@ -94,5 +137,8 @@ BINDINGS: dict[str, dict[str, list[Binding]]] = {
             ),
             *http("negotiate/{name}"),
         ],
+        "tick": [output("odd"), timer("*/30 * * * * *", useMonitor=False)],
+        "failing_tick": [output("odd"), timer("*/30 * * * * *", useMonitor=False)],
+        "failing_page": http("failing_page"),
     },
 }

@@ -13,13 +13,15 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract_clients import client_url
+from functions_worker import Worker, running_worker
+from worker_apps import CopyOf, WorkerOf, copies_in
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 START_SECONDS = 20
@@ -109,10 +111,29 @@ def running(folder: Path, *arguments: str) -> Iterator[Command]:
             process.wait()
 
 
-def running_example(folder: Path, name: str) -> AbstractContextManager[Command]:
+def running_example(folder: Path, name: str, *arguments: str) -> AbstractContextManager[Command]:
     """Run an example, from a copy so that nothing is left in it."""
     app = shutil.copytree(EXAMPLES / name, folder / name)
-    return running(folder, "start", str(app), "--port", "0", "--service-port", "0")
+    return running(folder, "start", str(app), "--port", "0", "--service-port", "0", *arguments)
+
+
+@pytest.fixture(scope="module")
+def copy_of(tmp_path_factory: pytest.TempPathFactory) -> CopyOf:
+    """Copy an app of `worker_apps`, so that nothing is left in it."""
+    return copies_in(lambda: tmp_path_factory.mktemp("apps"))
+
+
+@pytest.fixture(scope="module")
+def worker_of(worker_python: str, copy_of: CopyOf) -> Iterator[WorkerOf]:
+    """Start the Azure Functions worker for an app, the first time it is asked for."""
+
+    def start(name: str, *, is_native: bool = False) -> Worker:
+        return running_workers.enter_context(
+            running_worker(worker_python, copy_of(name), is_native=is_native)
+        )
+
+    with ExitStack() as running_workers:
+        yield functools.cache(start)
 
 
 @pytest.fixture
@@ -121,12 +142,12 @@ def run_command(tmp_path: Path) -> Callable[..., AbstractContextManager[Command]
 
 
 @pytest.fixture
-def start_example(tmp_path: Path) -> Callable[[str], AbstractContextManager[Command]]:
+def start_example(tmp_path: Path) -> Callable[..., AbstractContextManager[Command]]:
     return functools.partial(running_example, tmp_path)
 
 
 @pytest.fixture
-def chat(start_example: Callable[[str], AbstractContextManager[Command]]) -> Iterator[Command]:
+def chat(start_example: Callable[..., AbstractContextManager[Command]]) -> Iterator[Command]:
     """The chat example, fresh for each test, as everybody in it hears everybody."""
     with start_example("simplechat") as command:
         yield command

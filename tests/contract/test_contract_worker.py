@@ -1,7 +1,7 @@
 """The same function_app.py in Azure's own worker and in this package's host: same answers, same actions.
 
-The worker is Microsoft's runtime on Python 3.13. It is asked as the Functions host asks it, with the JSON
-that the Web PubSub extension writes. The host of this package gets the requests that JSON was made of.
+The worker is Microsoft's runtime on Python 3.13. It is asked as the Functions host asks it, with the values
+that the Web PubSub extension writes. The host of this package gets the requests those were made of.
 """
 
 from __future__ import annotations
@@ -10,65 +10,28 @@ import asyncio
 import base64
 import json
 import re
-import shutil
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from asgi_client import AsgiClient, RecordingSink
-from functions_worker import TypedData, Worker, running_worker
+from functions_worker import TypedData, Worker
 from webpubsub.functions.host_json import decode_actions
-from webpubsub.host import FunctionHost, HostSettings
+from webpubsub.host import FunctionHost
+from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.actions import SendToAllAction
-from worker_bindings import BINDINGS
+from worker_apps import SETTINGS, CopyOf, HostOf, WorkerOf, forget_modules, load_into_host
 from worker_cases import CASES, CHAT, Case
-from worker_events import ACCESS_KEY, request_of, user_event
+from worker_events import Event, request_of, trigger_metadata, trigger_value, user_event
+from worker_mqtt import MQTT_CASES
 
 pytestmark = pytest.mark.contract
 
-HERE = Path(__file__).parent
-APPS = {
-    "simplechat": HERE.parents[1] / "examples/simplechat",
-    "notifications": HERE.parents[1] / "examples/notifications",
-    "odd": HERE / "worker_app",
-}
-SETTINGS = {
-    "WebPubSubConnectionString": f"Endpoint=https://wps.example;AccessKey={ACCESS_KEY};Version=1.0;",
-    "OtherConnection": "Endpoint=https://other.example;AccessKey=key;Version=1.0;",
-    "OddHub": "even",
-}
+EVERY_CASE = CASES | MQTT_CASES
+
 WEBHOOK = "/runtime/webhooks/webpubsub"
-
-WorkerOf = Callable[[str], Worker]
-
-
-@pytest.fixture(scope="module")
-def copy_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Copy an app, so that nothing is left in it."""
-    return cache(lambda name: shutil.copytree(APPS[name], tmp_path_factory.mktemp("apps") / name))
-
-
-@pytest.fixture(scope="module")
-def worker_of(worker_python: str, copy_of: Callable[[str], Path]) -> Iterator[WorkerOf]:
-    """Start a worker for an app, the first time it is asked for."""
-    with ExitStack() as running:
-        yield cache(lambda name: running.enter_context(running_worker(worker_python, copy_of(name))))
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FunctionHost]]:
-    """Load an app into this package's host."""
-    known = set(sys.modules)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield lambda app, **given: FunctionHost(HostSettings.load(app, SETTINGS), **given)
-    for name in set(sys.modules) - known:
-        if name.startswith(("function_app", "worker_app")):
-            del sys.modules[name]
 
 
 @pytest.fixture
@@ -79,95 +42,44 @@ def sink() -> RecordingSink:
 
 @pytest.fixture
 async def host_of(
-    load: Callable[..., FunctionHost], copy_of: Callable[[str], Path], sink: RecordingSink
-) -> Any:
+    copy_of: CopyOf, sink: RecordingSink, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[HostOf]:
     """Start this package's host with an app."""
+    known = set(sys.modules)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     hosts: list[FunctionHost] = []
     sinks = {"WebPubSubConnectionString": sink, "OtherConnection": sink}
 
     async def start(name: str, **given: Any) -> AsgiClient:
-        hosts.append(load(copy_of(name), sinks=sinks, **given))
+        hosts.append(load_into_host(copy_of(name), sinks=sinks, **given))
         await hosts[-1].start()
         return AsgiClient(hosts[-1])
 
     yield start
     for host in hosts:
         await host.stop(5)
+    forget_modules(known)
 
 
-HostOf = Callable[..., Awaitable[AsgiClient]]
-
-
-# --- indexing -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("app", BINDINGS)
-def test_the_worker_reports_these_bindings(app: str, worker_of: WorkerOf) -> None:
-    worker = worker_of(app)
-    assert worker.problem is None
-    assert worker.bindings == BINDINGS[app]
-
-
-def test_the_host_runs_what_it_has_bindings_for(
-    load: Callable[..., FunctionHost], copy_of: Callable[[str], Path]
-) -> None:
-    host = load(copy_of("odd"))
-    assert sorted(function.name for function in host.functions) == [
-        "answer", "connect", "left", "negotiate", "parts", "states", "untyped",
-    ]  # fmt: skip
-    assert [str(problem).partition("type ")[0] for problem in host.problems] == [
-        "worker_app_blueprint.py:28: function 'foreign': binding 'audit': ",
-        "worker_app_blueprint.py:28: function 'foreign': binding 'info': ",
-        "worker_app_blueprint.py:36: function 'upstream': binding 'wpsContext': ",
-    ]
-
-
-BAD_APP = """\
-import webpubsub as wps
-app = wps.FunctionApp()
-@app.web_pubsub_trigger(hub="chat", event_type="user", event_name="message")
-"""
-BAD = {
-    "FunctionError": (
-        "def message(request: wps.ConnectEventRequest): ...\n",
-        "function_app.py:3: function 'message': parameter 'request' is annotated ConnectEventRequest, but "
-        "the user event brings UserEventRequest: annotate it UserEventRequest, or set event_name='connect'",
-    ),
-    "FunctionErrors": (
-        "def message(request, acts): ...\n",
-        "function_app.py:3: function 'message': parameter 'acts' has no binding: expected one of "
-        "'connection_context', 'data', 'data_type', 'context'; rename or remove it, or add the decorator "
-        "that binds it",
-    ),
-}
-
-
-@pytest.mark.parametrize(("raised", "source", "text"), [(name, *row) for name, row in BAD.items()], ids=BAD)
-def test_a_bad_function_fails_the_worker_with_the_text_of_the_host(
-    raised: str,
-    source: str,
-    text: str,
-    worker_python: str,
-    tmp_path: Path,
-    load: Callable[..., FunctionHost],
-) -> None:
-    (tmp_path / "function_app.py").write_text(BAD_APP + source, encoding="utf-8")
-    with running_worker(worker_python, tmp_path) as worker:
-        assert worker.problem == f"{raised}: {tmp_path}/{text}"
-    assert [str(problem) for problem in load(tmp_path).problems] == [text]
+def invoke(worker: Worker, function: str, event: Event, **inputs: TypedData) -> Any:
+    """Run a function for an event, whatever its trigger is called."""
+    trigger = next(each for each in worker.bindings[function] if each["type"] == "webPubSubTrigger")
+    value = trigger_value(event, trigger["name"], trigger.get("dataType"))
+    return worker.invoke(function, {trigger["name"]: value, **inputs}, trigger_metadata(event, value))
 
 
 # --- events ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("case", EVERY_CASE.values(), ids=EVERY_CASE)
 async def test_an_event_has_the_same_effect(
     case: Case, worker_of: WorkerOf, host_of: HostOf, sink: RecordingSink
 ) -> None:
     worker = worker_of(case.app)
-    invoked = worker.invoke(case.function, {"request": {"string": json.dumps(case.event, indent=2)}})
+    invoked = invoke(worker, case.function, case.event)
     assert invoked["result"]["status"] == "Success"
-    assert invoked.get("returnValue") == (None if case.returned is None else {"json": case.returned})
+    expected = {"json": case.returned} if isinstance(case.returned, str) else case.returned
+    assert invoked.get("returnValue") == expected
     outputs = {output["name"]: output["data"] for output in invoked["outputData"]}
     assert outputs == {name: {"string": text} for name, text in case.outputs.items()}
 
@@ -175,12 +87,31 @@ async def test_an_event_has_the_same_effect(
     answer = await client.request("POST", WEBHOOK, *request_of(case.event))
     assert (answer.status, answer.header("content-type"), answer.body) == case.answer
     assert answer.header("ce-connectionState") == case.state
-    hubs = {binding["name"]: binding["hub"] for binding in worker.bindings[case.function]}
+    hubs = {binding["name"]: binding.get("hub") for binding in worker.bindings[case.function]}
     assert sink.performed == [
         (SETTINGS.get(hubs[name].strip("%"), hubs[name]), action)
-        for name, text in case.outputs.items()
+        for name, text in (case.outputs | case.copied).items()
         for action in decode_actions(text)
     ]
+
+
+@pytest.mark.parametrize("case", EVERY_CASE.values(), ids=EVERY_CASE)
+def test_the_way_without_protobuf_is_the_same(case: Case, worker_of: WorkerOf) -> None:
+    """The worker written in Rust calls the runtime with values of its own."""
+    worker = worker_of(case.app, is_native=True)
+    assert invoke(worker, case.function, case.event) == invoke(worker_of(case.app), case.function, case.event)
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=name) for name, case in CASES.items() if case.app == "untyped"]
+)
+@pytest.mark.parametrize("is_native", [False, True])
+def test_untyped_functions_do_not_notice_typed_ones(case: Case, is_native: bool, worker_of: WorkerOf) -> None:
+    """Those of the app "odd" have a converter beside them, which the app "untyped" does without."""
+    alone, beside = (
+        invoke(worker_of(app, is_native=is_native), case.function, case.event) for app in ("untyped", "odd")
+    )
+    assert beside == alone
 
 
 @pytest.mark.parametrize(
@@ -195,7 +126,7 @@ async def test_a_function_that_fails_does_nothing_else(
     data: str, problem: str, worker_of: WorkerOf, host_of: HostOf, sink: RecordingSink
 ) -> None:
     event = user_event("odd", "answer", data)
-    invoked = worker_of("odd").invoke("answer", {"request": {"string": json.dumps(event)}})
+    invoked = invoke(worker_of("odd"), "answer", event)
     assert invoked["result"]["status"] == "Failure"
     assert re.fullmatch(problem, invoked["result"]["exception"]["message"])
     assert invoked["outputData"] == []
@@ -203,6 +134,24 @@ async def test_a_function_that_fails_does_nothing_else(
     answer = await client.request("POST", WEBHOOK, *request_of(event))
     assert (answer.status, answer.body) == (500, b"The function failed.")
     assert sink.performed == []
+
+
+@pytest.mark.parametrize("is_native", [False, True])
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"string": "hello"}, "the host's value of 'data' is str: expected the bytes of a message"),
+        ({}, "the host's value of 'data' is NoneType: expected the bytes of a message"),
+        ({"bytes": "aGk="}, "the host's trigger metadata has no 'ConnectionContext': found nothing"),
+    ],
+)
+def test_a_message_that_could_be_forged_is_refused(
+    value: TypedData, problem: str, is_native: bool, worker_of: WorkerOf
+) -> None:
+    """Beside a text the metadata may be the client's own."""
+    invoked = worker_of("odd", is_native=is_native).invoke("exact", {"data": value})
+    assert invoked["result"]["status"] == "Failure"
+    assert problem in invoked["result"]["exception"]["message"]
 
 
 # --- other triggers -------------------------------------------------------------------------------------
@@ -222,9 +171,7 @@ def http_input(method: str, path: str) -> TypedData:
 
 
 @pytest.mark.parametrize("app", ["simplechat", "notifications"])
-async def test_a_page_is_the_same(
-    app: str, worker_of: WorkerOf, host_of: HostOf, copy_of: Callable[[str], Path]
-) -> None:
+async def test_a_page_is_the_same(app: str, worker_of: WorkerOf, host_of: HostOf, copy_of: CopyOf) -> None:
     invoked = worker_of(app).invoke("index", {"req": http_input("GET", "/api/index")})
     page = (copy_of(app) / "index.html").read_bytes()
     assert http_answer(invoked["returnValue"]) == (200, "text/html; charset=utf-8", page)
@@ -232,16 +179,24 @@ async def test_a_page_is_the_same(
     assert http_answer(invoked["returnValue"]) == (answer.status, answer.header("content-type"), answer.body)
 
 
+async def test_a_page_that_fails(worker_of: WorkerOf, host_of: HostOf) -> None:
+    invoked = worker_of("odd").invoke("failing_page", {"req": http_input("GET", "/api/failing_page")})
+    assert invoked["result"]["exception"]["message"] == "LookupError: no such page"
+    answer = await (await host_of("odd")).request("GET", "/api/failing_page")
+    assert (answer.status, answer.body) == (500, b"The function failed.")
+
+
 @pytest.mark.parametrize(
-    ("app", "binding", "path"),
+    ("app", "function", "binding", "path"),
     [
-        ("simplechat", "connection", "/api/negotiate?userId=alice"),
-        ("notifications", "connection", "/api/negotiate"),
-        ("odd", "clientAccess", "/api/negotiate/alice"),
+        ("simplechat", "negotiate", "connection", "/api/negotiate?userId=alice"),
+        ("notifications", "negotiate", "connection", "/api/negotiate"),
+        ("odd", "negotiate", "clientAccess", "/api/negotiate/alice"),
+        ("untyped", "text_negotiate", "connection", "/api/text_negotiate?user=alice"),
     ],
 )
 async def test_a_client_is_told_where_to_connect(
-    app: str, binding: str, path: str, worker_of: WorkerOf, host_of: HostOf
+    app: str, function: str, binding: str, path: str, worker_of: WorkerOf, host_of: HostOf
 ) -> None:
     answer = await (await host_of(app)).request("GET", path)
     (url,) = re.findall(r'wss://[^"]+[?]access_token=[^"]+', answer.text)
@@ -249,39 +204,82 @@ async def test_a_client_is_told_where_to_connect(
     base_url, token = url.split("?access_token=")
     connection = {"baseUrl": base_url, "url": url, "accessToken": token}
     inputs = {"req": http_input("GET", path), binding: {"json": json.dumps(connection)}}
-    returned = worker_of(app).invoke("negotiate", inputs)["returnValue"]
+    returned = worker_of(app).invoke(function, inputs)["returnValue"]
     assert http_answer(returned) == (answer.status, answer.header("content-type"), answer.body)
-    hub = {"simplechat": CHAT, "notifications": "sample_notification", "odd": "odd"}[app]
+    hub = {"simplechat": CHAT, "notifications": "sample_notification"}.get(app, "odd")
     assert base_url == f"wss://wps.example/client/hubs/{hub}"
-    assert app == "odd" or answer.json == connection
 
 
-async def test_a_timer_tells_everybody(worker_of: WorkerOf, host_of: HostOf, sink: RecordingSink) -> None:
-    invoked = worker_of("notifications").invoke("notification", {"timer": {"json": '{"IsPastDue": false}'}})
-    ((name, text),) = ((output["name"], output["data"]["string"]) for output in invoked["outputData"])
-    assert name == "actions"
-    reading = (
-        r"\[DateTime: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\] "
-        r"Temperature: 2[2-4]\.\d\N{DEGREE SIGN}C, Humidity: [45]\d\.\d%"
-    )
-    assert re.fullmatch(rf'\[{{"actionName":"sendToAll","data":"{reading}","dataType":"text"}}\]', text)
+async def test_an_upstream_request_arrives_as_its_context(worker_of: WorkerOf, host_of: HostOf) -> None:
+    event = user_event("odd", "message", "hello")
+    context = {
+        "request": event,
+        "response": {"body": None, "status": 200, "headers": None},
+        "errorMessage": None,
+        "hasError": False,
+        "isPreflight": False,
+    }
+    inputs = {"req": http_input("POST", "/api/upstream"), "wpsContext": {"string": json.dumps(context)}}
+    returned = worker_of("odd").invoke("upstream", inputs)["returnValue"]
+    assert http_answer(returned) == (200, "text/plain; charset=utf-8", b"hello from alice")
+    answer = await (await host_of("odd")).request("POST", "/api/upstream", *request_of(event))
+    assert http_answer(returned) == (answer.status, answer.header("content-type"), answer.body)
+
+
+@pytest.mark.parametrize(
+    ("app", "function", "text"),
+    [
+        (
+            "notifications",
+            "notification",
+            r"\[DateTime: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\] "
+            r"Temperature: 2[2-4]\.\d\N{DEGREE SIGN}C, Humidity: [45]\d\.\d%",
+        ),
+        ("odd", "tick", "past due: False"),
+        ("untyped", "timer_text", "str False"),
+    ],
+)
+async def test_a_timer_tells_everybody(
+    app: str, function: str, text: str, worker_of: WorkerOf, host_of: HostOf, sink: RecordingSink
+) -> None:
+    invoked = worker_of(app).invoke(function, {"timer": {"json": '{"IsPastDue": false}'}})
+    assert {output["name"] for output in invoked["outputData"]} == {"actions"}
+    (action,) = decode_actions(invoked["outputData"][0]["data"]["string"])
+    assert isinstance(action, SendToAllAction)
+    assert re.fullmatch(text, str(action.data))
+
+    def is_told() -> bool:
+        sent = (action for _, action in sink.performed if isinstance(action, SendToAllAction))
+        return any(re.fullmatch(text, str(action.data)) for action in sent)
 
     now, has_run = 0.0, asyncio.Event()
 
     async def sleep(seconds: float) -> None:
         nonlocal now
-        if sink.performed:
+        if is_told():
             has_run.set()
             await asyncio.Event().wait()
         now += seconds
+        await asyncio.sleep(0)
 
-    await host_of("notifications", clock=lambda: now, sleep=sleep)
+    await host_of(app, clock=lambda: now, sleep=sleep, storage=MemoryStorage())
     async with asyncio.timeout(10):
         await has_run.wait()
-    ((hub, action),) = sink.performed
-    assert hub == "sample_notification"
-    assert isinstance(action, SendToAllAction)
-    assert re.fullmatch(reading, str(action.data))
+
+
+def test_a_timer_that_fails_tells_nobody(worker_of: WorkerOf) -> None:
+    invoked = worker_of("odd").invoke("failing_tick", {"timer": {"json": '{"IsPastDue": true}'}})
+    assert invoked["result"]["exception"]["message"] == "LookupError: no such tick"
+    assert invoked["outputData"] == []
+
+
+@pytest.mark.parametrize("is_native", [False, True])
+def test_a_result_that_nothing_takes_fails_the_call(is_native: bool, worker_of: WorkerOf) -> None:
+    """As it does in the host: see test_host_results.py."""
+    worker = worker_of("untyped", is_native=is_native)
+    invoked = worker.invoke("timer_with_result", {"timer": {"json": "{}"}})
+    assert invoked["result"]["status"] == "Failure"
+    assert "without a $return binding" in invoked["result"]["exception"]["message"]
 
 
 # --- what only the worker runs --------------------------------------------------------------------------
@@ -289,22 +287,8 @@ async def test_a_timer_tells_everybody(worker_of: WorkerOf, host_of: HostOf, sin
 
 def test_bindings_of_others_work_beside_ours(worker_of: WorkerOf) -> None:
     event = user_event("odd", "foreign", "hello")
-    inputs = {"request": {"string": json.dumps(event)}, "info": {"json": '{"url": "https://signalr"}'}}
-    invoked = worker_of("odd").invoke("foreign", inputs)
+    invoked = invoke(worker_of("odd"), "foreign", event, info={"json": '{"url": "https://signalr"}'})
     assert invoked["returnValue"] == {
         "json": '{"data": "{\\"info\\":{\\"url\\":\\"https://signalr\\"}}", "dataType": "json"}'
     }
     assert invoked["outputData"] == [{"name": "audit", "data": {"string": "alice asked"}}]
-
-
-def test_an_upstream_request_arrives_as_its_context(worker_of: WorkerOf) -> None:
-    context = {
-        "request": user_event("chat", "message", "hello"),
-        "response": {"body": None, "status": 202, "headers": None},
-        "errorMessage": None,
-        "hasError": False,
-        "isPreflight": False,
-    }
-    inputs = {"req": http_input("POST", "/api/upstream"), "wpsContext": {"string": json.dumps(context)}}
-    returned = worker_of("odd").invoke("upstream", inputs)["returnValue"]
-    assert http_answer(returned) == (202, "text/plain; charset=utf-8", b"hello from alice")

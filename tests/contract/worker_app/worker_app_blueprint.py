@@ -15,16 +15,6 @@ def left(reason: str, actions: wps.Actions) -> None:
     actions.send_to_all(f"somebody left: {reason}")
 
 
-# Untyped functions of the same app are as they would be without the package.
-@rooms.generic_trigger(
-    arg_name="request", type="webPubSubTrigger", hub="odd", eventType="user", eventName="untyped"
-)
-@rooms.generic_output_binding(arg_name="actions", type="webPubSub", hub="odd")
-def untyped(request: str, actions: func.Out[str]) -> dict[str, str]:
-    actions.set(json.dumps([{"actionName": "sendToAll", "data": type(request).__name__, "dataType": "text"}]))
-    return {"data": json.loads(request)["data"].upper(), "dataType": "text"}
-
-
 @rooms.generic_input_binding(arg_name="info", type="signalRConnectionInfo", hub_name="odd")
 @wps.web_pubsub_trigger(rooms, hub="odd", event_type="user", event_name="foreign")
 @rooms.generic_output_binding(arg_name="audit", type="queue", queue_name="audit")
@@ -34,7 +24,7 @@ def foreign(info: str, request: wps.UserEventRequest, audit: func.Out[str]) -> d
 
 
 @rooms.route(route="upstream", methods=["POST", "OPTIONS"])
-@wps.web_pubsub_context_input(rooms, connections=["A", "B"])
+@wps.web_pubsub_context_input(rooms, connections=["WebPubSubConnectionString", "OtherConnection"])
 def upstream(req: func.HttpRequest, wps_context: wps.WebPubSubContext) -> func.HttpResponse:
     assert isinstance(wps_context.request, wps.UserEventRequest)
     text = f"{wps_context.request.data} from {wps_context.request.connection_context.user_id}"

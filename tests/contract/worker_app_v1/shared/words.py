@@ -1,0 +1,3 @@
+"""What several functions use."""
+
+GREETING = "hello"

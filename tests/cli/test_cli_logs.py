@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from webpubsub.cli.logs import set_log_levels, start_logging
-from webpubsub.host.log_levels import LogLevels
+from webpubsub.host.settings.log_levels import LogLevels
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.trace import Phase, TraceEvent
 

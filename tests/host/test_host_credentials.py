@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from webpubsub.host.credentials import Identity
-from webpubsub.host.environment import Environment
+from webpubsub.host.services.credentials import Identity
+from webpubsub.host.settings.environment import Environment
 from webpubsub.model.errors import ConfigurationError
 
 

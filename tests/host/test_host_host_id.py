@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from webpubsub.host import HostSettings
-from webpubsub.host.environment import Environment
-from webpubsub.host.host_id import find_host_id
+from webpubsub.host.settings.environment import Environment
+from webpubsub.host.settings.host_id import find_host_id
 from webpubsub.model.errors import ConfigurationError
 
 APP = Path("/home/me/chat")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from asgi_client import AsgiClient
-from webpubsub.host.throttle import Throttle
+from webpubsub.host.http.throttle import Throttle
 
 Run = Callable[..., Any]
 

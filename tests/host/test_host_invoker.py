@@ -13,8 +13,8 @@ from uuid import UUID
 import pytest
 
 from webpubsub.host import FunctionHost
-from webpubsub.host.environment import Environment
-from webpubsub.host.invoker import thread_count
+from webpubsub.host.running.invoker import thread_count
+from webpubsub.host.settings.environment import Environment
 from webpubsub.model.trace import Phase, TraceEvent
 
 Run = Callable[..., Any]

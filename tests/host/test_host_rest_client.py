@@ -12,8 +12,8 @@ import pytest
 
 from identity_peers import Credential
 from rest_service import RestService, running_rest_service
-from webpubsub.host.bearer_tokens import BearerTokens
-from webpubsub.host.rest_client import MAX_TOKENS, TOKEN_REUSE, RestClient
+from webpubsub.host.services.bearer_tokens import BearerTokens
+from webpubsub.host.services.rest_client import MAX_TOKENS, TOKEN_REUSE, RestClient
 from webpubsub.model.actions import (
     Action,
     AddUserToGroupAction,
@@ -171,7 +171,7 @@ async def test_a_token_is_used_again_for_a_while(make: Make, service: RestServic
 
 
 async def test_no_more_tokens_than_so_many_are_kept(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webpubsub.host.rest_client.MAX_TOKENS", 2)
+    monkeypatch.setattr("webpubsub.host.services.rest_client.MAX_TOKENS", 2)
     client = make()
     for user in ("a", "b", "a", "c"):
         await client.request(HUB, RemoveUserFromAllGroupsAction(user))

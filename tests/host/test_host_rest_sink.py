@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from rest_service import RestService, running_rest_service
-from webpubsub.host.rest_client import RestClient
-from webpubsub.host.rest_sink import RestActionSink
+from webpubsub.host.services.rest_client import RestClient
+from webpubsub.host.services.rest_sink import RestActionSink
 from webpubsub.model.actions import SendToAllAction
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ActionRefused

@@ -12,7 +12,7 @@ import pytest
 import webpubsub as wps
 from asgi_client import AsgiClient, RecordingSink
 from webpubsub.host.function import FunctionDefinition, HostFunction
-from webpubsub.host.results import run_of
+from webpubsub.host.running.results import run_of
 from webpubsub.model.actions import SendToAllAction
 
 Run = Callable[..., Any]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from webpubsub.host import FunctionHost
-from webpubsub.host.retry import RetryContext, RetryPolicy, call_again, parse_retry
+from webpubsub.host.running.retry import RetryContext, RetryPolicy, call_again, parse_retry
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.trace import Phase, TraceEvent

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from webpubsub.host import HostSettings, export_values
-from webpubsub.host.environment import Environment
-from webpubsub.host.retry import RetryPolicy
-from webpubsub.host.settings import export_place
+from webpubsub.host.running.retry import RetryPolicy
+from webpubsub.host.settings.environment import Environment
+from webpubsub.host.settings.settings import export_place
 from webpubsub.model.errors import ConfigurationError
 
 Write = Callable[..., Path]

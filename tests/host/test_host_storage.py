@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import missing
-from webpubsub.host.environment import Environment
+from webpubsub.host.settings.environment import Environment
 from webpubsub.host.storage import Leases, Storage
 from webpubsub.host.storage.account import find_account
 from webpubsub.host.storage.app_storage import AppStorage

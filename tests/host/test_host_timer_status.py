@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.host.schedule import parse_schedule
-from webpubsub.host.timer_status import NEVER, TimerStatus, recheck
+from webpubsub.host.timers.schedule import parse_schedule
+from webpubsub.host.timers.status import NEVER, TimerStatus, recheck
 
 NEW_YORK = ZoneInfo("America/New_York")
 TOKYO = ZoneInfo("Asia/Tokyo")

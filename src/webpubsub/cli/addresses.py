@@ -15,9 +15,9 @@ from webpubsub.cli.embedded import check_keys, local_connection
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.serving import bind, reachable_url, shown_url
 from webpubsub.cli.token import DEFAULT_CONNECTION
-from webpubsub.host.connections import DEFAULT_CONNECTION as SETTING
-from webpubsub.host.connections import Connections
-from webpubsub.host.settings import HostSettings
+from webpubsub.host.services.connections import DEFAULT_CONNECTION as SETTING
+from webpubsub.host.services.connections import Connections
+from webpubsub.host.settings.settings import HostSettings
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConfigurationError

@@ -15,7 +15,7 @@ from webpubsub.model.errors import WebPubSubError
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 if TYPE_CHECKING:
-    from webpubsub.host.log_levels import LogLevels  # the service alone logs without the host
+    from webpubsub.host.settings.log_levels import LogLevels  # the service alone logs without the host
 
 __all__ = ["set_log_levels", "start_logging"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from webpubsub.host.access import Access
 from webpubsub.host.asgi import FunctionListing
+from webpubsub.host.keys.access import Access
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.connection_string import ConnectionString
 

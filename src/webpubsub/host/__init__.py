@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from webpubsub.host.asgi import FunctionHost, FunctionListing
-from webpubsub.host.settings import HostSettings, export_values
+from webpubsub.host.settings.settings import HostSettings, export_values
 
 __all__ = ["FunctionHost", "FunctionListing", "HostSettings", "export_values"]

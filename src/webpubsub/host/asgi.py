@@ -8,26 +8,26 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from webpubsub.host.access import WEBHOOK_KEY, Access
-from webpubsub.host.answer_headers import AnswerHeaders
-from webpubsub.host.app import App, functions_of, load_app
 from webpubsub.host.bindings.http import HttpTrigger
 from webpubsub.host.bindings.timer import TimerTrigger
-from webpubsub.host.connections import Connections
-from webpubsub.host.cors import Cors
-from webpubsub.host.credentials import TokenCredential
-from webpubsub.host.exchange import ClientGone, Message, Receive, Send, receive_body, send_answer
 from webpubsub.host.function import Facilities
-from webpubsub.host.gates import GuardedWebhook, HttpGate
-from webpubsub.host.http_functions import HttpFunctions
-from webpubsub.host.invoker import Invoker, thread_count
+from webpubsub.host.http.answer_headers import AnswerHeaders
+from webpubsub.host.http.cors import Cors
+from webpubsub.host.http.exchange import ClientGone, Message, Receive, Send, receive_body, send_answer
+from webpubsub.host.http.functions import HttpFunctions
+from webpubsub.host.http.throttle import Throttle
 from webpubsub.host.keys import KeyStore
-from webpubsub.host.listing import FunctionListing, listing_of
-from webpubsub.host.settings import HostSettings
+from webpubsub.host.keys.access import WEBHOOK_KEY, Access
+from webpubsub.host.keys.gates import GuardedWebhook, HttpGate
+from webpubsub.host.loading.app import App, functions_of, load_app
+from webpubsub.host.loading.listing import FunctionListing, listing_of
+from webpubsub.host.running.invoker import Invoker, thread_count
+from webpubsub.host.services.connections import Connections
+from webpubsub.host.services.credentials import TokenCredential
+from webpubsub.host.settings.settings import HostSettings
 from webpubsub.host.storage import Storage
 from webpubsub.host.storage.app_storage import AppStorage
-from webpubsub.host.throttle import Throttle
-from webpubsub.host.timers import Sleep, Timers
+from webpubsub.host.timers.timers import Sleep, Timers
 from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import WebPubSubError

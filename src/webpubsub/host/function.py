@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import msgspec
 
 from webpubsub.functions.adapter import Adapter, adapter_of
-from webpubsub.host.connections import Connections
-from webpubsub.host.environment import Environment
-from webpubsub.host.retry import RetryPolicy
+from webpubsub.host.running.retry import RetryPolicy
+from webpubsub.host.services.connections import Connections
+from webpubsub.host.settings.environment import Environment
 from webpubsub.model.errors import FunctionError
 from webpubsub.model.trace import Trace
 
 if TYPE_CHECKING:
-    from webpubsub.host.invocation import Invocation
+    from webpubsub.host.running.invocation import Invocation
 
 __all__ = [
     "RETURN",

@@ -16,7 +16,7 @@ from webpubsub.host.bindings.web_pubsub_trigger import (
     WebPubSubTrigger,
 )
 from webpubsub.host.function import HostFunction
-from webpubsub.host.invoker import Invoker
+from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.cloudevents import (
     ALLOWED_ORIGIN,
     REQUEST_ORIGIN,

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from webpubsub.host.access import Access
 from webpubsub.host.admin.function_pages import FunctionPages
 from webpubsub.host.admin.key_pages import KeyPages
 from webpubsub.host.admin.pages import AdminRequest, Page, text_answer
 from webpubsub.host.admin.status import status_pages
-from webpubsub.host.app import App
 from webpubsub.host.bindings.http import Scope
-from webpubsub.host.invoker import Invoker
+from webpubsub.host.http.routes import RouteTemplate
 from webpubsub.host.keys import KeyStore
-from webpubsub.host.routes import RouteTemplate
+from webpubsub.host.keys.access import Access
+from webpubsub.host.loading.app import App
+from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError, PeerError, StorageError
 from webpubsub.model.trace import Phase, Trace, TraceEvent

@@ -10,10 +10,10 @@ from typing import Any
 
 from webpubsub.host.admin.inputs import parse_input
 from webpubsub.host.admin.pages import AdminRequest, Page, json_answer
-from webpubsub.host.app import App
 from webpubsub.host.bindings.http import HttpTrigger
 from webpubsub.host.function import HostFunction
-from webpubsub.host.invoker import Invoker
+from webpubsub.host.loading.app import App
+from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import FunctionError, PeerError
 

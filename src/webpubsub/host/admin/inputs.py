@@ -14,7 +14,7 @@ from webpubsub.host.bindings.http import HttpTrigger, build_request
 from webpubsub.host.bindings.timer import TimerTick, TimerTrigger
 from webpubsub.host.bindings.web_pubsub_trigger import WebPubSubTrigger
 from webpubsub.host.function import Trigger
-from webpubsub.host.timer_status import TimerStatus
+from webpubsub.host.timers.status import TimerStatus
 from webpubsub.model.errors import PeerError
 from webpubsub.model.events import EventRequest
 

@@ -22,7 +22,7 @@ from webpubsub.host.function import (
     Output,
     Trigger,
 )
-from webpubsub.host.results import run_of
+from webpubsub.host.running.results import run_of
 from webpubsub.model.errors import ConfigurationError, FunctionError, UsageError
 
 __all__ = ["INPUTS", "OUTPUTS", "TRIGGERS", "build_function"]

@@ -5,8 +5,8 @@ Source: extension spec, sections 1.1 and 1.4.
 
 from __future__ import annotations
 
-from webpubsub.host.connections import DEFAULT_CONNECTION, Connections
 from webpubsub.host.function import Binding
+from webpubsub.host.services.connections import DEFAULT_CONNECTION, Connections
 from webpubsub.model.errors import ConfigurationError
 
 __all__ = ["parse_connection_names"]

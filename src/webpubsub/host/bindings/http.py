@@ -18,8 +18,8 @@ from azure.functions.http import HttpRequest
 
 from webpubsub.host.expressions import json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
-from webpubsub.host.invocation import Invocation, Out
-from webpubsub.host.routes import RouteTemplate
+from webpubsub.host.http.routes import RouteTemplate
+from webpubsub.host.running.invocation import Invocation, Out
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError, UsageError
 from webpubsub.model.headers import header_text

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from webpubsub.host.environment import Environment
 from webpubsub.host.expressions import Template
 from webpubsub.host.function import Binding
-from webpubsub.host.invocation import Invocation
+from webpubsub.host.running.invocation import Invocation
+from webpubsub.host.settings.environment import Environment
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from webpubsub.functions.actions import Actions
 from webpubsub.functions.host_json import read_actions
 from webpubsub.host.bindings.hub import parse_hub, resolve_hub
-from webpubsub.host.connections import DEFAULT_CONNECTION
 from webpubsub.host.function import Binding, Facilities, FunctionDefinition
-from webpubsub.host.invocation import Invocation, Out
+from webpubsub.host.running.invocation import Invocation, Out
+from webpubsub.host.services.connections import DEFAULT_CONNECTION
 
 __all__ = ["WebPubSubOutput"]
 

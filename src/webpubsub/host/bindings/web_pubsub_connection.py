@@ -15,12 +15,12 @@ import msgspec
 from webpubsub.functions.host_json import encode_connection
 from webpubsub.host.bindings.data_type import as_data_type
 from webpubsub.host.bindings.hub import parse_hub, resolve_hub
-from webpubsub.host.connections import DEFAULT_CONNECTION
-from webpubsub.host.environment import Environment
 from webpubsub.host.expressions import Template
 from webpubsub.host.function import AwaitedInput, Binding, Facilities, FunctionDefinition, Input
-from webpubsub.host.invocation import Invocation
-from webpubsub.host.rest_client import RestClient
+from webpubsub.host.running.invocation import Invocation
+from webpubsub.host.services.connections import DEFAULT_CONNECTION
+from webpubsub.host.services.rest_client import RestClient
+from webpubsub.host.settings.environment import Environment
 from webpubsub.model.connection_string import ClientProtocol, ConnectionString
 from webpubsub.model.errors import ConfigurationError, PeerError
 from webpubsub.model.events import WebPubSubConnection

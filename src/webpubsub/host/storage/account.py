@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from webpubsub.host.credentials import Identity
-from webpubsub.host.environment import Environment
+from webpubsub.host.services.credentials import Identity
+from webpubsub.host.settings.environment import Environment
 
 __all__ = ["Account", "find_account"]
 

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
 
-from webpubsub.host.environment import Environment
+from webpubsub.host.settings.environment import Environment
 from webpubsub.host.storage import Lease, Leases, Storage
 from webpubsub.host.storage.account import Account, find_account
 from webpubsub.host.storage.files import FileStorage

@@ -12,7 +12,7 @@ from typing import Any, Final
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobClient, BlobLeaseClient, BlobServiceClient
 
-from webpubsub.host.credentials import TokenCredential
+from webpubsub.host.services.credentials import TokenCredential
 from webpubsub.host.storage import Lease
 from webpubsub.host.storage.account import Account
 from webpubsub.model.errors import StorageError

@@ -1,0 +1,1 @@
+"""HTTP functions: routes, requests under way, what every answer gets."""

@@ -1,0 +1,71 @@
+"""``extensions.http`` of host.json: what the host does with every HTTP function's request and answer.
+
+Source: Python spec, section 6; Functions host, HttpOptions, HostHstsMiddleware, CustomHttpHeadersMiddleware
+and HttpThrottleMiddleware.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from webpubsub.host.settings.host_options import HostOptions
+
+__all__ = ["HttpOptions"]
+
+_HTTP: Final = ("extensions", "http")
+_HSTS: Final = (*_HTTP, "hsts")
+_MONTH: Final = 30 * 86400
+
+
+class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How HTTP functions are served.
+
+    Attributes:
+        route_prefix: First part of every function's path, without slashes; may be empty.
+        max_outstanding_requests: How many requests may run or wait; more are answered 429. None for any.
+        max_concurrent_requests: How many may run at once; others wait. None for any.
+        custom_headers: Headers of every answer that does not have them, names in lower case.
+        hsts: The ``strict-transport-security`` header of answers over HTTPS, or None.
+    """
+
+    route_prefix: str = "api"
+    max_outstanding_requests: int | None = None
+    max_concurrent_requests: int | None = None
+    custom_headers: tuple[tuple[bytes, bytes], ...] = ()
+    hsts: bytes | None = None
+
+    @classmethod
+    def load(cls, options: HostOptions) -> HttpOptions:
+        """Read the section.
+
+        Raises:
+            ConfigurationError: A value is not what it must be.
+        """
+        prefix = options.text(*_HTTP, "routePrefix")
+        return cls(
+            route_prefix="api" if prefix is None else prefix.strip("/"),
+            max_outstanding_requests=_limit(options, "maxOutstandingRequests"),
+            max_concurrent_requests=_limit(options, "maxConcurrentRequests"),
+            custom_headers=tuple(
+                (name.lower().encode("latin-1", "replace"), value.encode("utf-8", "replace"))
+                for name, value in options.members(*_HTTP, "customHeaders").items()
+            ),
+            hsts=_hsts(options) if options.flag(*_HSTS, "isEnabled") else None,
+        )
+
+
+def _limit(options: HostOptions, name: str) -> int | None:
+    number = options.number(*_HTTP, name)
+    if number is not None and (number < -1 or number == 0):
+        raise options.problem((*_HTTP, name), "a number above 0, or -1 for no limit", number)
+    return None if number == -1 else number
+
+
+def _hsts(options: HostOptions) -> bytes:
+    age = options.span(*_HSTS, "maxAge", example="30.00:00:00")
+    seconds = _MONTH if age is None else int(age.total_seconds())
+    subdomains = "; includeSubDomains" if options.flag(*_HSTS, "includeSubDomains") else ""
+    preload = "; preload" if options.flag(*_HSTS, "preload") else ""
+    return f"max-age={seconds}{subdomains}{preload}".encode()

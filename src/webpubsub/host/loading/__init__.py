@@ -1,0 +1,1 @@
+"""From the files of an app to functions that can run."""

@@ -1,0 +1,1 @@
+"""Runs functions: where, how long, how often."""

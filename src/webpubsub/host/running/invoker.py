@@ -1,0 +1,174 @@
+"""Runs functions: async ones on the event loop, others in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from webpubsub.host.function import HostFunction
+from webpubsub.host.running.deadlines import Deadlines
+from webpubsub.host.running.invocation import Context, Invocation, thread_local
+from webpubsub.host.running.pool import ThreadPool
+from webpubsub.host.running.retry import FIRST_CALL, RetryContext
+from webpubsub.model.headers import RawHeaders
+from webpubsub.model.trace import Phase, Trace, TraceEvent
+
+__all__ = ["Invoker", "thread_count"]
+
+# Parameters and results are whatever the bindings and the function make of them, hence Any.
+Values = dict[str, Any]
+
+_THREADS: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
+
+
+def thread_count(environment: Mapping[str, str]) -> int:
+    """Return how many functions that are not async run at once.
+
+    The worker's default, and its rule that an unusable setting is no setting (Python spec, section 4).
+    """
+    text = environment.get(_THREADS, "")
+    count = int(text) if text.isascii() and text.isdigit() else 0
+    return count or min(32, (os.cpu_count() or 1) + 4)
+
+
+class Invoker:
+    """Calls functions with the values of their bindings, and tells the trace.
+
+    Start it in the event loop it is used in.
+    """
+
+    def __init__(
+        self,
+        threads: int,
+        *,
+        clock: Callable[[], float] = time.time,
+        trace: Trace | None = None,
+        function_timeout: float | None = None,
+    ) -> None:
+        """Run up to ``threads`` functions that are not async at once, each for so many seconds at most."""
+        self._threads = threads
+        self._clock = clock
+        self._trace = trace
+        self._pool: ThreadPool | None = None
+        self._deadlines = Deadlines(function_timeout, given_up=self._replace_threads)
+
+    def start(self) -> None:
+        """Open the thread pool for the running event loop."""
+        self._pool = ThreadPool(self._threads, asyncio.get_running_loop())
+        self._deadlines.start()
+
+    async def stop(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for running functions; tell whether all finished."""
+        try:
+            return await self._deadlines.idle(timeout)
+        finally:
+            self._deadlines.stop()
+            if self._pool is not None:
+                self._pool.close()
+                self._pool = None
+
+    def _replace_threads(self) -> None:
+        if self._pool is not None:
+            self._pool.replace_lost()
+
+    async def invoke(
+        self,
+        function: HostFunction,
+        source: Any,
+        *,
+        event: str | None = None,
+        headers: RawHeaders = (),
+        retry: RetryContext = FIRST_CALL,
+    ) -> Any:
+        """Call a function, do what its outputs tell, and return its trigger's answer.
+
+        Args:
+            function: The function.
+            source: What its trigger takes.
+            event: The id of the event that led here.
+            headers: Headers of the request that led here.
+            retry: How often it was called before with this source.
+
+        Raises:
+            Exception: Whatever the function or a binding raised; the trace has been told.
+        """
+        invocation = Invocation(function, source, self._clock, event, headers, retry)
+        if self._trace is None:
+            return await self._run(function, invocation, source)
+        return await self._run_traced(self._trace, function, invocation, source)
+
+    async def _run_traced(
+        self, trace: Trace, function: HostFunction, invocation: Invocation, source: Any
+    ) -> Any:
+        ids = invocation.ids
+        trace(TraceEvent("function", Phase.STARTED, ids))
+        began = time.perf_counter()
+        try:
+            answer = await self._run(function, invocation, source)
+        except BaseException as error:
+            duration = time.perf_counter() - began
+            trace(TraceEvent("function", Phase.FAILED, ids, {"duration": duration}, error))
+            raise
+        duration = time.perf_counter() - began
+        trace(TraceEvent("function", Phase.COMPLETED, ids, {"duration": duration}))
+        return answer
+
+    async def _run(self, function: HostFunction, invocation: Invocation, source: Any) -> Any:
+        self._deadlines.enter(invocation)
+        try:
+            trigger = function.trigger
+            values: Values = {trigger.name: trigger.value(source)}
+            for binding in function.inputs:
+                values[binding.name] = binding.open(invocation)
+            for awaited in function.awaited:
+                values[awaited.name] = await awaited.fetch(invocation)
+            for output in function.outputs:
+                values[output.name] = output.open()
+            if function.takes_context:
+                values["context"] = Context(invocation)
+            try:
+                if function.is_async:
+                    result = await function.run(values)
+                else:
+                    result = await self._run_in_thread(function, invocation, values)
+            except BaseException as error:
+                if isinstance(error, Exception) or _is_cancelled():
+                    raise
+                # A SystemExit would end the host and every other function with it, a CancelledError of the
+                # function's own its timer for good.
+                raise RuntimeError(f"the function raised {error!r}") from error
+            # An answer that cannot be used is a failure of the function, before its outputs do anything.
+            answer = trigger.finish(result, values, source)
+            for output in function.outputs:
+                await output.close(values[output.name], invocation)
+            if function.result is not None:
+                await function.result.close(result, invocation)
+            return answer
+        finally:
+            self._deadlines.leave(invocation)  # raises for a call that was given up
+
+    def _run_in_thread(
+        self, function: HostFunction, invocation: Invocation, values: Values
+    ) -> asyncio.Future[Any]:
+        if self._pool is None:
+            raise RuntimeError("the host is not started: await FunctionHost.start() first")
+        if function.takes_context:
+            return self._pool.run(_run_with_id, invocation, function.run, values)
+        return self._pool.run(function.run, values)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _run_with_id(invocation: Invocation, run: Callable[[Values], Any], values: Values) -> Any:
+    """Mark the thread with the invocation, as the worker does."""
+    thread_local.invocation_id = invocation.id
+    try:
+        return run(values)
+    finally:
+        thread_local.invocation_id = None

@@ -1,0 +1,1 @@
+"""The Web PubSub services an app talks to."""

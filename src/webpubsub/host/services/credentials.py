@@ -1,0 +1,165 @@
+"""Identities: who this host is to a service that has no access key.
+
+A connection section ``NAME`` with ``NAME__serviceUri`` names its identity with these settings:
+
+============================= =========================================================================
+``NAME__credential``          ``managedidentity``, with ``clientId`` or ``managedIdentityResourceId`` when
+                              it is not the system-assigned one
+``NAME__clientSecret``        a service principal, with ``tenantId`` and ``clientId``
+``NAME__certificate``         the same with the path of a PEM or PKCS12 file
+none of these                 ``DefaultAzureCredential``: environment, workload or managed identity, Azure
+                              CLI, ...; ``clientId`` and ``tenantId`` are hints to it
+============================= =========================================================================
+
+Source: extension spec, section 2.1; the keys are those of Azure.Extensions.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from webpubsub.host.settings.environment import Environment
+from webpubsub.model.errors import ConfigurationError
+
+__all__ = ["AccessToken", "Identity", "TokenCredential"]
+
+
+class AccessToken(Protocol):
+    """A token of an identity, as ``azure.core.credentials.AccessToken``."""
+
+    @property
+    def token(self) -> str:
+        """The token."""
+        ...
+
+    @property
+    def expires_on(self) -> int:
+        """Seconds since the epoch."""
+        ...
+
+
+class TokenCredential(Protocol):
+    """Gets tokens: any of the credentials of ``azure.identity.aio``."""
+
+    async def get_token(self, *scopes: str) -> AccessToken:
+        """Return a token for ``scopes``."""
+        ...
+
+    async def close(self) -> None:
+        """Close its own connections."""
+        ...
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A credential that is made when it is first needed, as importing its package takes a third of a second.
+
+    Attributes:
+        credential: A class of ``azure.identity.aio``.
+        arguments: Its keyword arguments.
+    """
+
+    credential: str
+    arguments: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def find(cls, name: str, environment: Environment) -> Identity:
+        """Read the identity of the connection section ``name``.
+
+        Raises:
+            ConfigurationError: A setting is missing or unusable, or azure-identity is not installed.
+        """
+        given = {key: environment.get(f"{name}:{key}") or None for key in _KEYS}
+        try:
+            identity = _identity(given, _resource_parameter(environment))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"connection '{name}': {error}") from error
+        if importlib.util.find_spec("azure.identity") is None:
+            raise ConfigurationError(
+                f"connection '{name}' is no connection string, so this host has to sign in with an identity, "
+                'and azure-identity is not installed: pip install "webpubsub[identity]"'
+            )
+        return identity
+
+    def open(self) -> TokenCredential:
+        """Make the credential.
+
+        Raises:
+            ValueError: The credential cannot use its arguments.
+        """
+        from azure.identity import aio
+
+        made: TokenCredential = getattr(aio, self.credential)(**self.arguments)
+        return made
+
+
+_KEYS: Final = (
+    "credential",
+    "clientId",
+    "tenantId",
+    "clientSecret",
+    "certificate",
+    "managedIdentityResourceId",
+)
+
+_Given = Mapping[str, str | None]
+
+
+def _resource_parameter(environment: Environment) -> str:
+    """Return what the endpoint of managed identities calls a resource id: its asynchronous client passes on
+    what it is given, and App Service and virtual machines do not agree.
+    """
+    return "mi_res_id" if environment.get("IDENTITY_ENDPOINT") else "msi_res_id"
+
+
+def _identity(given: _Given, resource_parameter: str) -> Identity:
+    kind = given["credential"]
+    if kind is not None and kind.lower() != "managedidentity":
+        raise ConfigurationError(
+            f"'credential' is '{kind}': expected 'managedidentity', or no such setting for a service "
+            "principal or the default credential"
+        )
+    # A resource id can only be that of a managed identity.
+    if kind is not None or given["managedIdentityResourceId"] is not None:
+        return _managed_identity(given, resource_parameter)
+    if given["clientSecret"] is not None or given["certificate"] is not None:
+        return _service_principal(given)
+    hints = {
+        "managed_identity_client_id": given["clientId"],
+        "workload_identity_tenant_id": given["tenantId"],
+    }
+    return Identity(
+        "DefaultAzureCredential", {name: value for name, value in hints.items() if value is not None}
+    )
+
+
+def _managed_identity(given: _Given, resource_parameter: str) -> Identity:
+    client_id, resource_id = given["clientId"], given["managedIdentityResourceId"]
+    if client_id is not None and resource_id is not None:
+        raise ConfigurationError(
+            "'clientId' and 'managedIdentityResourceId' both name the managed identity: keep one"
+        )
+    if resource_id is not None:
+        return Identity("ManagedIdentityCredential", {"identity_config": {resource_parameter: resource_id}})
+    return Identity("ManagedIdentityCredential", {} if client_id is None else {"client_id": client_id})
+
+
+def _service_principal(given: _Given) -> Identity:
+    secret, certificate = given["clientSecret"], given["certificate"]
+    missing = [key for key in ("tenantId", "clientId") if given[key] is None]
+    if missing:
+        has = "clientSecret" if secret is not None else "certificate"
+        raise ConfigurationError(f"'{has}' is set, but not {' and '.join(missing)}: set all three")
+    principal = {"tenant_id": given["tenantId"], "client_id": given["clientId"]}
+    if secret is not None:
+        return Identity("ClientSecretCredential", {**principal, "client_secret": secret})
+    assert certificate is not None
+    if not Path(certificate).is_file():
+        raise ConfigurationError(
+            f"'certificate' is '{certificate}', which is no file: expected the path of a PEM or PKCS12 file"
+        )
+    return Identity("CertificateCredential", {**principal, "certificate_path": certificate})

@@ -1,0 +1,1 @@
+"""What is set about an app, and where."""

@@ -1,0 +1,1 @@
+"""Timers: when they run, and what they remember."""

@@ -1,0 +1,126 @@
+"""When timers fire: NCRONTAB expressions and TimeSpans.
+
+Source: Azure Functions, timer trigger, "NCRONTAB expressions"; Python spec, section 6; the timer extension's
+``CronSchedule`` for the days on which clocks change.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, Protocol
+
+from webpubsub.host.settings.time_span import parse_time_span
+from webpubsub.host.timers.ncrontab import Crontab, parse_crontab
+from webpubsub.model.errors import ConfigurationError
+
+__all__ = ["Schedule", "parse_schedule"]
+
+_EXPECTED: Final = (
+    "expected six fields '{second} {minute} {hour} {day} {month} {day-of-week}', for example "
+    "'0 */5 * * * *', or a TimeSpan 'hh:mm:ss'"
+)
+_ONE_MINUTE: Final = timedelta(minutes=1)
+
+
+class Schedule(Protocol):
+    """Tells when a timer fires.
+
+    Attributes:
+        is_cron: It is an NCRONTAB expression.
+    """
+
+    is_cron: bool
+
+    def next_after(self, now: datetime) -> datetime:
+        """Return the first moment after ``now``; both are UTC."""
+        ...
+
+    def is_frequent(self, now: datetime) -> bool:
+        """Whether it fires twice in the minute from ``now``: then its status is not kept."""
+        ...
+
+
+class _Interval:
+    is_cron = False
+
+    def __init__(self, period: timedelta) -> None:
+        self._period = period
+
+    def next_after(self, now: datetime) -> datetime:
+        return now + self._period
+
+    def is_frequent(self, now: datetime) -> bool:
+        return self._period < _ONE_MINUTE
+
+
+class _Cron:
+    is_cron = True
+
+    def __init__(self, crontab: Crontab, zone: tzinfo) -> None:
+        self._crontab = crontab
+        self._zone = zone
+        # In an hour that clocks show twice, what repeats within a day fires in both passes, the rest once.
+        self._folds = (0, 1) if crontab.repeats else (0,)
+
+    def next_after(self, now: datetime) -> datetime:
+        local = now.astimezone(self._zone)
+        wall = local.replace(tzinfo=None)
+        found = self._first_after(now, wall)
+        back = _offset(local) - _offset(found.astimezone(self._zone))
+        if self._crontab.repeats and back > timedelta():
+            return self._first_after(now, wall - back)  # clocks were set back: an earlier hour comes again
+        return found
+
+    def is_frequent(self, now: datetime) -> bool:
+        return self.next_after(self.next_after(now)) <= now + _ONE_MINUTE
+
+    def _first_after(self, now: datetime, wall: datetime) -> datetime:
+        for occurrence in self._crontab.walls_after(wall):
+            for fold in self._folds:
+                # A moment that clocks skip is read with the offset before, so it comes as much later.
+                moment = occurrence.replace(tzinfo=self._zone, fold=fold).astimezone(UTC)
+                if moment > now:
+                    return moment
+        raise AssertionError("a crontab has no last occurrence")
+
+
+def _offset(moment: datetime) -> timedelta:
+    return moment.utcoffset() or timedelta()
+
+
+def parse_schedule(text: str, now: datetime, zone: tzinfo = UTC) -> Schedule:
+    """Read a timer's schedule.
+
+    Args:
+        text: Six fields with seconds first, five without, or a TimeSpan.
+        now: A schedule that never fires after this is refused.
+        zone: Where the clock hangs that the fields are about.
+
+    Raises:
+        ConfigurationError: It is none of these, or never fires.
+
+    Example:
+        >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        >>> parse_schedule("0 30 9 * * 1-5", noon).next_after(noon).isoformat()
+        '2026-01-02T09:30:00+00:00'
+    """
+    if ":" in text:
+        return _Interval(_period(text))
+    try:
+        schedule = _Cron(parse_crontab(text), zone)
+        schedule.next_after(now)
+    except (ValueError, KeyError) as error:  # croniter's errors are ValueErrors
+        raise ConfigurationError(f"schedule '{text}' is not usable: {error}; {_EXPECTED}") from error
+    return schedule
+
+
+def _period(text: str) -> timedelta:
+    span = parse_time_span(text)
+    if span is None:
+        raise ConfigurationError(
+            f"schedule '{text}' is not usable: {_EXPECTED}; hours go to 23, minutes and seconds to 59, a day "
+            "is '1.00:00:00'"
+        )
+    if span <= timedelta():
+        raise ConfigurationError(f"schedule '{text}' is not usable: it must be longer than nothing")
+    return span

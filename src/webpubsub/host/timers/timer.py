@@ -1,0 +1,155 @@
+"""The life of one timer: wait, run, remember.
+
+The next occurrence is that after the start of a run; one that came during the run follows it at once.
+
+Source: the timer extension's ``TimerListener``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from webpubsub.host.bindings.timer import TimerTick, TimerTrigger
+from webpubsub.host.function import HostFunction
+from webpubsub.host.running.invoker import Invoker
+from webpubsub.host.running.retry import RetryContext, call_again
+from webpubsub.host.storage import Leases, Storage
+from webpubsub.host.storage.memory import MemoryStorage
+from webpubsub.host.timers.record import TimerRecord
+from webpubsub.host.timers.singleton import Singleton
+from webpubsub.host.timers.status import TimerStatus
+from webpubsub.model.trace import Phase, Trace, TraceEvent
+
+__all__ = ["Sleep", "Timer"]
+
+Sleep = Callable[[float], Awaitable[None]]
+
+# Sleeps are cut into pieces, so that a clock that was set, or a machine that slept, is noticed.
+LONGEST_SLEEP: Final = 60.0
+
+
+class Timer:
+    """Runs one function when it is due, in one host of several.
+
+    Attributes:
+        is_busy: The function runs, or what it did is being remembered.
+    """
+
+    def __init__(
+        self,
+        function: HostFunction,
+        invoker: Invoker,
+        storage: Storage,
+        host_id: str,
+        *,
+        clock: Callable[[], float],
+        sleep: Sleep,
+        trace: Trace | None,
+    ) -> None:
+        """Prepare; see `Timers`."""
+        assert isinstance(function.trigger, TimerTrigger)
+        self._function = function
+        self._trigger = trigger = function.trigger
+        self._invoker = invoker
+        self._clock = clock
+        self._sleep = sleep
+        self._trace = trace
+        self._stopping = False
+        self.is_busy = False
+        name = f"{host_id}/Host.Functions.{function.definition.name}"
+        record = TimerRecord(storage, name, trigger.zone, self._tell)
+        self._record = record if trigger.is_monitored else None
+        leases = storage if isinstance(storage, Leases) else MemoryStorage()
+        self._turn = Singleton(leases, f"locks/{name}.Listener", sleep=sleep, tell=self._tell)
+
+    async def live(self) -> None:
+        """Run the function until `stop` or cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(self._turn.keep())
+                while not self._stopping:
+                    await self._turn.is_ours.wait()
+                    await self._repeat()
+                keeping.cancel()
+        except Exception as error:  # noqa: BLE001 - the boundary of a task: told, with its traceback
+            self._tell(error)
+        finally:
+            await self._turn.release()
+
+    def stop(self) -> None:
+        """Let `live` end after the current run."""
+        self._stopping = True
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    async def _repeat(self) -> None:
+        """Run the function while no other host does."""
+        now = self._now()
+        status = await self._first_status(now)
+        self._report(status.next)
+        if now > status.next:
+            status = await self._run(TimerTick(status, is_past_due=True))
+        elif self._trigger.run_on_startup:
+            status = await self._run(TimerTick(status))
+        while self._turn.is_ours.is_set() and not self._stopping:
+            left = (status.next - self._now()).total_seconds()
+            if left > 0:
+                await self._sleep(min(left, LONGEST_SLEEP))
+            else:
+                status = await self._run(TimerTick(status))
+
+    async def _first_status(self, now: datetime) -> TimerStatus:
+        schedule = self._trigger.schedule
+        if self._record is None:
+            return TimerStatus(schedule.next_after(now))
+        return await self._record.first(schedule, now)
+
+    async def _run(self, tick: TimerTick) -> TimerStatus:
+        began = self._now()
+        self.is_busy = True
+        try:
+            await self._invoke(tick)
+            status = TimerStatus(self._trigger.schedule.next_after(began), last=began, updated=began)
+            if self._record is not None:
+                await self._record.keep(status)
+        finally:
+            self.is_busy = False
+        return status
+
+    async def _invoke(self, tick: TimerTick) -> None:
+        async def call(context: RetryContext) -> None:
+            await self._invoker.invoke(self._function, tick, retry=context)
+
+        async def pause(seconds: float, context: RetryContext) -> None:
+            self._report_retry(seconds, context)
+            self.is_busy = False  # nothing is lost when the host stops now
+            await self._sleep(seconds)
+            self.is_busy = True
+
+        try:
+            if self._trigger.retry is None:
+                await self._invoker.invoke(self._function, tick)
+            else:
+                await call_again(self._trigger.retry, call, pause)
+        except Exception:  # noqa: BLE001, S110 - the invoker has told the trace; the timer goes on
+            pass
+
+    def _report(self, due: datetime) -> None:
+        if self._trace is not None:
+            ids = {"function": self._function.definition.name}
+            self._trace(TraceEvent("timer", Phase.STARTED, ids, {"next": due.isoformat()}))
+
+    def _report_retry(self, seconds: float, context: RetryContext) -> None:
+        if self._trace is not None:
+            ids = {"function": self._function.definition.name}
+            detail = {"delay": seconds, "attempt": context.retry_count, "max": context.max_retry_count}
+            self._trace(TraceEvent("retry", Phase.STARTED, ids, detail))
+
+    def _tell(self, error: Exception) -> None:
+        if self._trace is not None:
+            ids = {"function": self._function.definition.name}
+            self._trace(TraceEvent("timer", Phase.FAILED, ids, {}, error))

@@ -25,7 +25,7 @@ from azure.storage.blob import (
 
 from conftest import Need, missing
 from contract_clients import get_json
-from webpubsub.host.environment import Environment
+from webpubsub.host.settings.environment import Environment
 from webpubsub.host.storage import Lease
 from webpubsub.host.storage.app_storage import AppStorage
 from webpubsub.model.errors import StorageError

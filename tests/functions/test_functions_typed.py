@@ -294,10 +294,9 @@ def test_a_function_that_is_written_elsewhere_names_its_bindings(write: Write) -
             "chat/function.json": [TRIGGER, ACTIONS],
             "chat/__init__.py": "",
             "shared/handlers.py": """
-                from pathlib import Path
                 import webpubsub as wps
 
-                @wps.typed(function_json=Path(__file__).parents[1] / "chat" / "function.json")
+                @wps.typed(function_json="../chat/function.json")
                 def on_message(event, actions): ...
                 """,
         }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from webpubsub.functions.adapter import Adapter
 from webpubsub.functions.bindings import DATA_TRIGGER, OUTPUT, REQUEST, Binding
@@ -19,7 +19,7 @@ from webpubsub.functions.events import EVENT_PARAMETERS, SYSTEM_EVENTS, USER_EVE
 from webpubsub.functions.names import camel_case
 from webpubsub.functions.response_json import RESPONSE_MEMBERS
 from webpubsub.functions.user_function import members_of
-from webpubsub.model.events import ConnectEventResponse, EventErrorResponse, UserEventResponse
+from webpubsub.model.events import ConnectEventResponse, EventErrorResponse, EventResponse, UserEventResponse
 from webpubsub.model.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventResponse
 
@@ -32,6 +32,7 @@ _NAME: Final = re.compile(r"(?!.*__)[A-Za-z][A-Za-z0-9_]{0,127}")
 _RESERVED: Final = {name.lower() for name in RESPONSE_MEMBERS}
 _MQTT_RESPONSES: Final = (MqttConnectEventResponse, MqttEventErrorResponse)
 _RESPONSES: Final = (ConnectEventResponse, UserEventResponse, EventErrorResponse, MqttEventErrorResponse)
+_ANY_RESPONSE: Final = {*get_args(EventResponse)}
 _EVENTS: Final = (*SYSTEM_EVENTS.values(), USER_EVENT)
 
 
@@ -162,6 +163,8 @@ def _event_parameter_problems(
 
 def _return_problems(adapter: Adapter, binding: Binding, event: EventKind) -> Iterator[str]:
     found = [member for member in members_of(adapter.function.hint("return")) if member is not Any]
+    if set(found) >= _ANY_RESPONSE:  # EventResponse, which promises nothing
+        return
     for member in found:
         if issubclass(member, _RESPONSES) and not _can_answer(binding, event, member):
             expected = " or ".join(each.__name__ for each in event.responses)

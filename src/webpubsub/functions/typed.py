@@ -41,7 +41,8 @@ def typed(function: F | None = None, *, function_json: Path | str | None = None)
     Args:
         function: What ``entryPoint`` names.
         function_json: The function.json, for a function that is not written in the file that ``scriptFile``
-            names; None finds the one whose script and entry point the function is.
+            names; a path from the file that it is written in. None finds the one whose script and entry point
+            the function is.
 
     Raises:
         FunctionErrors: There is no such function.json, or it and the function can never work together;
@@ -72,7 +73,7 @@ def _wrapper(function: Callable[..., Any], function_json: Path | str | None) -> 
     if function_json is None:
         declared = _find(adapter.function)
     else:
-        declared = read_function_json(Path(function_json).resolve().parent)
+        declared = read_function_json((Path(adapter.function.file).parent / function_json).resolve().parent)
     problems = dict.fromkeys(bind(adapter, declared))
     if problems:
         error = adapter.function.error

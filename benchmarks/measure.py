@@ -1,10 +1,15 @@
-"""Rough figures of the two hot paths, against the real commands with their defaults.
+"""Rough figures of the two hot paths and of idle connections, against the real commands with their defaults.
 
 ::
 
-    python benchmarks/measure.py            # both
+    python benchmarks/measure.py            # the hot paths
+    python benchmarks/measure.py idle --connections 10000
     python benchmarks/measure.py fanout --clients 1000 --in-flight 8 --seconds 5
     python benchmarks/measure.py webhook --connections 32 --function "async def"
+
+The memory of an idle connection is how much the service's resident set grows, divided by the connections;
+each has a user, a role and one group, and the JSON subprotocol. They come from several of this machine's
+addresses, as one has too few ports, and need that many open files (``ulimit -n``).
 
 The server runs on the first core and this client on the second, where the system lets processes be pinned.
 The client counts every message and checks every answer; where it is busy all the time (shown as its share
@@ -18,6 +23,7 @@ import asyncio
 import contextlib
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -25,6 +31,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -54,8 +61,8 @@ def index(req: func.HttpRequest) -> str:
 
 
 @contextlib.contextmanager
-def command(*arguments: str) -> Iterator[str]:
-    """Run ``webpubsub ARGUMENTS`` on the first core and yield what it prints until it is ready."""
+def command(*arguments: str) -> Iterator[tuple[str, int]]:
+    """Run ``webpubsub ARGUMENTS`` on the first core; yield what it prints until it is ready, and its id."""
     process = subprocess.Popen(
         [sys.executable, "-m", "webpubsub", *arguments],
         stdout=subprocess.PIPE,
@@ -70,7 +77,7 @@ def command(*arguments: str) -> Iterator[str]:
             lines.append(line)
             if line == "Ready\n":
                 break
-        yield "".join(lines)
+        yield "".join(lines), process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
@@ -103,7 +110,7 @@ class Subscriber(asyncio.Protocol):
             Subscriber.publish()
 
 
-def upgrade(port: int, **claims: list[str]) -> bytes:
+def upgrade(port: int, **claims: Any) -> bytes:
     connection = ConnectionString.parse(DEFAULT.format(port=port))
     target = client_access(connection, HUB, now=time.time(), **claims).url.partition(f":{port}")[2]
     return (
@@ -202,16 +209,86 @@ async def webhooks(port: int, key: str, connections: int, seconds: float, defini
     )
 
 
+class Idle(asyncio.Protocol):
+    """A client that answers pings and says nothing else."""
+
+    def __init__(self, request: bytes) -> None:
+        self.request = request
+        self.opened = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        transport.write(self.request)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        if not self.opened.done():
+            self.opened.set_result(data.startswith(b"HTTP/1.1 101"))
+        elif data.startswith(b"\x89\x00"):
+            self.transport.write(b"\x8a\x80\0\0\0\0")  # type: ignore[attr-defined]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.opened.done():
+            self.opened.set_result(False)
+
+
+def resident_bytes(process: int) -> int:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def idle(port: int, process: int, connections: int, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def connect(number: int) -> bool:
+        request = upgrade(port, user_id=f"user{number}", roles=["webpubsub.joinLeaveGroup"], groups=[GROUP])
+        address = f"127.0.0.{2 + number // 20_000}"
+        _, client = await loop.create_connection(
+            lambda: Idle(request), "127.0.0.1", port, local_addr=(address, 0)
+        )
+        return await client.opened
+
+    assert all([await connect(number) for number in range(100)])  # what the first ones cost all share
+    await asyncio.sleep(0.5)
+    before, started = resident_bytes(process), time.perf_counter()
+    for start in range(100, 100 + connections, 50):
+        assert all(await asyncio.gather(*map(connect, range(start, min(start + 50, 100 + connections))))), (
+            "a client was refused"
+        )
+    took = time.perf_counter() - started
+    await asyncio.sleep(seconds)
+    each = (resident_bytes(process) - before) / connections
+    print(f"idle: {each:,.0f} bytes a connection, {connections} connections (opened in {took:.1f} s)")
+
+
+def service_port(printed: str) -> int:
+    return int(re.findall(r"Endpoint=http://localhost:(\d+)", printed)[0])
+
+
+def measure_idle(options: argparse.Namespace) -> None:
+    raise_open_files(options.connections + 200)
+    with command("service", "--port", "0") as (printed, process):
+        uvloop.run(idle(service_port(printed), process, options.connections, options.seconds))
+
+
+def raise_open_files(needed: int) -> None:
+    """Let this process, and those it starts, have as many open files as it needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        sys.exit(f"{needed} open files are needed and {hard} are allowed: raise them with ulimit -n")
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 def measure_fan_out(options: argparse.Namespace) -> None:
-    with command("service", "--port", "0") as printed:
-        port = int(re.findall(r"Endpoint=http://localhost:(\d+)", printed)[0])
+    with command("service", "--port", "0") as (printed, _):
+        port = service_port(printed)
         uvloop.run(fan_out(port, options.clients, options.in_flight, options.seconds))
 
 
 def measure_webhook(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "function_app.py").write_text(APP.format(definition=options.function))
-        with command("start", folder, "--port", "0", "--service-port", "0") as printed:
+        with command("start", folder, "--port", "0", "--service-port", "0") as (printed, _):
             port = int(re.findall(r"http://localhost:(\d+)/", printed)[0])
             key = re.findall(r"AccessKey=([^;]+)", printed)[0]
             uvloop.run(webhooks(port, key, options.connections, options.seconds, options.function))
@@ -221,14 +298,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=["fanout", "webhook"])
+    parser.add_argument("what", nargs="?", choices=["fanout", "webhook", "idle"])
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--in-flight", type=int, default=8)
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--connections", type=int, help="32 webhooks, 10000 idle")
     parser.add_argument("--function", default="async def", choices=["async def", "def"])
     options = parser.parse_args()
     pin(1)
+    if options.what == "idle":
+        options.connections = options.connections or 10_000
+        measure_idle(options)
+        return
+    options.connections = options.connections or 32
     if options.what != "webhook":
         measure_fan_out(options)
     if options.what != "fanout":

@@ -23,6 +23,8 @@ NOW = 1_700_000_000.0
 CHAT = HubName("chat")
 JSON_V1 = "json.webpubsub.azure.v1"
 JSON: Codec = SUBPROTOCOLS[JSON_V1]
+RELIABLE_V1 = "json.reliable.webpubsub.azure.v1"
+RELIABLE: Codec = SUBPROTOCOLS[RELIABLE_V1]
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 
 
@@ -125,6 +127,7 @@ class Handler:
 
     def __init__(self, **answers: Answer) -> None:
         self.events: list[EventRequest] = []
+        self.forgotten: list[ConnectionId] = []
         self.answers = answers
 
     async def handle(self, request: EventRequest) -> EventAnswer:
@@ -133,6 +136,9 @@ class Handler:
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, EventAnswer) else await answer(request)
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        self.forgotten.append(connection_id)
 
     @property
     def names(self) -> list[str]:

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from webpubsub.model.actions import (
     Action,
+    AddConnectionsToGroupsAction,
     AddConnectionToGroupAction,
     AddUserToGroupAction,
     CloseAllConnectionsAction,
     CloseClientConnectionAction,
     CloseGroupConnectionsAction,
+    CloseUserConnectionsAction,
     GrantPermissionAction,
+    RemoveConnectionFromAllGroupsAction,
     RemoveConnectionFromGroupAction,
+    RemoveConnectionsFromGroupsAction,
     RemoveUserFromAllGroupsAction,
     RemoveUserFromGroupAction,
     RevokePermissionAction,
@@ -159,6 +163,10 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "CloseGroupConnectionsAction",
     "GrantPermissionAction",
     "RevokePermissionAction",
+    "CloseUserConnectionsAction",
+    "RemoveConnectionFromAllGroupsAction",
+    "AddConnectionsToGroupsAction",
+    "RemoveConnectionsFromGroupsAction",
     "WebPubSubPermission",
     # errors
     "WebPubSubError",

@@ -43,6 +43,7 @@ def test_a_connection_is_always_shown(capsys: pytest.CaptureFixture[str]) -> Non
     assert written(capsys, "text", False, event)[9:] == "connection started hub=chat connection=c1\n"
 
 
+@pytest.mark.feature("logs")
 def test_what_succeeds_is_shown_with_verbose_only(capsys: pytest.CaptureFixture[str]) -> None:
     event = TraceEvent("rest", Phase.COMPLETED, {}, {"status": 202})
     assert written(capsys, "text", False, event) == ""
@@ -68,6 +69,7 @@ def test_a_functions_own_error_has_its_traceback(capsys: pytest.CaptureFixture[s
     assert "ZeroDivisionError: oops" in written(capsys, "text", False, event)
 
 
+@pytest.mark.feature("logs")
 def test_json_lines_hold_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     event = TraceEvent(
         "function", Phase.FAILED, {"function": "f"}, {"duration": 0.5}, ZeroDivisionError("oops")
@@ -90,14 +92,6 @@ def test_other_loggers_are_written_too(capsys: pytest.CaptureFixture[str]) -> No
     start_logging("json", verbose=False)
     logging.getLogger("my.app").info("hello %s", "you")
     assert json.loads(capsys.readouterr().err)["message"] == "hello you"
-
-
-def test_nobody_is_told_to_install_a_websocket_library(capsys: pytest.CaptureFixture[str]) -> None:
-    start_logging("text", verbose=False)
-    logger = logging.getLogger("uvicorn.error")
-    logger.warning("Unsupported upgrade request.")
-    logger.warning('No supported WebSocket library detected. Please use "pip install ..."')
-    assert capsys.readouterr().err[9:] == "Unsupported upgrade request.\n"
 
 
 def test_what_functions_print_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from webpubsub.cli.serving import bind, reachable_url, shown_url
+from webpubsub.cli.ending import LAST_SECONDS, Grace
+from webpubsub.cli.serving import Server, bind, reachable_url, shown_url
 from webpubsub.model.errors import ConfigurationError
 
 
@@ -126,3 +130,41 @@ def test_a_thread_and_a_task_that_never_end_do_not_keep_the_process_alive() -> N
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
     assert errors == "webpubsub: a thread or task of the app does not end; the process ends without it\n"
+
+
+async def test_a_server_stops_in_time_though_a_request_ignores_being_cancelled() -> None:
+    asked, let_go = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(_scope: Any, _receive: Any, send: Any) -> None:
+        asked.set()
+        while not let_go.is_set():
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                continue
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    listener = bind("127.0.0.1", 0, "")
+    server = Server(stubborn, listener)
+    await server.start()
+    _, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    await asked.wait()
+    before = time.monotonic()
+    await server.stop(0.2)
+    assert 0.2 <= time.monotonic() - before < 2
+    let_go.set()
+    writer.close()
+
+
+def test_all_steps_of_stopping_share_one_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    grace = Grace(20 + LAST_SECONDS)
+    now = 1000.0
+    assert grace.half() == 10, "it counts from the first question on"
+    now += 10
+    assert (grace.left(), grace.half()) == (10, 5)
+    now += 11
+    assert (grace.left(), grace.half()) == (0, 0)

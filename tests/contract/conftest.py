@@ -160,8 +160,17 @@ def shared_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
 
 
 @pytest.fixture(scope="module")
-def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    with running(tmp_path_factory.mktemp("service"), "service", "--port", "0") as command:
+def service_arguments() -> tuple[str, ...]:
+    """More arguments of `shared_service`; a module may have its own."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def shared_service(
+    tmp_path_factory: pytest.TempPathFactory, service_arguments: tuple[str, ...]
+) -> Iterator[Command]:
+    folder = tmp_path_factory.mktemp("service")
+    with running(folder, "service", "--port", "0", *service_arguments) as command:
         yield command
 
 

@@ -165,6 +165,7 @@ async def test_the_default_credential_finds_the_managed_identity(
     assert len(provider.asked) == 1
 
 
+@pytest.mark.feature("token issuers")
 async def test_the_service_refuses_what_is_no_token_for_it(
     deploy: Callable[..., Deployment], provider: Provider
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,15 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from contract_clients import (
+    JSON_PROTOCOL,
     SECONDS,
     client_url,
     get_json,
     hear,
+    hear_json,
     json_client,
 )
+from webpubsub.cli.service import GRACE
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.signature import sign
 
@@ -47,14 +51,17 @@ async def speak(url: str, data: bytes) -> bytes:
         writer.close()
 
 
-async def raw_websocket(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def raw_websocket(
+    url: str, subprotocol: str | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A WebSocket after its handshake, with nobody who keeps the rules for us."""
+    offer = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(
         f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        f"Sec-WebSocket-Version: 13\r\n{offer}\r\n".encode()
     )
     answer = await reader.readuntil(b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 101 "), answer
@@ -93,6 +100,7 @@ async def test_the_service_survives_bytes_that_are_not_http(hub: Any, data: byte
     await assert_serves(hub)
 
 
+@pytest.mark.feature("wrong keys")
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
@@ -113,11 +121,12 @@ async def test_a_client_without_a_good_token_is_refused(
     await assert_serves(hub)
 
 
+@pytest.mark.feature("wrong keys")
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("POST", "/api/hubs/chat/:send", 401),
-        ("POST", "/api/hubs/chat/:nothing", 401),
+        ("POST", "/api/hubs/chat/:nothing", 404),
         ("GET", "/", 404),
         ("GET", "/api/hubs", 404),
         ("HEAD", "/api/health", 200),
@@ -136,6 +145,7 @@ async def test_a_rest_caller_without_a_token_is_refused(
             assert (answer.status, await answer.read()) == (401, b"")
 
 
+@pytest.mark.feature("messages outside a subprotocol")
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
@@ -164,6 +174,7 @@ async def test_a_frame_outside_the_protocol_closes_its_connection_only(
         assert await hear(bystander) == ["you stay"]
 
 
+@pytest.mark.feature("messages outside a subprotocol")
 @pytest.mark.parametrize(
     "message",
     [
@@ -192,6 +203,127 @@ async def test_a_message_outside_the_subprotocol_closes_its_connection_only(
             await hear(client, 2)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code in (1003, 1007)
+    await assert_serves(hub)
+
+
+# --- one client's misbehaviour costs nobody else a message --------------------------------------------
+
+
+def publish_frame(number: int, filler: str = "") -> bytes:
+    """A masked frame that publishes a number to the group ``g``; a mask of zeros leaves the text as it is."""
+    text = f'{{"type":"sendToGroup","group":"g","noEcho":true,"data":[{number},"{filler}"]}}'.encode()
+    size = bytes([0x80 | len(text)]) if len(text) < 126 else b"\xfe" + len(text).to_bytes(2, "big")
+    return b"\x81" + size + bytes(4) + text
+
+
+async def count_in_order(member: ClientConnection, count: int, *, stalls_at: int | None = None) -> None:
+    """Check that a member of the group hears every number, in order, though it is busy once for a while."""
+    async with asyncio.timeout(60):
+        for expected in range(count):
+            if expected == stalls_at:
+                await asyncio.sleep(1)
+            message = json.loads(await member.recv())
+            assert message["data"][0] == expected
+
+
+async def publisher_of(hub: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    url = hub.client_url(roles=["webpubsub.sendToGroup", "webpubsub.joinLeaveGroup"])
+    return await raw_websocket(url, JSON_PROTOCOL)
+
+
+@pytest.mark.feature("limits of clients")
+async def test_a_flood_reaches_every_member(hub: Any) -> None:
+    """Far more than may wait for a client: who floods is slowed down to what the others can read."""
+    count, filler = 10_000, "x" * 8000
+    async with json_client(hub.client_url(groups=["g"])) as (member, _):
+        counting = asyncio.create_task(count_in_order(member, count, stalls_at=count // 10))
+        _, writer = await publisher_of(hub)
+        for start in range(0, count, 100):
+            writer.write(b"".join(publish_frame(n, filler) for n in range(start, start + 100)))
+            await writer.drain()
+        await counting
+        writer.close()
+    await assert_serves(hub)
+
+
+@pytest.mark.feature("limits of clients")
+async def test_who_never_reads_loses_its_own_connection_only(hub: Any) -> None:
+    count, filler = 3000, "x" * 10_000
+    _, never = await raw_websocket(hub.client_url("never", groups=["g"]), JSON_PROTOCOL)
+    never.transport.pause_reading()  # type: ignore[attr-defined]
+    async with json_client(hub.client_url(groups=["g"])) as (member, _), sdk_of(hub) as sdk:
+        assert await sdk.user_exists("never")
+        counting = asyncio.create_task(count_in_order(member, count))
+        _, writer = await publisher_of(hub)
+        for number in range(count):
+            writer.write(publish_frame(number, filler))
+            await writer.drain()
+        await counting
+        assert not await sdk.user_exists("never")
+        writer.close()
+    never.close()
+    await assert_serves(hub)
+
+
+async def test_who_joins_thousands_of_groups_disturbs_nobody(hub: Any) -> None:
+    count = 20_000
+    async with json_client(hub.client_url(groups=["g"])) as (member, _), sdk_of(hub) as sdk:
+        url = hub.client_url("collector", roles=["webpubsub.joinLeaveGroup"])
+        async with json_client(url) as (client, _):
+            for start in range(0, count, 1000):
+                for number in range(start, start + 1000):
+                    await client.send(f'{{"type":"joinGroup","group":"g{number}","ackId":{number}}}')
+                acks = [json.loads(message) for message in await hear(client, 1000)]
+                assert all(ack["success"] for ack in acks)
+            await sdk.send_to_group("g19999", "hi", content_type="text/plain")
+            assert json.loads((await hear(client))[0])["data"] == "hi"
+        await sdk.send_to_group("g", "still here", content_type="text/plain")
+        assert json.loads((await hear(member))[0])["data"] == "still here"
+        async with asyncio.timeout(SECONDS):
+            while await sdk.group_exists("g19999"):  # noqa: ASYNC110 - its end is nobody's event
+                await asyncio.sleep(0.01)
+
+
+async def test_pings_without_end_are_answered_and_disturb_nobody(hub: Any) -> None:
+    async with json_client(hub.client_url(groups=["g"])) as (member, _), sdk_of(hub) as sdk:
+        reader, writer = await raw_websocket(hub.client_url())
+        for _ in range(100):
+            writer.write(b"\x89\x80\0\0\0\0" * 1000)
+            assert await reader.readexactly(2000) == b"\x8a\x00" * 1000
+        await sdk.send_to_group("g", "hi", content_type="text/plain")
+        assert json.loads((await hear(member))[0])["data"] == "hi"
+        writer.close()
+
+
+async def test_handshakes_that_never_end_disturb_nobody(hub: Any) -> None:
+    """Their sockets are closed after a while; until then they are only sockets."""
+    parts = urlsplit(hub.service_url)
+    began = (
+        b"",
+        b"G",
+        b"GET /client/hubs/chat HTTP/1.1\r\nHost: h\r\n",
+        b"POST /api/hubs/chat/:send HTTP/1.1\r\n",
+    )
+    sockets = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(200)]
+    for number, (_, writer) in enumerate(sockets):
+        writer.write(began[number % len(began)])
+    await assert_serves(hub)
+    for _, writer in sockets:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /client/hubs/chat?access_token=" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /client/hubs/chat HTTP/1.1\r\nHost: h\r\n" + b"x: y\r\n" * 40_000 + b"\r\n",
+    ],
+    ids=["target", "headers"],
+)
+async def test_a_giant_request_head_is_refused(hub: Any, data: bytes) -> None:
+    answer = await speak(hub.service_url, data)
+    # The answer may be lost with what the client still sends, but nothing else is answered.
+    assert answer[:12] in (b"HTTP/1.1 431", b"")
     await assert_serves(hub)
 
 
@@ -244,6 +376,7 @@ async def test_the_host_survives_bytes_that_are_not_http(shared_chat: Any, data:
     shared_chat.check_is_alive()
 
 
+@pytest.mark.feature("the service ends")
 async def test_stopping_during_traffic_says_goodbye(run_command: Callable[..., Any]) -> None:
     """Clients get a close frame rather than a reset, and the process ends with 0."""
     with run_command("service", "--port", "0") as command:
@@ -288,6 +421,7 @@ async def test_stopping_the_app_tells_its_clients(chat: Any) -> None:
     assert (client.close_code, client.close_reason) == (1001, "Service reload")
 
 
+@pytest.mark.feature("events")
 async def test_json_events_reach_an_event_handler_of_anybody(
     run_command: Callable[..., Any],
 ) -> None:
@@ -349,6 +483,48 @@ async def test_json_events_reach_an_event_handler_of_anybody(
     assert [headers["ce-id"] for _, headers, _ in received] == ["0", "1", "2", "3"]
     assert "ce-connectionState" not in received[2][1]
     assert received[3][1]["ce-connectionState"] == "e30="
+
+
+async def test_a_handler_that_never_answers_does_not_hold_the_stop_up(
+    run_command: Callable[..., Any],
+) -> None:
+    """Its client is told all the same, and the event handlers hear of it before the process ends."""
+    heard: list[str] = []
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def handle(request: aiohttp.web.BaseRequest) -> aiohttp.web.Response:
+        if request.method == "OPTIONS":
+            return aiohttp.web.Response(headers={"WebHook-Allowed-Origin": "*"})
+        heard.append(request.path)
+        if request.path == "/ask":
+            asked.set()
+            await never.wait()
+        return aiohttp.web.Response(status=204)
+
+    server = aiohttp.web.ServerRunner(aiohttp.web.Server(handle))
+    await server.setup()
+    await aiohttp.web.TCPSite(server, "127.0.0.1", 0).start()
+    try:
+        handler = f"chat=http://127.0.0.1:{server.addresses[0][1]}/{{event}}"
+        with run_command("service", "--port", "0", "--event-handler", handler) as command:
+            async with json_client(client_url(command.connection_string, "chat")) as (client, _):
+                await client.send('{"type":"event","event":"ask","data":1}')
+                await asked.wait()
+                before = time.monotonic()
+                stopping = asyncio.create_task(asyncio.to_thread(command.stop))
+                assert await hear_json(client) == {
+                    "type": "system",
+                    "event": "disconnected",
+                    "message": "Service reload",
+                }
+                await client.wait_closed()
+                assert client.close_code == 1001
+                await stopping
+                assert time.monotonic() - before < GRACE
+        assert heard == ["/connect", "/connected", "/ask", "/disconnected"]
+    finally:
+        never.set()
+        await server.cleanup()
 
 
 async def test_an_app_that_ends_its_process_is_told_and_starts_again(

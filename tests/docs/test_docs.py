@@ -24,7 +24,7 @@ from docs_pages import DOCS, App, Block, Section, apps, pages, printed_by, secti
 from webpubsub.cli.app import app as cli
 from webpubsub.functions.function_json import _MEMBERS
 from webpubsub.host import FunctionHost, HostSettings
-from webpubsub.service.settings import load_settings
+from webpubsub.service.settings_file import load_settings
 
 PAGES = pages()
 SECTIONS = [section for page in PAGES for section in sections(page)]

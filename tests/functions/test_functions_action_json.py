@@ -13,13 +13,17 @@ from webpubsub.functions.host_json import decode_actions, encode_actions, read_a
 from webpubsub.model.actions import (
     ACTIONS,
     Action,
+    AddConnectionsToGroupsAction,
     AddConnectionToGroupAction,
     AddUserToGroupAction,
     CloseAllConnectionsAction,
     CloseClientConnectionAction,
     CloseGroupConnectionsAction,
+    CloseUserConnectionsAction,
     GrantPermissionAction,
+    RemoveConnectionFromAllGroupsAction,
     RemoveConnectionFromGroupAction,
+    RemoveConnectionsFromGroupsAction,
     RemoveUserFromAllGroupsAction,
     RemoveUserFromGroupAction,
     RevokePermissionAction,
@@ -80,6 +84,27 @@ VECTORS: list[tuple[Action, str]] = [
     (
         RevokePermissionAction("c", "joinLeaveGroup", "g"),
         '{"actionName":"revokePermission","connectionId":"c","permission":"joinLeaveGroup","targetName":"g"}',
+    ),
+    (
+        CloseUserConnectionsAction("u", ["c"], "bye"),
+        '{"actionName":"closeUserConnections","userId":"u","excluded":["c"],"reason":"bye"}',
+    ),
+    (
+        RemoveConnectionFromAllGroupsAction("c"),
+        '{"actionName":"removeConnectionFromAllGroups","connectionId":"c"}',
+    ),
+    (
+        AddConnectionsToGroupsAction(["g", "h"], "userId eq 'u'"),
+        """{"actionName":"addConnectionsToGroups","groups":["g","h"],"filter":"userId eq 'u'"}""",
+    ),
+    (
+        RemoveConnectionsFromGroupsAction(["g"]),
+        '{"actionName":"removeConnectionsFromGroups","groups":["g"]}',
+    ),
+    (
+        SendToUserAction("u", "hi", filter="userId ne null", message_ttl_seconds=5, metadata={"a": "b"}),
+        '{"actionName":"sendToUser","userId":"u","data":"hi","dataType":"text","filter":"userId ne null",'
+        '"messageTtlSeconds":5,"metadata":{"a":"b"}}',
     ),
 ]
 
@@ -197,6 +222,23 @@ EXPECTED = "expected actions, such as SendToAllAction('hi'), or their JSON objec
         (
             {"actionName": "sendToAll", "data": "x", "excluded": "c1"},
             "actions[0] (sendToAll): 'c1' is not a valid excluded: expected a list of connection ids",
+        ),
+        (
+            {"actionName": "addConnectionsToGroups"},
+            "actions[0] (addConnectionsToGroups): 'groups' is missing: expected a list of group names",
+        ),
+        (
+            {"actionName": "addConnectionsToGroups", "groups": "g"},
+            "actions[0] (addConnectionsToGroups): 'g' is not a valid groups: expected a list of group names",
+        ),
+        (
+            {"actionName": "sendToAll", "data": "x", "filter": 1},
+            "actions[0] (sendToAll): 'filter' is 1: expected a string",
+        ),
+        (
+            {"actionName": "sendToAll", "data": "x", "messageTtlSeconds": "5"},
+            "actions[0] (sendToAll): '5' is not a valid messageTtlSeconds: expected a whole number from 0 to "
+            "300",
         ),
         (
             {"actionName": "grantPermission", "connectionId": "c", "targetName": "g"},

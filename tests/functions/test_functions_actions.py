@@ -12,13 +12,17 @@ from webpubsub.functions.names import camel_case
 from webpubsub.model.actions import (
     ACTIONS,
     Action,
+    AddConnectionsToGroupsAction,
     AddConnectionToGroupAction,
     AddUserToGroupAction,
     CloseAllConnectionsAction,
     CloseClientConnectionAction,
     CloseGroupConnectionsAction,
+    CloseUserConnectionsAction,
     GrantPermissionAction,
+    RemoveConnectionFromAllGroupsAction,
     RemoveConnectionFromGroupAction,
+    RemoveConnectionsFromGroupsAction,
     RemoveUserFromAllGroupsAction,
     RemoveUserFromGroupAction,
     RevokePermissionAction,
@@ -30,6 +34,38 @@ from webpubsub.model.actions import (
 from webpubsub.model.errors import InvalidData, InvalidName, UsageError
 
 METHODS: list[tuple[Callable[[Actions], None], Action]] = [
+    (
+        lambda actions: actions.send_to_all("hi", filter="userId eq null", message_ttl_seconds=5),
+        SendToAllAction("hi", filter="userId eq null", message_ttl_seconds=5),
+    ),
+    (
+        lambda actions: actions.send_to_group("g", "hi", filter="userId eq null", metadata={"a": "b"}),
+        SendToGroupAction("g", "hi", filter="userId eq null", metadata={"a": "b"}),
+    ),
+    (
+        lambda actions: actions.send_to_user("u", "hi", filter="userId eq null", message_ttl_seconds=300),
+        SendToUserAction("u", "hi", filter="userId eq null", message_ttl_seconds=300),
+    ),
+    (
+        lambda actions: actions.send_to_connection("c", "hi", message_ttl_seconds=5, metadata={"a": "b"}),
+        SendToConnectionAction("c", "hi", message_ttl_seconds=5, metadata={"a": "b"}),
+    ),
+    (
+        lambda actions: actions.close_user_connections("u", excluded=["c"], reason="r"),
+        CloseUserConnectionsAction("u", ["c"], "r"),
+    ),
+    (
+        lambda actions: actions.remove_connection_from_all_groups("c"),
+        RemoveConnectionFromAllGroupsAction("c"),
+    ),
+    (
+        lambda actions: actions.add_connections_to_groups(["g"], "userId eq null"),
+        AddConnectionsToGroupsAction(["g"], "userId eq null"),
+    ),
+    (
+        lambda actions: actions.remove_connections_from_groups(["g", "h"]),
+        RemoveConnectionsFromGroupsAction(["g", "h"]),
+    ),
     (lambda actions: actions.send_to_all("hi"), SendToAllAction("hi")),
     (
         lambda actions: actions.send_to_all("5", "json", excluded=["c"]),

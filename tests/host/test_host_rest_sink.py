@@ -39,6 +39,13 @@ async def test_an_action_is_sent(client: RestClient, service: RestService) -> No
     assert headers["x-ms-client-request-id"] == "r"
 
 
+async def test_metadata_travels_in_headers(client: RestClient, service: RestService) -> None:
+    await RestActionSink(client).perform(HUB, SendToAllAction("x", metadata={"lang": "en"}))
+    ((_, _, headers, _),) = service.requests
+    assert headers["x-webpubsub-metadata-lang"] == "en"
+    assert headers["authorization"].startswith("Bearer ")
+
+
 async def test_the_trace_is_told(client: RestClient, service: RestService, events: list[TraceEvent]) -> None:
     sink = RestActionSink(client, trace=events.append)
     await sink.perform(HUB, SendToAllAction("x"), request_id="r")

@@ -26,6 +26,10 @@ ONE_OF_EACH = [
     ("closeGroupConnections", actions.CloseGroupConnectionsAction("g", ["c1"], "bye")),
     ("grantPermission", actions.GrantPermissionAction("c", "sendToGroup", "g")),
     ("revokePermission", actions.RevokePermissionAction("c", "joinLeaveGroup", "g")),
+    ("closeUserConnections", actions.CloseUserConnectionsAction("u", ["c1"], "bye")),
+    ("removeConnectionFromAllGroups", actions.RemoveConnectionFromAllGroupsAction("c")),
+    ("addConnectionsToGroups", actions.AddConnectionsToGroupsAction(["g"], "userId eq 'u'")),
+    ("removeConnectionsFromGroups", actions.RemoveConnectionsFromGroupsAction(["g"])),
 ]
 
 
@@ -101,11 +105,52 @@ def test_what_is_sent_is_what_was_given() -> None:
         (actions.SendToGroupAction, ("g", "hi", None, 5)),
         (actions.CloseAllConnectionsAction, ("c1",)),
         (actions.CloseGroupConnectionsAction, ("g", "c1")),
+        (actions.CloseUserConnectionsAction, ("",)),
+        (actions.CloseUserConnectionsAction, ("u", "c1")),
+        (actions.RemoveConnectionFromAllGroupsAction, (" ",)),
+        (actions.AddConnectionsToGroupsAction, ([],)),
+        (actions.AddConnectionsToGroupsAction, ("g",)),
+        (actions.AddConnectionsToGroupsAction, (None,)),
+        (actions.AddConnectionsToGroupsAction, (["g", ""],)),
+        (actions.AddConnectionsToGroupsAction, (["g", None],)),
+        (actions.RemoveConnectionsFromGroupsAction, (["g"], 5)),
+        (actions.SendToAllAction, ("hi", None, (), 5)),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_where_it_is_written(make: Any, arguments: tuple[Any, ...]) -> None:
     with pytest.raises(InvalidName):
         make(*arguments)
+
+
+@pytest.mark.parametrize("seconds", [-1, 301, 1.5, "5", True])
+def test_a_lifetime_is_a_number_of_seconds(seconds: Any) -> None:
+    with pytest.raises(InvalidName, match="expected a whole number from 0 to 300"):
+        actions.SendToConnectionAction("c", "hi", message_ttl_seconds=seconds)
+
+
+@pytest.mark.parametrize("metadata", ["a", [("a", "b")], {"a": 1}, {1: "a"}, {"a": None}])
+def test_metadata_is_names_with_texts(metadata: Any) -> None:
+    with pytest.raises(InvalidName, match="expected names with texts"):
+        actions.SendToAllAction("hi", metadata=metadata)
+
+
+@pytest.mark.parametrize("metadata", [{"a b": ""}, {"": "x"}, {"a": "é"}, {"a": "x" * 1025}])
+def test_metadata_outside_its_rules_is_refused(metadata: Any) -> None:
+    with pytest.raises(InvalidData):
+        actions.SendToAllAction("hi", metadata=metadata)
+
+
+def test_options_that_ask_for_nothing_are_none() -> None:
+    plain = actions.SendToAllAction("hi")
+    assert actions.SendToAllAction("hi", filter="", message_ttl_seconds=None, metadata={}) == plain
+    assert repr(plain) == "SendToAllAction(data='hi', data_type=<WebPubSubDataType.TEXT: 'text'>)"
+
+
+def test_metadata_changed_afterwards_is_sent_as_it_was() -> None:
+    metadata = {"a": "1"}
+    action = actions.SendToGroupAction("g", "hi", metadata=metadata)
+    metadata["a"] = "2"
+    assert action.metadata == {"a": "1"}
 
 
 @pytest.mark.parametrize(

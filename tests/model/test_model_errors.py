@@ -31,7 +31,7 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.names import ConnectionId, EventName, HubName
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.model.rest import OPERATIONS, find_operation, parse_parameters
+from webpubsub.model.rest import OPERATIONS, find_operations, parse_parameters, parse_path
 from webpubsub.model.signature import RequestValidator
 from webpubsub.model.states import ConnectionStates
 from webpubsub.model.tokens import client_access, client_token, decode_client_token
@@ -52,6 +52,7 @@ USER_CONTEXT = WebPubSubConnectionContext(
 KEY = "0123456789abcdef0123456789abcdef"
 AUDIENCE = "http://h/client/hubs/chat"
 PERMISSION = next(operation for operation in OPERATIONS if operation.path.startswith("permissions"))
+BLANK_USER = b"/api/hubs/chat/users/%20/:send"
 
 
 def decode(now: float, *, key: str = KEY, audience: str = AUDIENCE) -> None:
@@ -182,12 +183,12 @@ SENTENCES: list[tuple[Callable[[], object], str]] = [
         "the answer to the connect event cannot be read: Expected `object | null`, got `array` (status 500)",
     ),
     (
-        lambda: find_operation("POST", b"/api/hubs/chat/users/%20/:send"),
+        lambda: parse_path((find_operations(BLANK_USER) or {})["POST"], BLANK_USER),
         "' ' is not a valid user id: expected at least one character that is not white space.",
     ),
     (lambda: parse_parameters(PERMISSION, {}), "'targetName' is required."),
     (
-        lambda: parse_parameters(PERMISSION, {"targetName": ["a", "b"]}),
+        lambda: parse_parameters(PERMISSION, {"targetname": ["a", "b"]}),
         "'targetName' is given more than once.",
     ),
     (lambda: decode(1360), "the token expired 300 seconds ago"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from webpubsub.model.errors import InvalidData, UsageError
@@ -17,6 +18,7 @@ from webpubsub.model.events import (
     WebPubSubErrorCode,
     WebPubSubEventType,
 )
+from webpubsub.model.headers import Headers
 from webpubsub.model.names import ConnectionId, EventName, HubName
 from webpubsub.model.payload import Payload, WebPubSubDataType
 
@@ -61,6 +63,12 @@ def test_a_user_request_shows_its_message() -> None:
     assert (request.data, request.data_type) == ({"a": 1}, "json")
     with pytest.raises(InvalidData):
         _ = UserEventRequest(CONTEXT, Payload(b"\xff", WebPubSubDataType.TEXT)).data
+
+
+def test_metadata_of_a_user_event_is_among_its_headers() -> None:
+    context = msgspec.structs.replace(CONTEXT, headers=Headers([(b"x-webpubsub-metadata-trace", b"1")]))
+    assert UserEventRequest(context, Payload.of("hi")).metadata == {"trace": "1"}
+    assert UserEventRequest(CONTEXT, Payload.of("hi")).metadata == {}
 
 
 @pytest.mark.parametrize(

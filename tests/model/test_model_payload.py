@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webpubsub.model.errors import InvalidData
-from webpubsub.model.payload import CONTENT_TYPES, Payload, WebPubSubDataType, parse_data_type
+from webpubsub.model.payload import CONTENT_TYPES, EMPTY_TEXT, Payload, WebPubSubDataType, parse_data_type
 
 TEXT, JSON, BINARY = WebPubSubDataType.TEXT, WebPubSubDataType.JSON, WebPubSubDataType.BINARY
+PROTOBUF = WebPubSubDataType.PROTOBUF
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -137,9 +138,37 @@ def test_a_content_type_names_a_data_type(content_type: str, data_type: WebPubSu
 
 @pytest.mark.parametrize("data_type", list(WebPubSubDataType))
 def test_every_data_type_has_a_content_type(data_type: WebPubSubDataType) -> None:
-    assert Payload.data_type_of(CONTENT_TYPES[data_type]) is data_type
+    assert Payload.data_type_of(CONTENT_TYPES[data_type], with_protobuf=True) is data_type
     assert Payload(b"", data_type).content_type == CONTENT_TYPES[data_type]
+
+
+@pytest.mark.parametrize("data_type", [TEXT, JSON, BINARY])
+def test_data_types_are_named_in_any_case(data_type: WebPubSubDataType) -> None:
     assert parse_data_type(data_type.upper()) is data_type
+
+
+# --- protobuf -----------------------------------------------------------------------------------------
+
+
+def test_functions_cannot_name_protobuf() -> None:
+    for name in ("protobuf", "Protobuf", PROTOBUF):
+        with pytest.raises(InvalidData, match=r"^data type .* is not one of 'text', 'json', 'binary'$"):
+            Payload.of(b"", name)
+
+
+def test_a_protobuf_payload_is_an_any() -> None:
+    payload = Payload(b"\x0a\x01x", PROTOBUF)
+    payload.check()
+    assert payload.value == b"\x0a\x01x"
+    assert Payload.of(payload, PROTOBUF) is payload
+    with pytest.raises(InvalidData, match="a protobuf payload cannot be sent as binary"):
+        Payload.of(payload, BINARY)
+    with pytest.raises(InvalidData, match="is not a serialized"):
+        Payload(b"x", PROTOBUF).check()
+
+
+def test_a_message_without_data_is_an_empty_text() -> None:
+    assert Payload.of("") == EMPTY_TEXT
 
 
 @given(json_values | st.text() | st.binary())

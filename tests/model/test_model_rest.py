@@ -19,13 +19,18 @@ from webpubsub.model.rest import (
     ConnectionExists,
     GenerateClientToken,
     GroupExists,
+    ListConnections,
+    Operation,
     PermissionExists,
     RestRequest,
     UserExists,
     build_request,
-    find_operation,
+    find_operations,
+    fold_names,
     parse_api_version,
+    parse_headers,
     parse_parameters,
+    parse_path,
     parse_query,
     parse_value,
 )
@@ -119,22 +124,90 @@ ROWS: list[tuple[Any, str, str, int, str | None, bytes]] = [
         b"",
     ),
     (GenerateClientToken(), "POST", ":generateToken?minutesToExpire=60&clientType=Default", 200, None, b""),
+    (
+        actions.SendToAllAction("hi", excluded=["c"], filter="userId eq 'a b'", message_ttl_seconds=5),
+        "POST",
+        ":send?excluded=c&filter=userId%20eq%20%27a%20b%27&messageTtlSeconds=5",
+        202,
+        "text/plain",
+        b"hi",
+    ),
+    (
+        actions.SendToUserAction("u", "hi", filter="'g' in groups", message_ttl_seconds=0),
+        "POST",
+        "users/u/:send?filter=%27g%27%20in%20groups&messageTtlSeconds=0",
+        202,
+        "text/plain",
+        b"hi",
+    ),
+    (
+        actions.RemoveConnectionFromAllGroupsAction("c/d"),
+        "DELETE",
+        "connections/c%2Fd/groups",
+        204,
+        None,
+        b"",
+    ),
+    (
+        actions.AddConnectionsToGroupsAction(["g", "h"], "userId eq 'a'"),
+        "POST",
+        ":addToGroups",
+        200,
+        "application/json",
+        b"""{"groups":["g","h"],"filter":"userId eq 'a'"}""",
+    ),
+    (
+        actions.RemoveConnectionsFromGroupsAction(["g"]),
+        "POST",
+        ":removeFromGroups",
+        200,
+        "application/json",
+        b'{"groups":["g"]}',
+    ),
+    (
+        actions.CloseUserConnectionsAction("u", ["c"], "bye"),
+        "POST",
+        "users/u/:closeConnections?excluded=c&reason=bye",
+        204,
+        None,
+        b"",
+    ),
+    (ListConnections("g"), "GET", "groups/g/connections", 200, None, b""),
+    (
+        ListConnections("g", 20, 50, "a-b_c"),
+        "GET",
+        "groups/g/connections?maxpagesize=20&top=50&continuationToken=a-b_c",
+        200,
+        None,
+        b"",
+    ),
 ]
+
+
+def find(method: str, path: bytes) -> tuple[str, Operation, dict[str, Any]] | None:
+    """Hub, row and names of a request."""
+    operation = (find_operations(path) or {}).get(method)
+    if operation is None:
+        return None
+    hub, names = parse_path(operation, path)
+    return hub, operation, names
 
 
 def read(request: RestRequest) -> tuple[str, Any]:
     """What the service does with a request."""
     path, _, query = request.target.encode().partition(b"?")
-    found = find_operation(request.method, path)
+    found = find(request.method, path)
     assert found is not None
     hub, operation, names = found
     parameters = parse_query(query)
     assert parse_api_version(parameters) == "2024-12-01"
     data_type = Payload.data_type_of(request.content_type) if request.content_type else None
     payload = None if data_type is None else Payload(request.body, data_type)
-    assert (payload is not None) is operation.has_payload
+    assert (payload is not None) is (operation.has_payload or bool(operation.members))
     assert operation.status == request.status
-    return hub, parse_value(operation, {**names, **parse_parameters(operation, parameters)}, payload)
+    headers = [(name.lower().encode(), value.encode()) for name, value in request.headers]
+    found = parse_parameters(operation, fold_names(parameters)) | parse_headers(operation, headers)
+    return hub, parse_value(operation, {**names, **found}, payload)
 
 
 def test_every_row_of_the_table_is_tested() -> None:
@@ -149,6 +222,13 @@ def test_a_value_has_one_request(
     assert build_request(CHAT, value) == RestRequest(
         method, f"/api/hubs/chat/{target}{joiner}api-version=2024-12-01", status, content_type, body
     )
+
+
+def test_metadata_travels_in_headers() -> None:
+    action = actions.SendToConnectionAction("c", "hi", metadata={"trace": "1", "k": "a b"})
+    request = build_request(CHAT, action)
+    assert request.headers == [("X-WebPubSub-Metadata-trace", "1"), ("X-WebPubSub-Metadata-k", "a b")]
+    assert read(request) == ("chat", action)
 
 
 @pytest.mark.parametrize("value", [row[0] for row in ROWS], ids=lambda value: type(value).__name__)
@@ -166,6 +246,8 @@ def test_a_request_reads_as_its_value(value: Any) -> None:
         ("POST", b"/api/hubs/chat/users/\xc3\xa9/:send", {"user_id": "é"}),
         ("POST", b"/api/hubs/chat/users/%FF/:send", {"user_id": "\ufffd"}),
         ("POST", b"/api/hubs/chat/%3Asend", {}),
+        ("POST", b"/api/hubs/chat/:send/", {}),
+        ("POST", b"/API/hubs/chat/Groups/G/:SEND", {"group": "G"}),
         (
             "PUT",
             b"/api/hubs/chat/permissions/SENDTOGROUP/connections/c",
@@ -179,7 +261,7 @@ def test_a_request_reads_as_its_value(value: Any) -> None:
     ],
 )
 def test_a_path_is_decoded_segment_by_segment(method: str, path: bytes, names: dict[str, str]) -> None:
-    found = find_operation(method, path)
+    found = find(method, path)
     assert found is not None
     assert (found[0], found[2]) == ("chat", names)
 
@@ -191,16 +273,17 @@ def test_a_path_is_decoded_segment_by_segment(method: str, path: bytes, names: d
         ("GET", b""),
         ("POST", b"/api/hubs/chat"),
         ("POST", b"/api/hubs/chat/"),
-        ("POST", b"/api/hubs/chat/:send/"),
+        ("POST", b"/api/hubs/chat/:send//"),
+        ("POST", b"/api/hubs/chat/users//:send"),
+        ("POST", b"/api/hubs/chat//send"),
         ("GET", b"/api/hubs/chat/:send"),
         ("POST", b"/x/api/hubs/chat/:send"),
         ("POST", b"/api/hubs/chat/groups/g/h/:send"),
-        ("POST", b"/api/hubs/chat/Groups/g/:send"),
         ("PATCH", b"/api/hubs/chat/groups/g"),
     ],
 )
 def test_another_path_is_no_operation(method: str, path: bytes) -> None:
-    assert find_operation(method, path) is None
+    assert find(method, path) is None
 
 
 @pytest.mark.parametrize(
@@ -210,14 +293,13 @@ def test_another_path_is_no_operation(method: str, path: bytes) -> None:
         ("POST", b"/api/hubs/my%20chat/:send", "hub"),
         ("POST", b"/api/hubs/chat/groups/%20/:send", "group"),
         ("POST", b"/api/hubs/chat/groups/" + b"g" * 1025 + b"/:send", "group"),
-        ("POST", b"/api/hubs/chat/users//:send", "user_id"),
         ("POST", b"/api/hubs/chat/connections/%09/:send", "connection_id"),
         ("PUT", b"/api/hubs/chat/permissions/all/connections/c", "permission"),
     ],
 )
 def test_a_name_outside_its_rules_is_refused(method: str, path: bytes, target: str) -> None:
     with pytest.raises(RestError) as caught:
-        find_operation(method, path)
+        find(method, path)
     assert (caught.value.status, caught.value.code) == (400, "Error.BadRequest")
     assert caught.value.target == target
 
@@ -248,7 +330,18 @@ def test_without_a_version_the_newest_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    "found", [["2019-01-01"], [""], ["2024-12-01,2024-12-01"], ["2024-12-01", "2024-12-01"], []]
+    "found",
+    [
+        ["2019-01-01"],
+        [""],
+        ["2024-12-01,2024-12-01"],
+        ["2024-12-01", "2024-12-01"],
+        [],
+        ["2024-12-01-preview"],
+        ["2025-1-1"],
+        ["٢٠٢٥-01-01"],
+        ["2025-01-01-beta"],
+    ],
 )
 def test_another_version_is_refused_in_the_services_words(found: list[str]) -> None:
     with pytest.raises(RestError) as caught:
@@ -260,6 +353,17 @@ def test_another_version_is_refused_in_the_services_words(found: list[str]) -> N
         "The specified API version is not supported.",
         "api-version",
     )
+
+
+@pytest.mark.parametrize("version", ["2024-12-02", "2026-02-01-preview", "9999-99-99"])
+def test_a_newer_version_is_taken_unless_told_otherwise(version: str) -> None:
+    assert parse_api_version({"api-version": [version]}) == version
+    with pytest.raises(RestError):
+        parse_api_version({"api-version": [version]}, strict=True)
+
+
+def test_names_of_parameters_have_no_case() -> None:
+    assert fold_names({"A": ["1"], "b": ["2"], "a": ["3", "4"]}) == {"a": ["1", "3", "4"], "b": ["2"]}
 
 
 OPERATION = {operation.value: operation for operation in OPERATIONS}
@@ -287,7 +391,7 @@ def test_a_parameter_outside_its_rules_is_refused(
     value: type, query: dict[str, list[str]], status: int, target: str
 ) -> None:
     with pytest.raises(RestError) as caught:
-        parse_parameters(OPERATION[value], query)
+        parse_parameters(OPERATION[value], fold_names(query))
     assert (caught.value.status, caught.value.target) == (status, target)
 
 
@@ -297,9 +401,36 @@ def test_list_parameters_are_neither_trimmed_nor_split() -> None:
 
 
 def test_unknown_parameters_are_ignored() -> None:
-    assert (
-        parse_parameters(OPERATION[actions.SendToAllAction], {"messageTtlSeconds": ["5"], "x": ["y"]}) == {}
-    )
+    assert parse_parameters(OPERATION[actions.CloseAllConnectionsAction], {"filter": ["x"], "x": ["y"]}) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "user"),
+    [(b"a%2Fb", "a%2Fb"), (b"a%2fb%20c", "a%2fb c"), (b"a%252Fb", "a%2Fb"), (b"a+b", "a+b"), (b"%", "%")],
+)
+def test_an_encoded_slash_may_stay(path: bytes, user: str) -> None:
+    target = b"/api/hubs/chat/users/%b" % path
+    assert parse_path(OPERATION[UserExists], target, decode_slash=False) == ("chat", {"user_id": user})
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "target"),
+    [
+        (b"[]", "The request body is not a JSON object.", "Request"),
+        (b"{", "The request body is not a valid JSON.", "Request"),
+        (b"{}", "'groups' is not a list of group names.", "groups"),
+        (b'{"groups": []}', "[] is not a valid groups: expected at least one group name.", "groups"),
+        (b'{"groups": [1]}', "1 is not a valid groups: expected a group name.", "groups"),
+        (b'{"groups": ["g"], "filter": 1}', "1 is not a valid filter: expected an OData filter", "filter"),
+    ],
+)
+def test_a_json_object_outside_its_rules_is_refused(body: bytes, message: str, target: str) -> None:
+    with pytest.raises(RestError) as caught:
+        parse_value(
+            OPERATION[actions.AddConnectionsToGroupsAction], {}, Payload(body, WebPubSubDataType.JSON)
+        )
+    assert (caught.value.status, caught.value.target) == (400, target)
+    assert caught.value.message.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -325,11 +456,31 @@ reasons = st.none() | texts
 excluded = st.lists(texts, max_size=3)
 data = texts | st.binary() | st.dictionaries(texts, st.integers())
 permissions = st.sampled_from(WebPubSubPermission)
+filters = st.none() | texts.filter(bool)
+options = {
+    "message_ttl_seconds": st.none() | st.integers(0, 300),
+    "metadata": st.dictionaries(
+        st.text("abc-_.!#1", min_size=1, max_size=256),
+        st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=","), max_size=99),
+        max_size=3,
+    ),
+}
 values = st.one_of(
-    st.builds(actions.SendToAllAction, data, st.none(), excluded),
-    st.builds(actions.SendToGroupAction, names, data, st.none(), excluded),
-    st.builds(actions.SendToUserAction, names, data),
-    st.builds(actions.SendToConnectionAction, names, data),
+    st.builds(actions.SendToAllAction, data, st.none(), excluded, filters, **options),
+    st.builds(actions.SendToGroupAction, names, data, st.none(), excluded, filters, **options),
+    st.builds(actions.SendToUserAction, names, data, st.none(), filters, **options),
+    st.builds(actions.SendToConnectionAction, names, data, **options),
+    st.builds(actions.AddConnectionsToGroupsAction, st.lists(names, min_size=1, max_size=3), filters),
+    st.builds(actions.RemoveConnectionsFromGroupsAction, st.lists(names, min_size=1, max_size=3), filters),
+    st.builds(actions.RemoveConnectionFromAllGroupsAction, names),
+    st.builds(actions.CloseUserConnectionsAction, names, excluded, reasons),
+    st.builds(
+        ListConnections,
+        names,
+        st.none() | st.integers(1, 200),
+        st.none() | st.integers(1, 2**31 - 1),
+        st.none() | st.text("abc-_", min_size=1, max_size=2048),
+    ),
     st.builds(actions.AddUserToGroupAction, names, names),
     st.builds(actions.RemoveUserFromGroupAction, names, names),
     st.builds(actions.RemoveUserFromAllGroupsAction, names),
@@ -373,7 +524,7 @@ paths = st.binary() | st.lists(segments | st.binary(), max_size=5).map(
 @given(methods, paths)
 def test_any_path_is_an_operation_or_not(method: str, path: bytes) -> None:
     try:
-        found = find_operation(method, path)
+        found = find(method, path)
     except RestError:
         return
     assert found is None or found[1] in OPERATIONS
@@ -394,8 +545,8 @@ def test_any_query_and_body_are_read_or_refused(
     path = {"connection_id": "c", "user_id": "u", "group": "g", "permission": "sendToGroup"}
     in_path = {name: path[name] for name in operation.names}
     try:
-        found = parse_parameters(operation, query)
-        payload = Payload(body, data_type) if operation.has_payload else None
+        found = parse_parameters(operation, fold_names(query))
+        payload = Payload(body, data_type) if operation.has_payload or operation.members else None
         value = parse_value(operation, {**in_path, **found}, payload)
     except RestError:
         return

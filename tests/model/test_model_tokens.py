@@ -228,6 +228,21 @@ def test_a_rest_token_is_for_its_url_and_lasts_an_hour() -> None:
         verify_rest_token(token, [KEY], expected=["http://localhost:8080/api/hubs/other/:send"], now=NOW)
 
 
+def test_a_token_known_already_is_checked_anew() -> None:
+    url = "http://localhost:8080/api/hubs/chat/:send"
+    token = rest_token(url, KEY, now=1000)
+    for _ in range(2):
+        verify_rest_token(token, [KEY], expected=[url], now=1000)
+    for keys, expected, now in [
+        (["another key"], url, 1000),
+        ([], url, 1000),
+        ([KEY], f"{url}x", 1000),
+        ([KEY], url, 1000 + 3600 + 300),
+    ]:
+        with pytest.raises(TokenError):
+            verify_rest_token(token, keys, expected=[expected], now=now)
+
+
 def test_the_official_sdks_rest_token_is_taken() -> None:
     """No ``iat``, no ``nbf``, a minute long, and the whole URL with its query."""
     token = jwt_of({"aud": "http://localhost:8080/api/hubs/h/:send?api-version=2024-12-01", "exp": NOW + 60})

@@ -16,7 +16,7 @@ def of(*members: Connection) -> Audience:
 
 
 def sorted_out(audience: Audience, *excluded: str) -> dict[Codec, list[str]]:
-    return {codec: [member.id for member in members] for codec, members in audience.without(excluded)}
+    return {codec: [member.id for member in members] for codec, members in audience.receivers(excluded)}
 
 
 def test_members_are_kept_by_codec() -> None:

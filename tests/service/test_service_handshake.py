@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webpubsub.model.errors import PeerError, TokenError
+from webpubsub.model.names import GroupName
 from webpubsub.service.handshake import accept_response, parse_request, refuse_response, required_token
+from webpubsub.service.protocols.raw import RawPublisher
 
 PATH = "/client/hubs/chat"
 
@@ -109,7 +111,18 @@ def test_subprotocols_keep_the_clients_order(lines: list[str], offered: tuple[st
 
 @pytest.mark.parametrize("mode", ["", "sendEvent", "SENDEVENT"])
 def test_the_usual_mode_may_be_named(mode: str) -> None:
-    assert parse_request(request(f"{PATH}?webpubsub_mode={mode}")).hub == "chat"
+    assert parse_request(request(f"{PATH}?webpubsub_mode={mode}")).publisher is None
+
+
+@pytest.mark.feature("simple publishers")
+def test_the_mode_of_simple_clients() -> None:
+    found = parse_request(request(f"{PATH}?webpubsub_mode=sendToGroup&group=a%20b&noEcho=true"))
+    assert found.publisher == RawPublisher(GroupName("a b"), True)
+
+
+def test_a_client_that_wants_its_connection_back_keeps_its_mode() -> None:
+    found = parse_request(request(f"{PATH}?webpubsub_mode=other&awps_connection_id=c1"))
+    assert (found.recovers, found.publisher) == ("c1", None)
 
 
 @pytest.mark.parametrize("upgrade", ["WebSocket", "h2c, websocket"])
@@ -145,20 +158,27 @@ REFUSED: list[tuple[bytes, int, str]] = [
     (request("/client/?hub="), 400, "not a valid hub name"),
     (request("/"), 404, "expected /client/hubs/HUB"),
     (request("/api/hubs/chat"), 404, "not a client endpoint"),
-    (request("/clients/mqtt/hubs/chat"), 404, "not a client endpoint"),
+    (request("/clients/mqtt/hubs/chat"), 501, "MQTT is not served yet: connect to /client/hubs/HUB"),
+    (request("/clients/socketio/hubs/chat/?EIO=4&transport=websocket"), 501, "Socket.IO is not served yet"),
+    (request("/clients/hubs/chat"), 404, "not a client endpoint"),
+    (request("/Client/hubs/chat"), 404, "not a client endpoint"),
+    (request(Host=None), 400, "no Host, or more than one"),
+    (request(PATH, "Host: other"), 400, "no Host, or more than one"),
+    (request(PATH, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400, "Sec-WebSocket-Key"),
+    (request(Sec_WebSocket_Version="13, 8"), 426, "version 13"),
+    (request(Sec_WebSocket_Version="0"), 426, "version 13"),
+    (request(Connection=None), 400, "not a WebSocket request"),
+    (request(Connection="keep-alive"), 400, "not a WebSocket request"),
+    (request(method="OPTIONS"), 400, "not a WebSocket request"),
     (request("*"), 404, "not a client endpoint"),
     (request("http://a:99999/client/hubs/chat"), 400, "not"),
-    (
-        request(f"{PATH}?webpubsub_mode=sendToGroup&group=g"),
-        501,
-        "webpubsub_mode 'sendToGroup' is not served",
-    ),
-    (request(f"{PATH}?webpubsub_mode=SENDTOGROUP"), 501, "is not served"),
+    (request(f"{PATH}?webpubsub_mode=SENDTOGROUP"), 400, "webpubsub_mode is 'sendToGroup', but ''"),
     (request(f"{PATH}?webpubsub_mode=other"), 400, "webpubsub_mode is 'other'"),
     (request(f"{PATH}?webpubsub_mode=sendEvent&webpubsub_mode=x"), 400, "webpubsub_mode is 'x'"),
 ]
 
 
+@pytest.mark.feature("protocols that are not served")
 @pytest.mark.parametrize(("data", "status", "words"), REFUSED, ids=[words for _, _, words in REFUSED])
 def test_refusals(data: bytes, status: int, words: str) -> None:
     with pytest.raises(PeerError) as caught:

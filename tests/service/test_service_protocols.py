@@ -6,9 +6,14 @@ import pytest
 
 from service_peers import JSON, JSON_V1
 from webpubsub.model.errors import InvalidName
-from webpubsub.service.protocols import RAW, Codec, choose_subprotocol
+from webpubsub.service.protocols import RAW, SUBPROTOCOLS, Codec, choose_subprotocol
+
+JSON_RELIABLE = "json.reliable.webpubsub.azure.v1"
+PROTOBUF_V1 = "protobuf.webpubsub.azure.v1"
+PROTOBUF_RELIABLE = "protobuf.reliable.webpubsub.azure.v1"
 
 
+@pytest.mark.feature("custom subprotocols")
 @pytest.mark.parametrize(
     ("offered", "chosen", "name", "codec"),
     [
@@ -17,7 +22,12 @@ from webpubsub.service.protocols import RAW, Codec, choose_subprotocol
         (["JSON.WebPubSub.Azure.V1"], None, "JSON.WebPubSub.Azure.V1", JSON),  # the client's spelling
         (["custom", JSON_V1], None, JSON_V1, JSON),
         (["custom"], None, None, RAW),
-        (["json.reliable.webpubsub.azure.v1"], None, None, RAW),
+        (["mqtt"], None, None, RAW),  # has a path of its own
+        ([JSON_RELIABLE, JSON_V1], None, JSON_RELIABLE, SUBPROTOCOLS[JSON_RELIABLE]),
+        ([PROTOBUF_V1, JSON_V1], None, PROTOBUF_V1, SUBPROTOCOLS[PROTOBUF_V1]),
+        ([PROTOBUF_RELIABLE], None, PROTOBUF_RELIABLE, SUBPROTOCOLS[PROTOBUF_RELIABLE]),
+        ([JSON_V1], JSON_RELIABLE, JSON_RELIABLE, SUBPROTOCOLS[JSON_RELIABLE]),  # switched by the handler
+        ([JSON_V1, PROTOBUF_V1], PROTOBUF_V1, PROTOBUF_V1, SUBPROTOCOLS[PROTOBUF_V1]),
         (["custom"], "custom", "custom", RAW),
         (["Custom"], "custom", "Custom", RAW),
         (["custom", JSON_V1], "custom", "custom", RAW),

@@ -9,12 +9,13 @@ import pytest
 from service_peers import CHAT, JSON, connection, group, raw_connection, server_frames
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import ConnectEventResponse, UserEventRequest, UserEventResponse
-from webpubsub.model.payload import Payload
+from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
 from webpubsub.service.connection import Connection
 from webpubsub.service.effects import Close, Deliver, Effects, Raise
 from webpubsub.service.hub import Hub
 from webpubsub.service.messages import RaiseEvent
+from webpubsub.service.protocols.raw import RawPublisher
 from webpubsub.service.requests import complete_event, fail_event, take_request
 
 EVERYTHING = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]
@@ -175,6 +176,35 @@ def test_sending_needs_no_membership_and_no_user(hub: Hub) -> None:
     assert body == '{"type":"message","from":"group","group":"g","dataType":"json","data":{"b":1,"a":2}}'
 
 
+def test_metadata_and_lifetime_go_with_the_message(hub: Hub) -> None:
+    alice = client(hub, *EVERYTHING)
+    hub.join(alice, group("g"))
+    sending = SEND.replace('"ackId":1', '"metadata":{"a":"b"},"ttlSeconds":5')
+    [effect] = take_request(hub, alice, JSON.decode(True, sending.encode()))
+    assert isinstance(effect, Deliver)
+    assert effect.ttl_seconds == 5
+    assert sent([effect]) == [("c1", MESSAGE[:-1] + ',"metadata":{"a":"b"}}')]
+
+
+@pytest.mark.feature("simple publishers")
+def test_a_simple_client_may_publish(hub: Hub) -> None:
+    sender = raw_connection()
+    sender.permissions = connection(roles=EVERYTHING).permissions
+    receiver = client(hub, name="c2")
+    hub.join(receiver, group("g"))
+    request = RawPublisher(group("g")).decode(True, b"hi")
+    assert sent(take_request(hub, sender, request)) == [
+        ("c2", '{"type":"message","from":"group","group":"g","dataType":"text","data":"hi"}')
+    ]
+
+
+def test_a_simple_client_that_may_not_publish_is_closed(hub: Hub) -> None:
+    sender = raw_connection()
+    reason = "The client does not have permission to send to group 'g'."
+    request = RawPublisher(group("g")).decode(True, b"hi")
+    assert take_request(hub, sender, request) == [Close(sender, 1008, reason, reason)]
+
+
 def test_sending_to_an_empty_group_succeeds(hub: Hub) -> None:
     assert ask(hub, client(hub, *EVERYTHING), SEND) == [ACK]
     assert hub.groups == {}
@@ -231,6 +261,42 @@ def test_without_data_there_is_only_the_ack(hub: Hub) -> None:
     no_ack = RaiseEvent(message.event, message.payload)
     assert complete_event(alice, no_ack, answer()) == []
     assert complete_event(alice, no_ack, EventAnswer(ConnectEventResponse())) == []
+
+
+@pytest.mark.feature("metadata")
+def test_metadata_goes_to_the_handler_and_back(hub: Hub) -> None:
+    alice = client(hub)
+    effect = raised(hub, alice, EVENT.replace('"ackId"', '"metadata":{"a":"b"},"ackId"'))
+    assert effect.request.metadata == {"a": "b"}
+    answered = EventAnswer(UserEventResponse("hello"), metadata={"c": "d"})
+    assert sent(complete_event(alice, effect.message, answered)) == [
+        (
+            "c1",
+            '{"type":"message","from":"server","dataType":"text","data":"hello","metadata":{"c":"d"}}',
+        ),
+        ("c1", ACK),
+    ]
+
+
+@pytest.mark.parametrize("response", [None, UserEventResponse()])
+def test_an_answer_of_metadata_alone_is_an_empty_text(hub: Hub, response: UserEventResponse | None) -> None:
+    alice, simple = client(hub), raw_connection()
+    message = RaiseEvent("e", Payload.of("hi"))  # type: ignore[arg-type]
+    answered = EventAnswer(response, metadata={"c": "d"})
+    assert sent(complete_event(alice, message, answered)) == [
+        ("c1", '{"type":"message","from":"server","dataType":"text","data":"","metadata":{"c":"d"}}')
+    ]
+    assert complete_event(simple, message, answered) == [Deliver(b"\x81\x00", (simple,))]
+
+
+def test_an_answer_may_be_protobuf(hub: Hub) -> None:
+    payload = Payload(b"\x0a\x01x", WebPubSubDataType.PROTOBUF)
+    alice = client(hub)
+    message = RaiseEvent("e", Payload.of("hi"))  # type: ignore[arg-type]
+    answered = EventAnswer(UserEventResponse(payload, payload.data_type))
+    assert sent(complete_event(alice, message, answered)) == [
+        ("c1", '{"type":"message","from":"server","dataType":"protobuf","data":"CgF4"}')
+    ]
 
 
 def test_states_are_kept_until_changed(hub: Hub) -> None:

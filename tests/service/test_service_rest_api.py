@@ -4,139 +4,23 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import urlencode
 
-import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from identity_peers import ISSUER, SECRET, issue
-from service_peers import (
-    CHAT,
-    KEY,
-    NOW,
-    SECOND_KEY,
-    Handler,
-    Socket,
-    connection,
-    group,
-    raw_connection,
-    server_frames,
-    settings,
-    token,
-    turns,
-)
+from rest_peers import HOST, VERSIONS, Api
+from service_peers import CHAT, KEY, NOW, SECOND_KEY, connection, group, token, turns
+from webpubsub.model import rest
 from webpubsub.model.actions import WebPubSubPermission
 from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.tokens import decode_client_token
-from webpubsub.model.trace import TraceEvent
-from webpubsub.service.connection import Connection
+from webpubsub.model.trace import Phase, TraceEvent
 from webpubsub.service.effects import Close
-from webpubsub.service.rest_api import RestApi
-from webpubsub.service.service import Service
 
 VERSION = "api-version=2024-12-01"
-VERSIONS = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01"
-HOST = "localhost:8080"
-
-
-class Answer:
-    def __init__(self, messages: list[dict[str, Any]]) -> None:
-        start, body = messages
-        assert (start["type"], body["type"]) == ("http.response.start", "http.response.body")
-        self.status: int = start["status"]
-        self.headers = {name.decode(): value.decode() for name, value in start["headers"]}
-        assert len(self.headers) == len(start["headers"])
-        self.body: bytes = body["body"]
-
-    @property
-    def error(self) -> tuple[int, str, str]:
-        """Status, code and target."""
-        body = json.loads(self.body)
-        assert set(body) == {"code", "message", "target"}
-        assert self.headers["x-ms-error-code"] == body["code"]
-        assert self.headers["content-type"] == "application/json; charset=utf-8"
-        return self.status, body["code"], body["target"]
-
-
-class Api:
-    """The API of a service with a JSON and a raw client of alice, both in the group ``room``."""
-
-    def __init__(self, *token_issuers: TokenIssuer) -> None:
-        self.traced: list[TraceEvent] = []
-        keyed = settings(keys=(KEY, SECOND_KEY))
-        found = msgspec.structs.replace(keyed, token_issuers=token_issuers)
-        self.service = Service(found, Handler(), now=lambda: NOW, trace=self.traced.append)
-        self.app = RestApi(self.service)
-        self.closes: list[Close] = []
-        self.alice = self.open(connection("j1", "alice"))
-        self.raw = self.open(raw_connection("r1", "alice"))
-        self.received = 0
-
-    def open(self, client: Connection) -> Connection:
-        client.transport = Socket()
-        self.service.open(client, [group("room")], self.closes.append)
-        return client
-
-    async def call(
-        self,
-        method: str,
-        target: str,
-        body: bytes | list[bytes] = b"",
-        *,
-        bearer: str | None = None,
-        more: Any = (),
-        **headers: str | None,
-    ) -> Answer:
-        """A request to ``/api/hubs/chat`` and ``target``, unless that begins with ``//``."""
-        path, _, query = (target[1:] if target.startswith("//") else f"/api/hubs/chat{target}").partition("?")
-        chunks = body if isinstance(body, list) else [body]
-        given = {
-            "host": HOST,
-            "authorization": f"Bearer {token(f'http://{HOST}{path}') if bearer is None else bearer}",
-            "content-length": str(sum(map(len, chunks))),
-        } | {name.replace("_", "-"): value for name, value in headers.items()}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "headers": [
-                (name.encode(), value.encode("latin-1")) for name, value in given.items() if value is not None
-            ]
-            + list(more),
-        }
-        messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks[:-1]]
-        messages.append({"type": "http.request", "body": chunks[-1]})
-        return await self.ask(scope, messages)
-
-    async def ask(self, scope: dict[str, Any], messages: list[dict[str, Any]]) -> Answer:
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            self.received += 1
-            return messages.pop(0)
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        await self.app(scope, receive, send)
-        answer = Answer(sent)
-        assert answer.headers["api-supported-versions"] == VERSIONS
-        if answer.status == 204:
-            assert "content-length" not in answer.headers
-        elif scope["method"] != "HEAD":
-            assert int(answer.headers["content-length"]) == len(answer.body)
-        else:
-            assert answer.body == b""
-        await turns(2)
-        return answer
-
-    def got(self, client: Connection) -> list[tuple[int, str]]:
-        """What a client was sent, without its greeting."""
-        assert isinstance(client.transport, Socket)
-        frames = server_frames(client.transport.take())
-        return [(head, body.decode("latin-1")) for head, body in frames if b'"system"' not in body]
 
 
 @pytest.fixture
@@ -165,6 +49,12 @@ OPERATIONS = [
     ("PUT", "/groups/new/connections/j1", 200),
     ("DELETE", "/groups/room/connections/j1", 204),
     ("DELETE", "/groups/room/connections/gone", 204),
+    ("DELETE", "/connections/j1/groups", 204),
+    ("DELETE", "/connections/gone/groups", 204),
+    ("POST", "/users/alice/:closeConnections", 204),
+    ("POST", "/users/nobody/:closeConnections", 204),
+    ("GET", "/groups/room/connections", 200),
+    ("GET", "/groups/nobody/connections", 200),
     ("POST", "/:closeConnections", 204),
     ("POST", "/groups/room/:closeConnections", 204),
     ("DELETE", "/connections/j1", 204),
@@ -185,7 +75,7 @@ async def test_every_operation_has_its_status(api: Api, method: str, target: str
     answer = await api.call(method, f"{target}{'&' if '?' in target else '?'}{VERSION}")
     assert answer.status == status
     assert "x-ms-error-code" not in answer.headers
-    assert bool(answer.body) is target.endswith(":generateToken")
+    assert bool(answer.body) is (":generateToken" in target or method == "GET")
 
 
 NOT_FOUND = [
@@ -201,6 +91,7 @@ NOT_FOUND = [
 ]
 
 
+@pytest.mark.feature("errors")
 @pytest.mark.parametrize(("method", "target", "code"), NOT_FOUND)
 async def test_what_is_not_there_is_404(api: Api, method: str, target: str, code: str) -> None:
     answer = await api.call(method, target)
@@ -208,6 +99,7 @@ async def test_what_is_not_there_is_404(api: Api, method: str, target: str, code
     assert answer.headers["x-ms-error-code"] == code
 
 
+@pytest.mark.feature("errors")
 async def test_an_error_has_code_message_and_target(api: Api) -> None:
     answer = await api.call("PUT", "/groups/room/connections/gone")
     expected = {
@@ -238,6 +130,7 @@ async def test_too_many_rules_are_409(api: Api) -> None:
 TEXT_HI = '{"type":"message","from":"server","dataType":"text","data":"hi"}'
 
 
+@pytest.mark.feature("REST bodies")
 @pytest.mark.parametrize(
     ("content_type", "body", "json_client", "raw_client"),
     [
@@ -363,6 +256,7 @@ async def test_closes_leave_out_the_excluded(api: Api) -> None:
 # --- the body's limits --------------------------------------------------------------------------------
 
 
+@pytest.mark.feature("REST bodies")
 async def test_exactly_1_mib_is_taken(api: Api) -> None:
     body = b"x" * 1_048_576
     assert (await api.call("POST", "/:send", body, content_type="text/plain")).status == 202
@@ -376,6 +270,7 @@ async def test_without_a_length_within_1_mib_the_body_is_not_read(api: Api, leng
     assert api.received == 0
 
 
+@pytest.mark.feature("REST bodies")
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
@@ -466,6 +361,7 @@ AUTHORISED = {
 IDENTITY = issue(exp=NOW + 60)
 
 
+@pytest.mark.feature("token issuers")
 @pytest.mark.parametrize(
     ("bearer", "status"),
     [
@@ -497,6 +393,7 @@ async def test_whoever_has_an_identity_can_let_clients_in() -> None:
     assert (read.user_id, read.claims["aud"]) == ("alice", expected)
 
 
+@pytest.mark.feature("audiences")
 @pytest.mark.parametrize("bearer", AUTHORISED.values(), ids=AUTHORISED.keys())
 async def test_the_audience_names_the_request(api: Api, bearer: str) -> None:
     assert (await api.call("POST", "/:send", b"hi", bearer=bearer)).status == 202
@@ -518,12 +415,14 @@ async def test_default_ports_do_not_matter(api: Api, host: str | None, audience:
     assert (await api.call("POST", "/:send", b"", bearer=token(audience), host=host)).status == status
 
 
+@pytest.mark.feature("audiences")
 async def test_what_one_client_encodes_another_does_not(api: Api) -> None:
     signed = token(f"http://{HOST}/api/hubs/chat/users/it%27s%21%2A%28x%29%40/:send")
     answer = await api.call("POST", "/users/it's!*(x)@/:send", b"hi", bearer=signed)
     assert answer.status == 202
 
 
+@pytest.mark.feature("health")
 async def test_health_needs_no_token(api: Api) -> None:
     for method in ("HEAD", "GET"):
         answer = await api.call(method, "//api/health", authorization=None)
@@ -533,17 +432,22 @@ async def test_health_needs_no_token(api: Api) -> None:
 # --- the order of checks ------------------------------------------------------------------------------
 
 
+@pytest.mark.feature("api-versions")
 @pytest.mark.parametrize("version", VERSIONS.split(", "))
 async def test_every_stable_version_is_served(api: Api, version: str) -> None:
     assert (await api.call("POST", f"/:send?api-version={version}")).status == 202
 
 
+@pytest.mark.feature("api-versions")
 @pytest.mark.parametrize(
     "query",
     [
         "api-version=",
         "api-version=2020-01-01",
         "api-version=2024-12-01,2024-01-01",
+        "api-version=2024-12-01-preview",
+        "api-version=2025",
+        "api-version=next",
         "api-version=2024-12-01&api-version=2024-12-01",
     ],
 )
@@ -559,7 +463,6 @@ async def test_other_versions_are_not(api: Api, query: str) -> None:
         ("POST", "/groups/%20/:send", "group"),
         ("POST", f"/groups/{'g' * 1025}/:send", "group"),
         ("POST", "/users/%20%09/:send", "user_id"),
-        ("POST", "/connections//:send", "connection_id"),
         ("POST", "//api/hubs/1x/:send", "hub"),
         ("PUT", "/permissions/other/connections/c?targetName=g", "permission"),
         ("PUT", "/permissions/sendToGroup/connections/c", "targetName"),
@@ -585,33 +488,97 @@ async def test_length_comes_before_media_type(api: Api) -> None:
     assert (await api.call("POST", "/:send", b"{", content_type="junk")).status == 415
 
 
-@pytest.mark.parametrize("name", ["filter", "messageTtlSeconds"])
-@pytest.mark.parametrize("path", ["/:send", "/groups/room/:send", "/users/alice/:send"])
-async def test_what_is_not_served_is_refused_and_not_ignored(api: Api, path: str, name: str) -> None:
-    answer = await api.call("POST", f"{path}?{name}=1", content_length="junk")
-    assert answer.error == (501, "NotImplemented", name)
-    assert api.got(api.alice) == []
-
-
-async def test_a_message_may_be_told_to_live_for_ever(api: Api) -> None:
-    assert (
-        await api.call("POST", "/:send?messageTtlSeconds=0", b"hi", content_type="text/plain")
-    ).status == 202
-    assert len(api.got(api.alice)) == 1
-
-
 @pytest.mark.parametrize(
     ("method", "target"),
     [
-        ("GET", "/:send"),
-        ("POST", "/groups/room"),
-        ("POST", "/:addToGroups"),
         ("POST", ""),
-        ("PATCH", "/:send"),
+        ("POST", "/"),
+        ("POST", "/:nothing"),
+        ("POST", "/groups/a/b/:send"),
+        ("POST", "/users//:send"),
+        ("GET", "//api/hubs"),
+        ("GET", "//api/health/x"),
     ],
 )
-async def test_what_is_no_operation_is_404(api: Api, method: str, target: str) -> None:
-    assert (await api.call(method, target)).error == (404, "Error.NotFound", "Path")
+async def test_what_is_no_path_is_404_for_anybody(api: Api, method: str, target: str) -> None:
+    answer = await api.call(method, target, authorization=None)
+    assert answer.error == (404, "Error.NotFound", "Path")
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allowed"),
+    [
+        ("GET", "/:send", "POST"),
+        ("PATCH", "/:send?api-version=junk", "POST"),
+        ("OPTIONS", "/:send", "POST"),
+        ("POST", "/groups/room", "HEAD"),
+        ("GET", "/connections/j1", "DELETE, HEAD"),
+        ("POST", "/groups/%20/connections/j1", "PUT, DELETE"),
+        ("POST", "/permissions/sendToGroup/connections/j1", "PUT, DELETE, HEAD"),
+        ("POST", "//api/health", "GET, HEAD"),
+    ],
+)
+async def test_another_method_is_405_for_anybody(api: Api, method: str, target: str, allowed: str) -> None:
+    answer = await api.call(method, target, authorization=None)
+    assert answer.error == (405, "Error.MethodNotAllowed", "Method")
+    assert answer.headers["allow"] == allowed
+
+
+async def test_pages_of_other_origins_are_not_let_in(api: Api) -> None:
+    asked = {"origin": "https://elsewhere", "access-control-request-method": "POST"}
+    for method in ("OPTIONS", "POST"):
+        answer = await api.call(method, "/:send", b"", **asked)
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("target", ["/:SEND", "/%3Asend", "/:send/", "//API/Hubs/Chat/:send"])
+async def test_a_path_may_be_written_in_other_ways(api: Api, target: str) -> None:
+    assert (await api.call("POST", target, b"hi", content_type="text/plain")).status == 202
+    assert api.got(api.alice) == [(0x81, TEXT_HI)]
+
+
+@pytest.mark.parametrize(
+    "query", ["EXCLUDED=j1", "Excluded=j1", "excluded=x&eXcluded=j1", "API-Version=2024-12-01&excluded=j1"]
+)
+async def test_parameters_have_no_case(api: Api, query: str) -> None:
+    assert (await api.call("POST", f"/:send?{query}", b"hi", content_type="text/plain")).status == 202
+    assert (len(api.got(api.alice)), len(api.got(api.raw))) == (0, 1)
+
+
+async def test_a_version_given_twice_is_refused_in_any_case(api: Api) -> None:
+    answer = await api.call("POST", "/:send?api-version=2024-12-01&API-VERSION=2024-12-01")
+    assert answer.error == (400, "Error.BadRequest", "api-version")
+
+
+async def test_health_has_a_version_too(api: Api) -> None:
+    assert (await api.call("HEAD", "//api/health?api-version=2021-10-01", authorization=None)).status == 200
+    assert (await api.call("HEAD", "//api/health?api-version=1", authorization=None)).status == 400
+
+
+@pytest.mark.feature("api-versions")
+async def test_a_newer_version_is_served_with_one_warning(api: Api) -> None:
+    api.traced.clear()
+    for target in ("/:send", "/:send", "/users/u/:send"):
+        assert (await api.call("POST", f"{target}?api-version=2026-02-01-preview")).status == 202
+    [warning] = [event for event in api.traced if event.name == "setting"]
+    assert warning == TraceEvent(
+        "setting",
+        Phase.FAILED,
+        {},
+        {
+            "message": "api-version 2026-02-01-preview of a REST request is newer than 2024-12-01, the "
+            "newest this service knows: the request is served as one of 2024-12-01. --strict-api-version "
+            "refuses such requests, as Azure does"
+        },
+    )
+
+
+@pytest.mark.feature("api-versions")
+async def test_a_newer_version_is_refused_when_told_so() -> None:
+    api = Api(strict_api_version=True)
+    answer = await api.call("POST", "/:send?api-version=2026-02-01")
+    assert answer.error == (400, "Error.BadRequest", "api-version")
+    assert (await api.call("POST", "/:send?api-version=2021-10-01")).status == 202
 
 
 @pytest.mark.parametrize(
@@ -624,6 +591,7 @@ async def test_elsewhere_no_token_is_asked_for(api: Api, target: str, status: in
 # --- tokens for clients -------------------------------------------------------------------------------
 
 
+@pytest.mark.feature("generate token")
 async def test_a_generated_token_lets_a_client_in(api: Api) -> None:
     answer = await api.call(
         "POST",
@@ -639,6 +607,7 @@ async def test_a_generated_token_lets_a_client_in(api: Api) -> None:
     assert read.claims["aud"] == expected
 
 
+@pytest.mark.feature("generate token")
 async def test_a_generated_token_lasts_an_hour_and_names_nobody(api: Api) -> None:
     answer = await api.call("POST", "//api/hubs/CHAT/:generateToken")
     expected = [f"http://{HOST}/client/hubs/chat"]
@@ -654,6 +623,7 @@ async def test_the_trace_has_the_callers_request_id(api: Api) -> None:
     api.traced.clear()
     await api.call("HEAD", "/users/alice", x_ms_client_request_id="r1")
     await api.call("HEAD", "/users/gone", x_ms_client_request_id="r2")
+    await api.call("PUT", "/users/gone/groups/g", x_ms_client_request_id="r3")
     assert [(event.name, event.phase, event.ids, event.detail) for event in api.traced] == [
         (
             "rest",
@@ -663,9 +633,15 @@ async def test_the_trace_has_the_callers_request_id(api: Api) -> None:
         ),
         (
             "rest",
-            "failed",
+            "completed",  # no is an answer
             {"request": "r2"},
             {"method": "HEAD", "path": "/api/hubs/chat/users/gone", "status": 404},
+        ),
+        (
+            "rest",
+            "failed",
+            {"request": "r3"},
+            {"method": "PUT", "path": "/api/hubs/chat/users/gone/groups/g", "status": 404},
         ),
     ]
     assert str(api.traced[1].error) == "User `gone` is not found."
@@ -688,3 +664,41 @@ async def test_lifespan(api: Api) -> None:
 
     await api.app({"type": "lifespan"}, receive, send)
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+# --- anything at all ----------------------------------------------------------------------------------
+
+literals = {part for row in rest.OPERATIONS for part in row.path.split("/")[::2]}
+segments = st.sampled_from([*sorted(literals), "sendToGroup", "j1", "room", "..", "a+b", "é", "", "\x85"]) | (
+    st.sampled_from(["%2F", "%00", "%", "%F0%9F%98%80", "%3Asend", "%FF"])
+)
+parameters = {name for row in rest.OPERATIONS for name in row.query.values()}
+names = st.sampled_from([*sorted(parameters), "api-version"])
+values = st.text() | st.sampled_from(["2024-12-01", "1", "0", "userId eq 'a'", "'a' in groups", "MQTT"])
+queries = st.lists(st.tuples(names, values), max_size=4).map(urlencode) | st.text("&=%+abc\xff", max_size=20)
+media_types = (
+    st.none()
+    | st.text(st.characters(max_codepoint=255))
+    | st.sampled_from(
+        ["text/plain", "application/json", "application/octet-stream", "text/plain; charset=utf-16"]
+    )
+)
+HUB = "//api/hubs/chat/"
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+    st.lists(segments, max_size=5).map(lambda parts: HUB + "/".join(parts)),
+    queries,
+    media_types,
+    st.binary() | st.sampled_from([b'{"groups": ["g"]}', b"{", b"null"]),
+)
+async def test_any_request_is_answered(
+    method: str, target: str, query: str, content_type: str | None, body: bytes
+) -> None:
+    api = Api()
+    answer = await api.call(method, f"{target}?{query}", body, content_type=content_type)
+    assert answer.status in {200, 202, 204, 400, 401, 404, 405, 415}
+    if answer.status >= 400 and answer.status != 401 and method != "HEAD":
+        assert answer.error[0] == answer.status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from service_peers import (
@@ -253,6 +254,72 @@ async def test_without_a_handler_for_connect_it_is_not_asked() -> None:
     assert handler.events == []
 
 
+def anonymous(policy: Any) -> ServiceSettings:
+    found = settings("connect")
+    hub = msgspec.structs.replace(found.hub(CHAT), anonymous_connect_policy=policy)
+    return msgspec.structs.replace(found, hubs={CHAT: hub})
+
+
+NOBODY = msgspec.structs.replace(request(), token=None)
+
+
+async def test_a_hub_may_take_clients_without_a_token() -> None:
+    handler = Handler(connect=EventAnswer(ConnectEventResponse(user_id="guest", roles=["r"])))
+    connection, groups = await service(handler, settings=anonymous("allow")).admit(NOBODY)
+    assert (connection.user_id, groups) == ("guest", ())
+    [event] = handler.events
+    assert isinstance(event, ConnectEventRequest)
+    assert (event.claims, event.connection_context.user_id) == ({}, None)
+
+
+async def test_even_there_a_token_has_to_be_right() -> None:
+    with pytest.raises(TokenError):
+        await admit(service(settings=anonymous("allow")), "x.y.z")
+
+
+async def test_other_hubs_do_not() -> None:
+    with pytest.raises(TokenError, match="the client has no access token"):
+        await service(settings=anonymous("deny")).admit(NOBODY)
+
+
+# --- what event handlers keep of a connection ---------------------------------------------------------
+
+
+async def test_who_is_refused_is_forgotten() -> None:
+    handler = Handler(connect=EventRefused(401, "no"))
+    with pytest.raises(EventRefused):
+        await admit(service(handler, "connect"))
+    assert handler.forgotten == [handler.events[0].connection_context.connection_id]
+
+
+@pytest.mark.parametrize("system_events", [(), ("disconnected",)])
+async def test_who_is_gone_is_forgotten_after_the_last_event(system_events: Any) -> None:
+    held = Held()
+    handler = Handler(disconnected=held)
+    alice = await connect(service(handler, *system_events))
+    alice.closed()
+    await turns()
+    assert handler.forgotten == [] if system_events else [alice.connection.id]
+    for future in held.futures:
+        future.set_result(EventAnswer())
+    await turns()
+    assert handler.forgotten == [alice.connection.id]
+
+
+async def test_an_event_that_ends_after_its_connection_leaves_nothing_behind() -> None:
+    held = Held()
+    handler = Handler(e=held)
+    alice = await open_client(handler)
+    raising = asyncio.create_task(raise_event(alice))
+    await turns()
+    alice.closed()
+    await turns()
+    before = len(handler.forgotten)
+    held.futures[0].set_result(EventAnswer())
+    await raising
+    assert handler.forgotten[before:] == [alice.connection.id]
+
+
 # --- open and closed ----------------------------------------------------------------------------------
 
 
@@ -493,6 +560,21 @@ async def test_a_failed_event_closes_a_simple_client_with_1011() -> None:
     assert simple.closes == [Close(simple.connection, 1011, "Internal server error", "Internal server error")]
 
 
+@pytest.mark.parametrize(
+    ("event", "ack"),
+    [
+        (EVENT, '{"type":"ack","ackId":1,"success":false,"error":{"name":"InternalServerError",'),
+        (b'{"type":"event","event":"e","data":1}', ""),
+    ],
+)
+async def test_a_failed_event_may_close_any_client_after_its_ack(event: bytes, ack: str) -> None:
+    alice = await open_client(Handler(e=EventRefused(500, "no")))
+    alice.service.settings = msgspec.structs.replace(alice.service.settings, failed_user_event="close")
+    await raise_event(alice, event)
+    assert ack.encode() in alice.socket.take()
+    assert alice.closes == [Close(alice.connection, 1011, "Internal server error", "Internal server error")]
+
+
 async def test_an_event_that_completes_after_the_end_has_no_effect() -> None:
     held = Held()
     alice = await open_client(Handler(e=held))
@@ -585,12 +667,32 @@ async def test_the_trace_joins_a_connection_to_its_events() -> None:
     alice.closed(1000, "bye")
     name = alice.connection.id
     ids = {"hub": "chat", "connection": name, "user": "alice"}
-    assert [(event.name, event.phase, event.ids, event.detail) for event in traced] == [
+    assert all(event.detail["duration"] >= 0 for event in (traced[2], traced[4]))
+    details = [{key: value for key, value in event.detail.items() if key != "duration"} for event in traced]
+    names = [(event.name, event.phase, event.ids) for event in traced]
+    assert [(*name, detail) for name, detail in zip(names, details, strict=True)] == [
         ("connection", "started", ids, {"subprotocol": JSON_V1}),
         ("event", "started", ids | {"event": f"{name}/1"}, {"name": "connected"}),
-        ("event", "completed", ids | {"event": f"{name}/1"}, {"name": "connected"}),
+        (
+            "event",
+            "completed",
+            ids | {"event": f"{name}/1"},
+            {"name": "connected", "status": 200, "attempts": 1},
+        ),
         ("event", "started", ids | {"event": f"{name}/2"}, {"name": "e"}),
-        ("event", "failed", ids | {"event": f"{name}/2"}, {"name": "e"}),
+        ("event", "failed", ids | {"event": f"{name}/2"}, {"name": "e", "status": 500, "attempts": 1}),
         ("connection", "completed", ids, {"code": 1000, "reason": "bye"}),
     ]
     assert isinstance(traced[4].error, EventRefused)
+
+
+async def test_roles_that_give_nothing_are_told() -> None:
+    told: list[TraceEvent] = []
+    found = service(trace=told.append)
+    roles = ["admin", "webpubsub.sendToGroups.room.*", "webpubsub.sendToGroups.\\x"]
+    client = await connect(found, token(role=roles))
+    assert [event.detail for event in told if event.name == "connection"] == [
+        {"subprotocol": JSON_V1, "ignored_roles": ["webpubsub.sendToGroups.\\x"]}
+    ]
+    client.closed()
+    await turns()

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import msgspec
 import pytest
 
 from service_peers import CHAT
-from webpubsub.model.errors import ConfigurationError, InvalidName
+from webpubsub.model.errors import InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
-from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
+from webpubsub.service.event_handlers import ManagedIdentity, WebhookAuth
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
+    Compatibility,
     EventHandlerSettings,
     HubSettings,
     ServiceSettings,
-    decode_hub_settings,
-    encode_hub_settings,
-    load_settings,
 )
 
 USER, SYSTEM = WebPubSubEventType.USER, WebPubSubEventType.SYSTEM
@@ -34,7 +31,6 @@ USER, SYSTEM = WebPubSubEventType.USER, WebPubSubEventType.SYSTEM
         ("chat", "chats", False),
         ("a, b ,c", "b", True),
         ("a,*", "z", True),
-        ("cha*", "chat", False),  # only a lone star is a wildcard
         ("connect", "connect", True),  # a user event may be called like a system event
     ],
 )
@@ -47,6 +43,7 @@ def test_system_events_are_listed() -> None:
     assert [handler.takes(SYSTEM, name) for name in SYSTEM_EVENTS] == [True, False, True]
 
 
+@pytest.mark.feature("URL templates")
 def test_the_first_handler_that_takes_an_event_gets_it() -> None:
     first = EventHandlerSettings("http://first", "a")
     second = EventHandlerSettings("http://second", "*", ("connect",))
@@ -61,86 +58,6 @@ def test_a_hub_without_settings_has_no_handlers() -> None:
     settings = ServiceSettings(hubs={CHAT: HubSettings((EventHandlerSettings("http://x", "*"),))})
     assert settings.hub(HubName("other")).handler(USER, "a") is None
     assert settings.hub(CHAT).handler(USER, "a") is not None
-
-
-FILE = """{
-  "hubs": {
-    "Chat": {
-      "eventHandlers": [
-        {"urlTemplate": "http://localhost:7071/runtime/webhooks/webpubsub?code=k",
-         "userEventPattern": "*", "systemEvents": ["connect", "connected"]},
-        {"urlTemplate": "http://localhost/{hub}/{event}"}
-      ]
-    },
-    "empty": {}
-  }
-}"""
-READ = {
-    CHAT: HubSettings(
-        (
-            EventHandlerSettings(
-                "http://localhost:7071/runtime/webhooks/webpubsub?code=k", "*", ("connect", "connected")
-            ),
-            EventHandlerSettings("http://localhost/{hub}/{event}", "", ()),
-        )
-    ),
-    HubName("empty"): HubSettings(),
-}
-
-
-def test_a_settings_file_has_azures_names(tmp_path: Path) -> None:
-    path = tmp_path / "service.json"
-    path.write_text(FILE)
-    assert load_settings(path) == ServiceSettings(hubs=READ)
-
-
-def test_a_settings_file_may_name_token_issuers(tmp_path: Path) -> None:
-    path = tmp_path / "service.json"
-    path.write_text(
-        '{"tokenIssuers": [{"issuer": "i", "key": "k"}, {"issuer": "j", "audience": "a", "key": "l"}]}'
-    )
-    assert load_settings(path) == ServiceSettings(
-        token_issuers=(TokenIssuer("i", "k", "https://webpubsub.azure.com"), TokenIssuer("j", "l", "a"))
-    )
-
-
-def test_settings_can_be_written_down_and_read_again() -> None:
-    text = encode_hub_settings(READ)
-    assert b"\n" not in text
-    assert decode_hub_settings(text) == READ
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "Input data was truncated"),
-        ("[]", "Expected `object`, got `array`"),
-        ('{"hubs": {"1x": {}}}', "'1x' is not a valid hub name"),
-        ('{"Hubs": {}}', "unknown field `Hubs`"),
-        ('{"hubs": {"chat": {"eventHandler": []}}}', "unknown field `eventHandler`"),
-        ('{"hubs": {"chat": {"eventHandlers": [{}]}}}', "missing required field `urlTemplate`"),
-        (
-            '{"hubs": {"chat": {"eventHandlers": [{"urlTemplate": "x", "systemEvents": ["joined"]}]}}}',
-            "Invalid enum value 'joined'",
-        ),
-        ('{"hubs": "\udcff"}', "cannot be used"),
-        ('{"tokenIssuers": [{"issuer": "i"}]}', "missing required field `key` - at `$.tokenIssuers[0]`"),
-        ('{"tokenIssuers": [{"issuer": "i", "key": " "}]}', "the key of token issuer 'i' is empty"),
-        ('{"hubs": {"Chat": {}, "chat": {}}}', "'Chat' and 'chat' are one hub, as hub names have no case"),
-        (
-            '{"hubs": {"chat": {"eventHandlers": [{"urlTemplate": "host/?code=secret"}]}}}',
-            "'host/' is not a valid urlTemplate: expected a URL such as 'http://localhost:7071/{hub}/{event}'"
-            " - at `$.hubs[...].eventHandlers[0]`",
-        ),
-    ],
-)
-def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "service.json"
-    path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(ConfigurationError) as caught:
-        load_settings(path)
-    assert str(caught.value).startswith(f"{path}: the service settings cannot be used: ")
-    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +79,74 @@ def test_an_event_handler_has_an_http_url(url: str) -> None:
         EventHandlerSettings(url)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be read: No such file or directory"):
-        load_settings(tmp_path / "none.json")
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://{hub}.example/x", "{hub} and {event} in the path or the query only, not in the host"),
+        ("http://localhost:{EVENT}/", "{hub} and {event} in the path or the query only, not in the host"),
+        ("tunnel:///api/{event}?code=SECRET", "this service needs no tunnel to it"),
+        (
+            "https://app/?code={@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/SECRET)}",
+            "the secret itself in place of '{@Microsoft.KeyVault(...)}', which only Azure can read",
+        ),
+    ],
+)
+def test_what_only_azure_can_resolve_is_told(url: str, words: str) -> None:
+    with pytest.raises(InvalidName) as caught:
+        EventHandlerSettings(url)
+    assert words in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pattern", ["room.*", "a,b*", "**"])
+def test_wildcards_in_names_are_not_known(pattern: str) -> None:
+    with pytest.raises(InvalidName, match="wildcards in names are not known"):
+        EventHandlerSettings("http://x", pattern)
+
+
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        ({"type": "ManagedIdentity"}, "expected managedIdentity.resource"),
+        (
+            {"type": "ManagedIdentity", "managedIdentity": {"resource": ""}},
+            "expected managedIdentity.resource",
+        ),
+        ({"type": "BearerToken"}, "expected bearerToken, one line of ASCII characters"),
+        ({"type": "BearerToken", "bearerToken": "a\r\nb: c"}, "expected bearerToken"),
+        ({"type": "BearerToken", "bearerToken": "\u00fc"}, "expected bearerToken"),
+        ({"type": "Basic"}, "Invalid enum value 'Basic'"),
+    ],
+)
+def test_auth_has_what_its_type_needs(auth: object, words: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=words):
+        msgspec.convert(auth, WebhookAuth)
+
+
+def test_auth_has_azures_names_and_shows_no_token() -> None:
+    text = b'{"type":"ManagedIdentity","managedIdentity":{"resource":"api://chat"}}'
+    assert msgspec.json.decode(text, type=WebhookAuth) == WebhookAuth(
+        "ManagedIdentity", ManagedIdentity("api://chat")
+    )
+    assert "SECRET" not in repr(WebhookAuth("BearerToken", bearer_token="SECRET"))
+    with pytest.raises(UsageError):
+        WebhookAuth("BearerToken")
+
+
+def test_defaults_are_those_of_the_newest_emulator() -> None:
+    found = msgspec.to_builtins(Compatibility())
+    assert (
+        found
+        | {
+            "failedUserEvent": "ack",
+            "missingConnectionSend": 202,
+            "decodeSlashInSegments": True,
+            "requireContentLength": True,
+            "validationMode": "onFirstEvent",
+            "retryDelaysInSeconds": (1.0, 3.0, 5.0),
+        }
+        == found
+    )
+    assert msgspec.json.encode(HubSettings()) == (
+        b'{"eventHandlers":[],"anonymousConnectPolicy":"deny","webSocketKeepAliveIntervalInSeconds":20}'
+    )

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import struct
+import json
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from service_peers import (
     BINARY,
     CHAT,
     CLOSE,
-    JSON_V1,
     KEY,
-    NOW,
     PING,
     PONG,
     TEXT,
@@ -24,127 +22,21 @@ from service_peers import (
     Held,
     Socket,
     client_frame,
-    settings,
     text,
     token,
     turns,
 )
+from service_sockets import ACCEPTED, Server, closing, upgrade
 from webpubsub.model import actions
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import (
     ConnectEventResponse,
-    DisconnectedEventRequest,
     EventRequest,
     UserEventResponse,
 )
 from webpubsub.model.ports import EventAnswer
-from webpubsub.model.trace import TraceEvent
 from webpubsub.service import delivery
-from webpubsub.service.service import Service
 from webpubsub.service.settings import ServiceSettings
-from webpubsub.service.websocket import CLOSE_TIMEOUT, KeepAlive, WebSocketProtocol, protocol_factory
-
-ALL = "connect", "connected", "disconnected"
-ACCEPTED = (
-    b"HTTP/1.1 101 Switching Protocols\r\n"
-    b"Upgrade: websocket\r\n"
-    b"Connection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-)
-ALICE = token(
-    sub="alice",
-    role=["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"],
-    webpubsub_group=["g"],
-)
-
-
-def upgrade(client_token: str | None = ALICE, *, target: str = "/client/hubs/chat", **headers: str) -> bytes:
-    lines = {
-        "Host": "localhost:8080",
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Version": "13",
-    } | {name.replace("_", "-"): value for name, value in headers.items()}
-    query = "" if client_token is None else f"?access_token={client_token}"
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"GET {target}{query} HTTP/1.1\r\n{head}\r\n".encode()
-
-
-class Server:
-    """A service without sockets, as uvicorn would run it."""
-
-    def __init__(self, handler: Handler | None = None, *events: Any) -> None:
-        self.handler = handler or Handler()
-        self.traced: list[TraceEvent] = []
-        self.service = Service(
-            settings(*(events or ALL)), self.handler, now=lambda: NOW, trace=self.traced.append
-        )
-        self.keep_alive = KeepAlive()
-        self.state = SimpleNamespace(connections=set())
-        self.make: Callable[..., WebSocketProtocol] = protocol_factory(self.service, self.keep_alive)
-
-    async def connect(self, request: bytes | None = None, *, wait: bool = True) -> Client:
-        protocol = self.make(config=None, server_state=self.state, app_state={})
-        client = Client(protocol)
-        protocol.connection_made(client.socket)
-        protocol.data_received(upgrade(Sec_WebSocket_Protocol=JSON_V1) if request is None else request)
-        if wait:
-            await turns()
-        return client
-
-    async def open(self, *, simple: bool = False) -> Client:
-        """A client behind its greeting."""
-        client = await self.connect(upgrade() if simple else None)
-        assert client.socket.take().startswith(ACCEPTED)
-        return client
-
-    def assert_nothing_is_left(self) -> None:
-        assert self.service.hubs == {}
-        assert self.service._closers == {}
-        assert self.service._notifications == {}
-        assert self.state.connections == set()
-        assert not any(self.keep_alive._shares)
-
-    @property
-    def reasons(self) -> list[str]:
-        return [event.reason for event in self.handler.events if isinstance(event, DisconnectedEventRequest)]
-
-
-class Client:
-    """A client: its end of the socket."""
-
-    def __init__(self, protocol: WebSocketProtocol) -> None:
-        self.protocol = protocol
-        self.socket = Socket()
-
-    async def send(self, *frames: bytes) -> None:
-        self.protocol.data_received(b"".join(frames))
-        await turns()
-
-    async def say(self, *bodies: str) -> None:
-        await self.send(*(client_frame(TEXT, body.encode()) for body in bodies))
-
-    def lose(self, error: Exception | None = None) -> None:
-        self.protocol.connection_lost(error)
-
-    def close_timer(self) -> asyncio.TimerHandle:
-        timer = self.protocol._closing
-        assert timer is not None
-        assert timer._callback == self.socket.abort  # type: ignore[attr-defined]
-        assert timer.when() - asyncio.get_running_loop().time() == pytest.approx(CLOSE_TIMEOUT, abs=1)
-        return timer
-
-    @property
-    def closed_with(self) -> tuple[int, str]:
-        """Code and reason of the close frame, the last one written."""
-        head, body = self.socket.frames()[-1]
-        assert head == CLOSE
-        return struct.unpack("!H", body[:2])[0], body[2:].decode()
-
-
-def closing(code: int | None, reason: str = "") -> bytes:
-    return client_frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + reason.encode())
 
 
 @pytest.fixture
@@ -193,8 +85,8 @@ REFUSALS: list[tuple[str, bytes, int, bytes]] = [
     (
         "mode",
         upgrade(None, target="/client/hubs/chat?webpubsub_mode=sendToGroup"),
-        501,
-        b"webpubsub_mode 'sendToGroup' is not served",
+        400,
+        b"webpubsub_mode is 'sendToGroup', but '' is not a valid group name",
     ),
 ]
 
@@ -317,6 +209,7 @@ async def test_shutdown_while_deciding_refuses_with_503() -> None:
     server.assert_nothing_is_left()
 
 
+@pytest.mark.feature("custom subprotocols")
 async def test_the_connect_handlers_subprotocol_is_answered() -> None:
     server = Server(Handler(connect=EventAnswer(ConnectEventResponse(subprotocol="mine"))))
     client = await server.connect(upgrade(Sec_WebSocket_Protocol="other, Mine"))
@@ -371,13 +264,21 @@ async def test_a_slow_consumer_is_cut_off(server: Server) -> None:
 
 
 PROTOCOL_ERRORS = {
-    "unmasked": (b"\x81\x02hi", 1002, "the client's frame is not masked"),
-    "reserved bit": (client_frame(0xC1, b"hi"), 1002, "a reserved bit is set though no extension was agreed"),
-    "not UTF-8": (client_frame(TEXT, b"\xff"), 1007, "the client's text is not UTF-8"),
-    "too large": (b"\x82\xff\0\0\0\0\0\x10\0\x01", 1009, "the client's message is larger than 1048576 bytes"),
+    "unmasked": (b"\x81\x02hi", 1002, "The client frame is invalid: it is not masked."),
+    "reserved bit": (
+        client_frame(0xC1, b"hi"),
+        1002,
+        "The client frame is invalid: a reserved bit is set though no extension was agreed.",
+    ),
+    "not UTF-8": (client_frame(TEXT, b"\xff"), 1007, "The client message is not UTF-8."),
+    "too large": (
+        b"\x82\xff\0\0\0\0\0\x10\0\x01",
+        1009,
+        "The client message is too large: it has more than 1048576 bytes.",
+    ),
     "binary": (client_frame(BINARY, b"{}"), 1003, "The JSON subprotocol requires text messages."),
     "unknown type": (client_frame(TEXT, b'{"type":"x"}'), 1007, "the message type 'x' is unknown"),
-    "close code": (closing(1005), 1002, "the client's close frame has no valid code"),
+    "close code": (closing(1005), 1002, "The client frame is invalid: it closes with no valid code."),
 }
 
 
@@ -403,6 +304,15 @@ async def test_protocol_errors_close_with_their_code(
     await turns()
     assert server.reasons == [reason]
     server.assert_nothing_is_left()
+
+
+async def test_how_large_a_message_may_be_is_a_setting(server: Server) -> None:
+    server.service.settings = msgspec.structs.replace(server.service.settings, max_message_bytes=15)
+    client = await server.open()
+    await client.say('{"type":"ping"}')
+    assert client.socket.frames() == text('{"type":"pong"}')
+    await client.say('{"type":"ping" }')
+    assert client.closed_with == (1009, "The client message is too large: it has more than 15 bytes.")
 
 
 async def test_without_half_closing_the_whole_socket_is_closed(
@@ -471,6 +381,65 @@ async def test_a_flood_waits_until_delivery_has_caught_up(
     await turns(20)
     assert [body[-2:] for _, body in client.socket.frames()] == [b"0}", b"1}", b"2}", b"3}", b"4}"]
     assert client.protocol._waiting is None
+
+
+async def test_a_flood_waits_for_a_member_that_reads_slowly_and_no_message_is_lost(server: Server) -> None:
+    flooder, member = await server.open(), await server.open()
+    flood = [f'{{"type":"sendToGroup","group":"g","noEcho":true,"data":{number}}}' for number in range(3000)]
+    heard: list[int] = []
+
+    def read() -> None:
+        heard.extend(json.loads(body)["data"] for _, body in member.socket.frames())
+
+    for start in range(0, 3000, 300):  # as the network cuts it
+        member.protocol.pause_writing()
+        piece = b"".join(client_frame(TEXT, each.encode()) for each in flood[start : start + 300])
+        flooder.protocol.data_received(piece)
+        await turns()
+        assert not flooder.socket.reading
+        member.protocol.resume_writing()
+        await asyncio.wait_for(_until(lambda: flooder.protocol._waiting is None), 5)
+        read()
+    assert heard == list(range(3000))
+    assert flooder.socket.reading
+    assert member.socket.ended == flooder.socket.ended == []
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - what happens is turns of the loop
+        await asyncio.sleep(0)
+
+
+async def test_who_never_reads_is_cut_off_and_the_others_get_every_message(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "PATIENCE", 0.0)
+    publisher, never, member = await server.open(), await server.open(), await server.open()
+    never.protocol.pause_writing()
+    for number in range(1500):
+        await publisher.say(f'{{"type":"sendToGroup","group":"g","noEcho":true,"data":{number}}}')
+    assert [json.loads(body)["data"] for _, body in member.socket.frames()] == list(range(1500))
+    assert never.closed_with == (1008, "The client does not read its messages.")
+    assert server.reasons == ["The client does not read its messages."]
+    never.close_timer()._run()
+    assert never.socket.ended == ["abort"]
+
+
+async def test_who_joins_thousands_of_groups_leaves_nothing_behind(server: Server) -> None:
+    client, other = await server.open(), await server.open()
+    for start in range(0, 10_000, 1000):
+        await client.say(
+            *(
+                f'{{"type":"joinGroup","group":"{number}","ackId":{number}}}'
+                for number in range(start, start + 1000)
+            )
+        )
+    assert sum(b'"success":true' in body for _, body in client.socket.frames()) == 10_000
+    assert len(server.service.hub(CHAT).groups) == 10_001
+    await other.say('{"type":"ping"}')
+    assert other.socket.frames() == text('{"type":"pong"}')
+    client.lose()
+    assert set(server.service.hub(CHAT).groups) == {"g"}
 
 
 async def test_messages_of_others_and_pings_do_not_wait() -> None:
@@ -644,6 +613,51 @@ async def test_the_clients_close_is_echoed(
     server.assert_nothing_is_left()
 
 
+async def test_what_a_client_asked_for_before_it_closed_is_done_first() -> None:
+    held = Held()
+    server = Server(Handler(e=held))
+    client = await server.open()
+    await client.say(EVENT, '{"type":"event","event":"e","data":2,"ackId":2}')
+    await client.send(closing(1000, "done"))
+    await client.say('{"type":"ping"}')  # what comes after a close is not looked at
+    assert client.socket.take() == b""
+    held.futures[0].set_result(EventAnswer())
+    await turns()
+    assert client.socket.frames() == text(ACK)
+    held.futures[1].set_result(EventAnswer())
+    await turns()
+    assert client.socket.frames() == [*text('{"type":"ack","ackId":2,"success":true}'), (CLOSE, b"\x03\xe8")]
+    assert client.socket.ended == ["close"]
+    await turns()
+    assert server.reasons == ["done"]
+    client.lose()
+    server.assert_nothing_is_left()
+
+
+async def test_a_client_that_closes_and_then_goes_cancels_what_it_asked_for() -> None:
+    held = Held()
+    server = Server(Handler(e=held))
+    client = await server.open()
+    await client.say(EVENT, EVENT)
+    await client.send(closing(1000, "done"))
+    client.lose()
+    await turns()
+    assert [future.cancelled() for future in held.futures] == [True]
+    assert server.reasons == ["done"]
+    server.assert_nothing_is_left()
+
+
+async def test_a_close_behind_an_event_that_ends_the_connection() -> None:
+    server = Server(Handler(message=EventRefused(500, "no")))
+    client = await server.open(simple=True)
+    await client.send(client_frame(TEXT, b"x"), closing(1000))
+    await turns()
+    [(head, body)] = client.socket.frames()
+    assert (head, body[:2]) == (CLOSE, b"\x03\xf3")
+    client.lose()
+    server.assert_nothing_is_left()
+
+
 async def test_a_client_that_closes_but_does_not_read_is_aborted(server: Server) -> None:
     """Closing waits for what is not yet written, which may be for ever."""
     client = await server.open()
@@ -776,23 +790,24 @@ def ticks(server: Server, seconds: int) -> None:
         server.keep_alive.tick()
 
 
+@pytest.mark.feature("keep-alive")
 async def test_everybody_is_pinged_every_20_seconds(server: Server) -> None:
     clients = [await server.open() for _ in range(45)]
-    assert sorted(len(share) for share in server.keep_alive._shares) == [2] * 15 + [3] * 5
     ticks(server, 20)
     assert [client.socket.take() for client in clients] == [b"\x89\x00"] * 45
     ticks(server, 20)
     assert [client.socket.take() for client in clients] == [b"\x89\x00"] * 45
 
 
+@pytest.mark.feature("keep-alive")
 async def test_three_missed_pings_are_too_many(server: Server) -> None:
     client = await server.open()
     ticks(server, 60)
     assert client.socket.frames() == [(PING, b"")] * 3
     ticks(server, 20)
-    assert client.closed_with == (1008, "The client did not answer pings.")
+    assert client.closed_with == (1008, "PingTimeout")
     await turns()
-    assert server.reasons == ["The client did not answer pings."]
+    assert server.reasons == ["PingTimeout"]
     ticks(server, 40)
     assert client.socket.take() == b""
     assert not any(server.keep_alive._shares)
@@ -814,18 +829,3 @@ async def test_a_client_we_do_not_read_from_is_not_blamed() -> None:
     assert not client.socket.reading
     ticks(server, 200)
     assert client.socket.frames() == [(PING, b"")] * 10
-
-
-async def test_the_clock_ticks_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_alive, slept = KeepAlive(), list[float]()
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if len(slept) == 4:
-            raise asyncio.CancelledError
-
-    monkeypatch.setattr("webpubsub.service.websocket.asyncio.sleep", sleep)
-    with pytest.raises(asyncio.CancelledError):
-        await keep_alive.run()
-    assert slept == [1] * 4
-    assert keep_alive._next == 3

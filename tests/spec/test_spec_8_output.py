@@ -167,6 +167,32 @@ ACTIONS: list[tuple[str, dict[str, Any], Sent]] = [
         {"connectionId": "c1", "permission": "joinLeaveGroup", "targetName": "g"},
         ("DELETE", f"{HUB}/permissions/joinLeaveGroup/connections/c1?targetName=g", None, b""),
     ),
+    # What the extension lacks and the service has.
+    (
+        "sendToAll",
+        {"data": "hi", "dataType": "text", "filter": "userId eq null", "messageTtlSeconds": 5},
+        ("POST", f"{HUB}/:send?filter=userId%20eq%20null&messageTtlSeconds=5", TEXT, b"hi"),
+    ),
+    (
+        "closeUserConnections",
+        {"userId": "alice", "excluded": ["c1"], "reason": "bye"},
+        ("POST", f"{HUB}/users/alice/:closeConnections?excluded=c1&reason=bye", None, b""),
+    ),
+    (
+        "removeConnectionFromAllGroups",
+        {"connectionId": "c1"},
+        ("DELETE", f"{HUB}/connections/c1/groups", None, b""),
+    ),
+    (
+        "addConnectionsToGroups",
+        {"groups": ["g"], "filter": "userId eq null"},
+        ("POST", f"{HUB}/:addToGroups", JSON, b'{"groups":["g"],"filter":"userId eq null"}'),
+    ),
+    (
+        "removeConnectionsFromGroups",
+        {"groups": ["g", "h"]},
+        ("POST", f"{HUB}/:removeFromGroups", JSON, b'{"groups":["g","h"]}'),
+    ),
 ]
 ACTION_IDS = [" ".join([name, *members]) for name, members, _ in ACTIONS]
 

@@ -97,7 +97,14 @@ class Addresses(msgspec.Struct, frozen=True):
         connection = self.connection
         assert connection is not None
         assert connection.access_key is not None
-        return ServiceSettings(access_keys=(connection.access_key,), hubs=hubs, origin=connection.host)
+        return ServiceSettings(
+            access_keys=(connection.access_key,),
+            hubs=hubs,
+            origin=connection.host,
+            # A function that fails would run four times, while its client waits for nine seconds; who
+            # develops it wants to see one traceback, at once.
+            retry_delays_in_seconds=(),
+        )
 
 
 def _check_no_event_handlers(options: StartOptions) -> None:

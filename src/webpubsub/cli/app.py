@@ -134,7 +134,9 @@ def service(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
     ] = 8080,
-    settings: Annotated[Path | None, typer.Option(help="Service settings file (JSON).")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="Service settings file (JSON); edits are used while it runs.")
+    ] = None,
     event_handler: Annotated[
         list[str] | None,
         typer.Option(metavar="HUB=URL_TEMPLATE", help="Send all events of a hub to a URL; repeatable."),
@@ -147,6 +149,13 @@ def service(
         str | None, typer.Option(envvar="WEBPUBSUB_SECONDARY_KEY", help="Secondary access key.")
     ] = None,
     insecure_default_key: AnyKey = False,
+    strict_api_version: Annotated[
+        bool,
+        typer.Option(
+            "--strict-api-version",
+            help="Refuse REST requests of an api-version newer than the newest known here, as Azure does.",
+        ),
+    ] = False,
     log_format: Format = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
@@ -161,6 +170,7 @@ def service(
         access_key=access_key,
         secondary_key=secondary_key,
         insecure_default_key=insecure_default_key,
+        strict_api_version=strict_api_version,
         log_format=log_format.value,
         verbose=verbose,
     )

@@ -10,21 +10,21 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from webpubsub.cli.ending import Grace
 from webpubsub.cli.serving import Server, shown_url
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.loopback import is_loopback
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace
+from webpubsub.service.keep_alive import KeepAlive
 from webpubsub.service.rest_api import RestApi
 from webpubsub.service.service import Service
 from webpubsub.service.settings import HubSettings, ServiceSettings
 from webpubsub.service.upstream import WebhookEventHandler
-from webpubsub.service.websocket import KeepAlive, protocol_factory
+from webpubsub.service.websocket import protocol_factory
 
 __all__ = ["EmbeddedService", "check_keys", "local_connection"]
-
-GRACE = 10
 
 
 class EmbeddedService:
@@ -32,13 +32,12 @@ class EmbeddedService:
 
     def __init__(self, settings: ServiceSettings, listener: socket.socket, trace: Trace | None) -> None:
         self._settings = settings
-        self._handler = WebhookEventHandler(settings)
+        self._handler = WebhookEventHandler(settings, trace=trace)
         self._service = Service(settings, self._handler, now=time.time, trace=trace)
         self._keep_alive = KeepAlive()
         self._server = Server(
             RestApi(self._service),
             listener,
-            grace=GRACE,
             ws=protocol_factory(self._service, self._keep_alive),
         )
         self._pings: asyncio.Task[None] | None = None
@@ -47,16 +46,25 @@ class EmbeddedService:
         """Return when clients can connect."""
         await self._server.start()
         self._pings = asyncio.create_task(self._keep_alive.run())
+        self._handler.validate_configured()
 
     def use_hubs(self, hubs: Mapping[HubName, HubSettings]) -> None:
         """Send events by other hub settings from now on; clients stay connected."""
-        self._settings = msgspec.structs.replace(self._settings, hubs=hubs)
-        self._service.settings = self._handler.settings = self._settings
+        self.use_settings(msgspec.structs.replace(self._settings, hubs=hubs))
 
-    async def stop(self) -> None:
-        """Say goodbye to the clients, and tell the event handlers that they are gone."""
-        await self._service.retire(GRACE)
-        await self._server.stop()
+    def use_settings(self, settings: ServiceSettings) -> None:
+        """Go by other settings from now on; clients stay connected, and events under way keep theirs."""
+        self._settings = self._service.settings = self._handler.settings = settings
+        if self._pings is not None:  # else it is done on start
+            self._handler.validate_configured()
+
+    async def stop(self, grace: Grace) -> None:
+        """Say goodbye to the clients, and tell the event handlers that they are gone.
+
+        Half of what is left of ``grace`` stays for what is stopped after the service.
+        """
+        await self._service.retire(grace.half())
+        await self._server.stop(grace.half())
         if self._pings is not None:
             self._pings.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
@@ -27,7 +29,8 @@ def add_event_handlers(
     added = dict(hubs)
     for text in texts:
         hub, handler = _event_handler(text, app_url)
-        added[hub] = HubSettings(event_handlers=(*added.get(hub, HubSettings()).event_handlers, handler))
+        found = added.get(hub, HubSettings())
+        added[hub] = msgspec.structs.replace(found, event_handlers=(*found.event_handlers, handler))
     return added
 
 

@@ -26,9 +26,21 @@ _ALWAYS: Final = {
     ("connection", Phase.STARTED),
     ("connection", Phase.COMPLETED),
     ("retry", Phase.STARTED),
+    ("setting", Phase.COMPLETED),
 }
 # What the trace tells of beside functions.
-_TRACED: Final = ("connection", "event", "action", "rest", "timer", "retry", "storage", "setting")
+_TRACED: Final = (
+    "connection",
+    "event",
+    "webhook",
+    "validation",
+    "action",
+    "rest",
+    "timer",
+    "retry",
+    "storage",
+    "setting",
+)
 # A refusal is a sentence, and giving up is no fault; only what nobody foresaw needs its traceback.
 _FORESEEN: Final = (WebPubSubError, asyncio.CancelledError)
 _COLOURS: Final = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", logging.DEBUG: "\x1b[2m"}
@@ -43,8 +55,6 @@ def start_logging(log_format: str, *, verbose: bool) -> Trace:
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "azure", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # uvicorn would tell people whose WebSocket client came to the functions to install something.
-    logging.getLogger("uvicorn.error").addFilter(_is_true_here)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what functions print is seen now, in a pipe too
     return _write
@@ -69,10 +79,6 @@ def _category(record: logging.LogRecord) -> str:
     if event is None:
         return "Host"
     return f"Function.{event.ids['function']}" if event.name == "function" else f"Host.{event.name}"
-
-
-def _is_true_here(record: logging.LogRecord) -> bool:
-    return "No supported WebSocket library" not in record.getMessage()
 
 
 def _write(event: TraceEvent) -> None:

@@ -21,6 +21,7 @@ import msgspec
 
 from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.embedded import EmbeddedService
+from webpubsub.cli.ending import LAST_SECONDS, Grace
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.serving import announce_ready, run_until_stopped
@@ -29,7 +30,8 @@ from webpubsub.host.storage.app_storage import FOLDER
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
-from webpubsub.service.settings import HubSettings, decode_hub_settings, encode_hub_settings
+from webpubsub.service.settings import HubSettings
+from webpubsub.service.settings_file import decode_hub_settings, encode_hub_settings
 
 if TYPE_CHECKING:
     from watchfiles import PythonFilter
@@ -96,12 +98,12 @@ class _Child:
         """Return the exit code once the child has ended, asked to or not."""
         return await self._process.wait()
 
-    async def end(self) -> None:
-        """Let running functions finish, then end."""
+    async def end(self, grace: Grace) -> None:
+        """Let running functions finish in time, then end."""
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._process.wait(), GRACE + 5)
+            await asyncio.wait_for(self._process.wait(), grace.left())
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
@@ -142,9 +144,10 @@ def run_reload(options: StartOptions) -> None:
             await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
             died.cancel()
+            grace = Grace(GRACE + LAST_SECONDS)
             if ended.done() and service is not None:
-                await service.stop()
-            await child.end()
+                await service.stop(grace)
+            await child.end(grace)
 
     run_until_stopped(main)
 
@@ -196,7 +199,7 @@ def run_supervised(options: StartOptions, inheritance: str) -> None:
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         reader, writer = await asyncio.open_connection(sock=channel)
-        async with serving(host, addresses.listener):
+        async with serving(host, addresses.listener, Grace(GRACE)):
             follow_hubs(lambda: _report(registered_hubs(options, host, addresses), writer), host)
             announce_ready(described(options, host, addresses, is_embedded=found.is_embedded))
             endings = {asyncio.ensure_future(stopped()), asyncio.ensure_future(reader.read())}

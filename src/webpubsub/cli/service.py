@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from webpubsub.cli.embedded import EmbeddedService, check_keys, local_connection
+from webpubsub.cli.ending import Grace
 from webpubsub.cli.event_handlers import add_event_handlers
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.serving import announce_ready, bind, run_until_stopped
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
-from webpubsub.service.settings import ServiceSettings, load_settings
+from webpubsub.model.trace import Trace
+from webpubsub.service.settings import EventHandlerSettings, ServiceSettings
+from webpubsub.service.settings_file import load_settings
+from webpubsub.service.settings_watch import SettingsWatch
 
 __all__ = ["ServiceOptions", "run_service"]
 
+GRACE: Final = 20
 WAY_OUT: Final = "set another with --access-key or WEBPUBSUB_ACCESS_KEY (32 characters or more)"
 
 
@@ -30,6 +37,7 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     access_key: str | None
     secondary_key: str | None
     insecure_default_key: bool
+    strict_api_version: bool
     log_format: str
     verbose: bool
 
@@ -43,9 +51,14 @@ def run_service(options: ServiceOptions) -> None:
     primary = options.access_key or DEFAULT_ACCESS_KEY
     keys = (primary, options.secondary_key) if options.secondary_key else (primary,)
     check_keys(options.host, keys, WAY_OUT, insecure_default_key=options.insecure_default_key)
-    settings = load_settings(options.settings) if options.settings else ServiceSettings()
-    hubs = add_event_handlers(settings.hubs, options.event_handlers)
-    settings = msgspec.structs.replace(settings, access_keys=keys, hubs=hubs)
+
+    def completed(settings: ServiceSettings) -> ServiceSettings:
+        hubs = add_event_handlers(settings.hubs, options.event_handlers)
+        strict = options.strict_api_version or settings.strict_api_version
+        return msgspec.structs.replace(settings, access_keys=keys, hubs=hubs, strict_api_version=strict)
+
+    found = load_settings(options.settings) if options.settings else ServiceSettings()
+    settings = completed(found)
     trace = start_logging(options.log_format, verbose=options.verbose)
     listener = bind(options.host, options.port, "choose another with --port (0 takes any free port)")
     service = EmbeddedService(settings, listener, trace)
@@ -55,17 +68,48 @@ def run_service(options: ServiceOptions) -> None:
         await service.start()
         endpoint = f"Service endpoint: {connection.endpoint}\nConnection string: {connection}\n"
         announce_ready(f"{_overview(settings)}{endpoint}")
-        await stopped()
-        await service.stop()
+        async with _following(
+            options.settings, found, lambda edited: service.use_settings(completed(edited)), trace
+        ):
+            await stopped()
+        await service.stop(Grace(GRACE))
 
     run_until_stopped(main)
 
 
+@asynccontextmanager
+async def _following(
+    path: Path | None, found: ServiceSettings, use: Callable[[ServiceSettings], None], trace: Trace
+) -> AsyncIterator[None]:
+    """Use every good edit of the settings file, if there is one."""
+    if path is None:
+        yield
+        return
+    following = asyncio.create_task(SettingsWatch(path, found, use, trace=trace).run())
+    try:
+        yield
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
 def _overview(settings: ServiceSettings) -> str:
     lines = [
-        f"Hub {hub}: {', '.join(handler.system_events)} and user events '{handler.user_event_pattern}' -> "
-        f"{handler.url_template.partition('?')[0]}\n"
+        f"Hub {hub}: {_events(handler)} -> {handler.url_template.partition('?')[0]}\n"
         for hub, found in settings.hubs.items()
         for handler in found.event_handlers
     ]
     return "".join(lines)
+
+
+def _events(handler: EventHandlerSettings) -> str:
+    """Return what an event handler takes, in words."""
+    events: list[str] = [*handler.system_events]
+    if handler.user_event_pattern:
+        events.append(f"user events '{handler.user_event_pattern}'")
+    if (presence := handler.group_presence_events) is not None:
+        events.append(
+            f"{' and '.join(presence.event_names)} of {', '.join(presence.group_filters or ('*',))}"
+        )
+    return ", ".join(events)

@@ -9,11 +9,12 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 
 from webpubsub.cli.ending import end_soon
+from webpubsub.cli.guarded_http import GuardedHttp
 from webpubsub.model.errors import ConfigurationError
 
 __all__ = ["Server", "announce_ready", "bind", "reachable_url", "run_until_stopped", "shown_url"]
@@ -29,11 +30,11 @@ _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 class Server:
     """One HTTP server on one socket."""
 
-    def __init__(self, app: Any, listener: socket.socket, *, grace: int, ws: Any = "none") -> None:
-        """Serve ``app``; stopping waits ``grace`` seconds for requests under way."""
+    def __init__(self, app: Any, listener: socket.socket, *, ws: Any = "none") -> None:
+        """Serve ``app``, and WebSockets with what uvicorn's ``ws=`` takes."""
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=GuardedHttp,
             ws=ws,
             lifespan="off",
             loop="none",
@@ -41,7 +42,6 @@ class Server:
             access_log=False,
             proxy_headers=False,  # nobody's word is taken for who called or under which name
             server_header=False,
-            timeout_graceful_shutdown=grace,
             # Longer than clients keep idle connections (aiohttp: 15 s), so that the client is the one who
             # closes; else a request may meet a connection that was just closed here.
             timeout_keep_alive=75,
@@ -59,8 +59,9 @@ class Server:
                 await self._task
             await asyncio.sleep(0.001)
 
-    async def stop(self) -> None:
-        """Take no more requests, finish those under way, close every connection."""
+    async def stop(self, seconds: float) -> None:
+        """Take no more requests, give those under way some seconds to finish, close every connection."""
+        self._server.config.timeout_graceful_shutdown = cast(int, seconds)  # it takes parts of seconds too
         self._server.should_exit = True
         if self._task is not None:
             await self._task

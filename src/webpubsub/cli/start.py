@@ -15,6 +15,7 @@ from typing import Final
 
 from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.embedded import EmbeddedService
+from webpubsub.cli.ending import Grace
 from webpubsub.cli.event_handlers import add_event_handlers
 from webpubsub.cli.logs import set_log_levels, start_logging
 from webpubsub.cli.options import StartOptions
@@ -60,7 +61,8 @@ def run_start(options: StartOptions) -> None:
         service = EmbeddedService(addresses.service_settings({}), addresses.service_listener, trace)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
-        async with serving(host, addresses.listener):
+        grace = Grace(GRACE)
+        async with serving(host, addresses.listener, grace):
             if service is not None:
                 use_hubs = service.use_hubs
                 follow_hubs(lambda: use_hubs(registered_hubs(options, host, addresses)), host)
@@ -68,22 +70,22 @@ def run_start(options: StartOptions) -> None:
             announce_ready(described(options, host, addresses, is_embedded=service is not None))
             await stopped()
             if service is not None:
-                await service.stop()
+                await service.stop(grace)
 
     run_until_stopped(main)
 
 
 @asynccontextmanager
-async def serving(host: FunctionHost, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve the app's functions; at the end requests and functions under way may finish."""
-    server = Server(host, listener, grace=GRACE)
+async def serving(host: FunctionHost, listener: socket.socket, grace: Grace) -> AsyncIterator[None]:
+    """Serve the app's functions; at the end requests and functions under way may finish in time."""
+    server = Server(host, listener)
     await host.start()
     await server.start()
     try:
         yield
     finally:
-        await server.stop()
-        await host.stop(GRACE)
+        await server.stop(grace.half())
+        await host.stop(grace.left())
 
 
 def load_host(options: StartOptions, addresses: Addresses, trace: Trace) -> FunctionHost:

@@ -158,6 +158,16 @@ def _excluded(_member: str, value: Any) -> Any:
     return () if value is None else value
 
 
+def _groups(member: str, value: Any) -> Any:
+    if value is None:
+        raise UsageError(f"'{member}' is missing: expected a list of group names")
+    return value
+
+
+def _as_it_is(_member: str, value: Any) -> Any:
+    return value  # the action checks it
+
+
 def _permission(member: str, value: Any) -> WebPubSubPermission:
     if value is None:
         raise UsageError(f"'{member}' is missing: expected 'sendToGroup' or 'joinLeaveGroup'")
@@ -172,4 +182,8 @@ _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "permission": _permission,
     "excluded": _excluded,
     "reason": _optional,
+    "groups": _groups,
+    "filter": _optional,
+    "message_ttl_seconds": _as_it_is,
+    "metadata": _as_it_is,
 }

@@ -6,20 +6,24 @@ Source: extension spec, section 8.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import azure.functions
 
 from webpubsub.functions.action_json import decode_actions
 from webpubsub.model.actions import (
     Action,
+    AddConnectionsToGroupsAction,
     AddConnectionToGroupAction,
     AddUserToGroupAction,
     CloseAllConnectionsAction,
     CloseClientConnectionAction,
     CloseGroupConnectionsAction,
+    CloseUserConnectionsAction,
     GrantPermissionAction,
+    RemoveConnectionFromAllGroupsAction,
     RemoveConnectionFromGroupAction,
+    RemoveConnectionsFromGroupsAction,
     RemoveUserFromAllGroupsAction,
     RemoveUserFromGroupAction,
     RevokePermissionAction,
@@ -30,6 +34,7 @@ from webpubsub.model.actions import (
     WebPubSubPermission,
 )
 from webpubsub.model.payload import Data, WebPubSubDataType
+from webpubsub.model.send_actions import SendOptions
 
 __all__ = ["Actions"]
 
@@ -43,6 +48,10 @@ class Actions(azure.functions.Out[Any]):
     a unit test makes one, passes it, and compares `items`.
 
     Every method raises `UsageError` (`InvalidName`, `InvalidData`) for what can never be performed.
+
+    The extension on Azure does not know filters, ``message_ttl_seconds`` and ``metadata``, and so ignores
+    them; nor `close_user_connections`, `remove_connection_from_all_groups`, `add_connections_to_groups` and
+    `remove_connections_from_groups`, which it refuses.
 
     Example:
         >>> actions = Actions()
@@ -71,23 +80,48 @@ class Actions(azure.functions.Out[Any]):
         """Return `items`; together with `set`, what makes this an ``azure.functions.Out``."""
         return self.items
 
-    def send_to_all(self, data: Data, data_type: DataType = None, *, excluded: Iterable[str] = ()) -> None:
-        """Send a message to every connection of the hub but ``excluded``."""
-        self._items.append(SendToAllAction(data, data_type, excluded))
+    def send_to_all(
+        self,
+        data: Data,
+        data_type: DataType = None,
+        *,
+        excluded: Iterable[str] = (),
+        filter: str | None = None,
+        **options: Unpack[SendOptions],
+    ) -> None:
+        """Send a message to every connection of the hub that ``filter`` selects but ``excluded``."""
+        self._items.append(SendToAllAction(data, data_type, excluded, filter, **options))
 
     def send_to_group(
-        self, group: str, data: Data, data_type: DataType = None, *, excluded: Iterable[str] = ()
+        self,
+        group: str,
+        data: Data,
+        data_type: DataType = None,
+        *,
+        excluded: Iterable[str] = (),
+        filter: str | None = None,
+        **options: Unpack[SendOptions],
     ) -> None:
-        """Send a message to every connection of a group but ``excluded``."""
-        self._items.append(SendToGroupAction(group, data, data_type, excluded))
+        """Send a message to every connection of a group that ``filter`` selects but ``excluded``."""
+        self._items.append(SendToGroupAction(group, data, data_type, excluded, filter, **options))
 
-    def send_to_user(self, user_id: str, data: Data, data_type: DataType = None) -> None:
-        """Send a message to every connection of a user."""
-        self._items.append(SendToUserAction(user_id, data, data_type))
+    def send_to_user(
+        self,
+        user_id: str,
+        data: Data,
+        data_type: DataType = None,
+        *,
+        filter: str | None = None,
+        **options: Unpack[SendOptions],
+    ) -> None:
+        """Send a message to every connection of a user that ``filter`` selects."""
+        self._items.append(SendToUserAction(user_id, data, data_type, filter, **options))
 
-    def send_to_connection(self, connection_id: str, data: Data, data_type: DataType = None) -> None:
+    def send_to_connection(
+        self, connection_id: str, data: Data, data_type: DataType = None, **options: Unpack[SendOptions]
+    ) -> None:
         """Send a message to one connection."""
-        self._items.append(SendToConnectionAction(connection_id, data, data_type))
+        self._items.append(SendToConnectionAction(connection_id, data, data_type, **options))
 
     def add_user_to_group(self, user_id: str, group: str) -> None:
         """Put every connection of a user into a group."""
@@ -109,6 +143,18 @@ class Actions(azure.functions.Out[Any]):
         """Take one connection out of a group."""
         self._items.append(RemoveConnectionFromGroupAction(connection_id, group))
 
+    def remove_connection_from_all_groups(self, connection_id: str) -> None:
+        """Take one connection out of all its groups."""
+        self._items.append(RemoveConnectionFromAllGroupsAction(connection_id))
+
+    def add_connections_to_groups(self, groups: Iterable[str], filter: str | None = None) -> None:
+        """Put every connection that ``filter`` selects into all of ``groups``."""
+        self._items.append(AddConnectionsToGroupsAction(groups, filter))
+
+    def remove_connections_from_groups(self, groups: Iterable[str], filter: str | None = None) -> None:
+        """Take every connection that ``filter`` selects out of all of ``groups``."""
+        self._items.append(RemoveConnectionsFromGroupsAction(groups, filter))
+
     def close_all_connections(self, *, excluded: Iterable[str] = (), reason: str | None = None) -> None:
         """Close every connection of the hub but ``excluded``; clients with a subprotocol are told why."""
         self._items.append(CloseAllConnectionsAction(excluded, reason))
@@ -122,6 +168,12 @@ class Actions(azure.functions.Out[Any]):
     ) -> None:
         """Close every connection of a group but ``excluded``."""
         self._items.append(CloseGroupConnectionsAction(group, excluded, reason))
+
+    def close_user_connections(
+        self, user_id: str, *, excluded: Iterable[str] = (), reason: str | None = None
+    ) -> None:
+        """Close every connection of a user but ``excluded``."""
+        self._items.append(CloseUserConnectionsAction(user_id, excluded, reason))
 
     def grant_permission(
         self, connection_id: str, permission: WebPubSubPermission | str, target_name: str

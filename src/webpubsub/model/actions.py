@@ -3,6 +3,8 @@
 One immutable value an action. The same values are what an output binding yields, what REST requests
 parse into, what the hub performs, what the trace shows and what tests compare.
 
+The actions that send a message stand in `send_actions`.
+
 Source: extension spec, section 8; member names are the extension's in snake_case.
 """
 
@@ -10,9 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, ClassVar, Final
-
-import msgspec
+from typing import Final
 
 from webpubsub.model.errors import InvalidName
 from webpubsub.model.names import (
@@ -20,18 +20,32 @@ from webpubsub.model.names import (
     parse_group_name,
     parse_user_id,
 )
-from webpubsub.model.payload import Data, Payload, WebPubSubDataType
+from webpubsub.model.send_actions import (
+    Action,
+    SendAction,
+    SendToAllAction,
+    SendToConnectionAction,
+    SendToGroupAction,
+    SendToUserAction,
+    filter_text,
+    set_fields,
+    texts_of,
+)
 
 __all__ = [
     "ACTIONS",
     "Action",
     "AddConnectionToGroupAction",
+    "AddConnectionsToGroupsAction",
     "AddUserToGroupAction",
     "CloseAllConnectionsAction",
     "CloseClientConnectionAction",
     "CloseGroupConnectionsAction",
+    "CloseUserConnectionsAction",
     "GrantPermissionAction",
+    "RemoveConnectionFromAllGroupsAction",
     "RemoveConnectionFromGroupAction",
+    "RemoveConnectionsFromGroupsAction",
     "RemoveUserFromAllGroupsAction",
     "RemoveUserFromGroupAction",
     "RevokePermissionAction",
@@ -65,122 +79,6 @@ class WebPubSubPermission(StrEnum):
                 return by_number[int(value)]
             return next((member for member in cls if member.lower() == value.lower()), None)
         return None
-
-
-class Action(msgspec.Struct, frozen=True):
-    """Base of all actions.
-
-    Attributes:
-        action_name: The extension's name of the action, e.g. ``sendToAll``.
-    """
-
-    action_name: ClassVar[str]
-
-
-class SendAction(Action, frozen=True):
-    """Base of the four actions that send a message.
-
-    Their ``data`` is a Python value: ``str`` is sent as text, ``bytes`` as binary, any other value as its
-    JSON; ``data_type`` overrides that. Read back, JSON is a `Payload`: its exact bytes.
-    """
-
-    def __post_init__(self) -> None:
-        message = self._message
-        payload = Payload.of(message.data, message.data_type)
-        if payload.data_type is not WebPubSubDataType.JSON:
-            _set(self, data=payload.value, data_type=payload.data_type)
-            return
-        if payload is message.data:
-            payload.check()
-        _set(self, data=payload, data_type=payload.data_type)
-
-    @property
-    def payload(self) -> Payload:
-        """The exact bytes to send."""
-        return Payload.of(self._message.data)
-
-    @property
-    def _message(self) -> SendToAllAction:
-        # Each subclass declares `data` and `data_type` itself, after the target that comes first in its
-        # constructor; this tells the type checker that they all have them.
-        return self  # type: ignore[return-value]
-
-
-class SendToAllAction(SendAction, frozen=True):
-    """Send a message to every connection of the hub, except ``excluded``.
-
-    Raises:
-        InvalidData: ``data`` cannot be sent as ``data_type``.
-
-    Example:
-        >>> SendToAllAction("hi", excluded=["c1"]).payload.body
-        b'hi'
-    """
-
-    action_name = "sendToAll"
-    data: Data
-    data_type: WebPubSubDataType | str | None = None
-    excluded: Iterable[str] = ()
-
-    def __post_init__(self) -> None:
-        SendAction.__post_init__(self)
-        _set_excluded(self)
-
-
-class SendToGroupAction(SendAction, frozen=True):
-    """Send a message to every connection of a group, except ``excluded``.
-
-    Raises:
-        InvalidName: ``group`` is not a group name.
-        InvalidData: ``data`` cannot be sent as ``data_type``.
-    """
-
-    action_name = "sendToGroup"
-    group: str
-    data: Data
-    data_type: WebPubSubDataType | str | None = None
-    excluded: Iterable[str] = ()
-
-    def __post_init__(self) -> None:
-        parse_group_name(self.group)
-        SendAction.__post_init__(self)
-        _set_excluded(self)
-
-
-class SendToUserAction(SendAction, frozen=True):
-    """Send a message to every connection of a user.
-
-    Raises:
-        InvalidName: ``user_id`` is blank.
-        InvalidData: ``data`` cannot be sent as ``data_type``.
-    """
-
-    action_name = "sendToUser"
-    user_id: str
-    data: Data
-    data_type: WebPubSubDataType | str | None = None
-
-    def __post_init__(self) -> None:
-        parse_user_id(self.user_id)
-        SendAction.__post_init__(self)
-
-
-class SendToConnectionAction(SendAction, frozen=True):
-    """Send a message to one connection.
-
-    Raises:
-        InvalidName: ``connection_id`` is blank.
-        InvalidData: ``data`` cannot be sent as ``data_type``.
-    """
-
-    action_name = "sendToConnection"
-    connection_id: str
-    data: Data
-    data_type: WebPubSubDataType | str | None = None
-
-    def __post_init__(self) -> None:
-        parse_connection_id(self.connection_id)
-        SendAction.__post_init__(self)
 
 
 class _UserGroupAction(Action, frozen=True):
@@ -255,6 +153,57 @@ class RemoveConnectionFromGroupAction(_ConnectionGroupAction, frozen=True):
     action_name = "removeConnectionFromGroup"
 
 
+class RemoveConnectionFromAllGroupsAction(Action, frozen=True):
+    """Take one connection out of all its groups.
+
+    Raises:
+        InvalidName: ``connection_id`` is blank.
+    """
+
+    action_name = "removeConnectionFromAllGroups"
+    connection_id: str
+
+    def __post_init__(self) -> None:
+        parse_connection_id(self.connection_id)
+
+
+class _BulkGroupAction(Action, frozen=True):
+    groups: Iterable[str]
+    filter: str | None = None
+
+    def __post_init__(self) -> None:
+        groups = texts_of("groups", self.groups)
+        if not groups:
+            raise InvalidName("groups", [], "at least one group name")
+        for group in groups:
+            parse_group_name(group)
+        set_fields(self, groups=groups, filter=filter_text(self.filter))
+
+
+class AddConnectionsToGroupsAction(_BulkGroupAction, frozen=True):
+    """Put every connection that ``filter`` selects into all of ``groups``; without one, all of the hub.
+
+    Raises:
+        InvalidName: There is no group, or one is outside its rules.
+
+    Example:
+        >>> AddConnectionsToGroupsAction(["vip"], filter="startswith(userId, 'gold-')").groups
+        ('vip',)
+    """
+
+    action_name = "addConnectionsToGroups"
+
+
+class RemoveConnectionsFromGroupsAction(_BulkGroupAction, frozen=True):
+    """Take every connection that ``filter`` selects out of all of ``groups``; without one, all of the hub.
+
+    Raises:
+        InvalidName: There is no group, or one is outside its rules.
+    """
+
+    action_name = "removeConnectionsFromGroups"
+
+
 class CloseAllConnectionsAction(Action, frozen=True):
     """Close every connection of the hub, except ``excluded``; clients with a subprotocol are told why."""
 
@@ -263,7 +212,7 @@ class CloseAllConnectionsAction(Action, frozen=True):
     reason: str | None = None
 
     def __post_init__(self) -> None:
-        _set_excluded(self)
+        set_fields(self, excluded=texts_of("excluded", self.excluded))
 
 
 class CloseClientConnectionAction(Action, frozen=True):
@@ -295,7 +244,24 @@ class CloseGroupConnectionsAction(Action, frozen=True):
 
     def __post_init__(self) -> None:
         parse_group_name(self.group)
-        _set_excluded(self)
+        set_fields(self, excluded=texts_of("excluded", self.excluded))
+
+
+class CloseUserConnectionsAction(Action, frozen=True):
+    """Close every connection of a user, except ``excluded``.
+
+    Raises:
+        InvalidName: ``user_id`` is blank.
+    """
+
+    action_name = "closeUserConnections"
+    user_id: str
+    excluded: Iterable[str] = ()
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        parse_user_id(self.user_id)
+        set_fields(self, excluded=texts_of("excluded", self.excluded))
 
 
 class _PermissionAction(Action, frozen=True):
@@ -306,7 +272,7 @@ class _PermissionAction(Action, frozen=True):
     def __post_init__(self) -> None:
         parse_connection_id(self.connection_id)
         parse_group_name(self.target_name)
-        _set(self, permission=parse_permission(self.permission))
+        set_fields(self, permission=parse_permission(self.permission))
 
 
 class GrantPermissionAction(_PermissionAction, frozen=True):
@@ -329,7 +295,7 @@ class RevokePermissionAction(_PermissionAction, frozen=True):
     action_name = "revokePermission"
 
 
-# The extension's names; looked up in lower case, as it compares without case.
+# By the extension's names; looked up in lower case, as it compares without case.
 ACTIONS: Final[dict[str, type[Action]]] = {
     action.action_name: action
     for action in (
@@ -347,6 +313,11 @@ ACTIONS: Final[dict[str, type[Action]]] = {
         CloseGroupConnectionsAction,
         GrantPermissionAction,
         RevokePermissionAction,
+        # Not the extension's: the REST API has them, so our host performs them too.
+        CloseUserConnectionsAction,
+        RemoveConnectionFromAllGroupsAction,
+        AddConnectionsToGroupsAction,
+        RemoveConnectionsFromGroupsAction,
     )
 }
 
@@ -361,22 +332,3 @@ def parse_permission(value: WebPubSubPermission | str) -> WebPubSubPermission:
         return WebPubSubPermission(value)
     except ValueError:
         raise InvalidName("permission", value, "'sendToGroup' or 'joinLeaveGroup'") from None
-
-
-def _set(action: Action, **values: Any) -> None:
-    """Normalise fields of a frozen action while it is being made."""
-    for name, value in values.items():
-        msgspec.structs.force_setattr(action, name, value)
-
-
-def _set_excluded(
-    action: SendToAllAction | SendToGroupAction | CloseAllConnectionsAction | CloseGroupConnectionsAction,
-) -> None:
-    excluded: object = action.excluded
-    if isinstance(excluded, str) or not isinstance(excluded, Iterable):
-        raise InvalidName("excluded", excluded, "a list of connection ids")
-    connection_ids = tuple(excluded)
-    for connection_id in connection_ids:
-        if not isinstance(connection_id, str):
-            raise InvalidName("excluded", connection_id, "a connection id")
-    _set(action, excluded=connection_ids)

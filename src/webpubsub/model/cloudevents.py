@@ -33,11 +33,13 @@ from webpubsub.model.events import (
     WebPubSubEventType,
 )
 from webpubsub.model.headers import Headers, RawHeaders, header_text
+from webpubsub.model.metadata import NO_METADATA, Metadata, build_metadata_headers
 from webpubsub.model.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, response_for
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId, parse_group_name
 from webpubsub.model.payload import MALFORMED_JSON, Payload
 from webpubsub.model.ports import EventAnswer
+from webpubsub.model.presence_events import PresenceEventRequest
 from webpubsub.model.states import STATE_HEADER, ConnectionStates
 
 __all__ = [
@@ -61,6 +63,7 @@ MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 _SYSTEM_TYPE: Final = "azure.webpubsub.sys."
 _USER_TYPE: Final = "azure.webpubsub.user."
+_PRESENCE_TYPE: Final = "azure.webpubsub.gp."  # read as a user event of its name, as the extension does
 _JSON: Final = "application/json; charset=utf-8"
 _STATE_KEY: Final = STATE_HEADER.lower().encode()
 
@@ -157,13 +160,12 @@ def build_headers(
     source = f"/hubs/{context.hub}/client/{context.connection_id}"
     if isinstance(context, MqttConnectionContext):
         source += f"/{context.physical_connection_id}"
-    is_system = context.event_type is WebPubSubEventType.SYSTEM
     headers = [
         ("Content-Type", request.payload.content_type if isinstance(request, UserEventRequest) else _JSON),
         (REQUEST_ORIGIN, origin),
         ("ce-specversion", "1.0"),
         ("ce-awpsversion", "1.0"),
-        ("ce-type", f"{_SYSTEM_TYPE if is_system else _USER_TYPE}{context.event_name}"),
+        ("ce-type", f"{_type_of(request)}{context.event_name}"),
         ("ce-source", source),
         ("ce-id", str(context.event_id)),
         ("ce-time", time),
@@ -183,7 +185,15 @@ def build_headers(
         headers.append(("ce-physicalConnectionId", context.physical_connection_id))
         if context.session_id:
             headers.append(("ce-sessionId", context.session_id))
+    if isinstance(request, UserEventRequest) and request.metadata:
+        headers += build_metadata_headers(request.metadata)
     return headers
+
+
+def _type_of(request: EventRequest) -> str:
+    if request.connection_context.event_type is WebPubSubEventType.USER:
+        return _USER_TYPE
+    return _PRESENCE_TYPE if isinstance(request, PresenceEventRequest) else _SYSTEM_TYPE
 
 
 # --- event <-> body -----------------------------------------------------------------------------------
@@ -286,7 +296,12 @@ def build_refusal(refused: EventRefused) -> HttpAnswer:
 
 
 def parse_answer(
-    request: EventRequest, status: int, content_type: str | None, state: str | None, body: bytes
+    request: EventRequest,
+    status: int,
+    content_type: str | None,
+    state: str | None,
+    body: bytes,
+    metadata: Metadata = NO_METADATA,
 ) -> EventAnswer:
     """Read the answer of an event handler.
 
@@ -296,6 +311,7 @@ def parse_answer(
         content_type: ``Content-Type``, or None.
         state: ``ce-connectionState``, or None.
         body: The body.
+        metadata: Of ``X-WebPubSub-Metadata-*``; it counts in the answer to a user event only.
 
     Raises:
         EventRefused: The status is not 2xx (and is kept), or the body cannot be used (500). For an MQTT
@@ -309,7 +325,7 @@ def parse_answer(
     if isinstance(request, ConnectEventRequest):
         return EventAnswer(_parse_connect_answer(request, body), state)
     if isinstance(request, UserEventRequest):
-        return EventAnswer(_parse_user_answer(content_type, body), state)
+        return EventAnswer(_parse_user_answer(content_type, body), state, metadata)
     return EventAnswer()
 
 
@@ -328,7 +344,7 @@ def _parse_connect_answer(request: ConnectEventRequest, body: bytes) -> ConnectE
 def _parse_user_answer(content_type: str | None, body: bytes) -> UserEventResponse | None:
     if not body:
         return None
-    data_type = Payload.data_type_of(content_type or "application/octet-stream")
+    data_type = Payload.data_type_of(content_type or "application/octet-stream", with_protobuf=True)
     if data_type is None:
         raise EventRefused(500, f"the answer's content type {content_type!r} is not supported")
     payload = Payload(body, data_type)

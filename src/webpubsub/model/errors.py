@@ -203,11 +203,13 @@ class EventRefused(RefusedError):
     Attributes:
         mqtt: What to tell the MQTT client whose event it was; None for any other client, and where nobody
             has said.
+        attempts: How often it was sent.
     """
 
     def __init__(self, status: int, message: str, mqtt: MqttEventErrorResponse | None = None) -> None:
         super().__init__(status, message)
         self.mqtt = mqtt
+        self.attempts = 1
 
 
 class ActionRefused(RefusedError):

@@ -1,8 +1,8 @@
-"""JSON bodies of the event protocol: system events, and the answers to connect; those of MQTT clients too.
+"""JSON bodies of the event protocol: system and presence events, and the answers to connect; MQTT's too.
 
 The service writes what the host reads and the other way round, so both directions stand together.
 
-Source: extension spec, sections 3.8, 4.4 and 5.2; service spec, sections D.4, D.5 and D.9.
+Source: extension spec, sections 3.8, 4.4 and 5.2; service spec, sections D.4, D.5, D.8 and D.9.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from webpubsub.model.mqtt_events import (
 )
 from webpubsub.model.mqtt_json import AcceptedJson, ConnectJson, DisconnectedJson, ErrorJson
 from webpubsub.model.payload import MALFORMED_JSON
+from webpubsub.model.presence_events import PresenceEventRequest
 
 __all__ = [
     "SYSTEM_EVENTS",
@@ -62,6 +63,10 @@ class _DisconnectedBody(msgspec.Struct):
 
 class _MqttDisconnectedBody(_DisconnectedBody):
     mqtt: DisconnectedJson = msgspec.field(default_factory=DisconnectedJson)
+
+
+class _GroupBody(msgspec.Struct):
+    group: str
 
 
 _connect_body: Final = msgspec.json.Decoder(_ConnectBody)
@@ -141,12 +146,14 @@ SYSTEM_EVENTS: Final[Mapping[str, Callable[[WebPubSubConnectionContext, bytes], 
 
 
 def build_system_event(request: EventRequest) -> bytes:
-    """Return the body of a system event."""
+    """Return the body of a system or presence event."""
     match request:
         case ConnectEventRequest():
             return msgspec.json.encode(_build_connect(request))
         case DisconnectedEventRequest():
             return msgspec.json.encode(_build_disconnected(request))
+        case PresenceEventRequest():
+            return msgspec.json.encode(_GroupBody(request.group))
         case _:
             return b"{}"
 

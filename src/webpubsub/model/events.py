@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.model.errors import UsageError
+from webpubsub.model.metadata import Metadata, metadata_of
 from webpubsub.model.mqtt import MqttEventErrorResponse
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
@@ -303,6 +304,11 @@ class UserEventRequest(EventRequest, frozen=True):
     def data_type(self) -> WebPubSubDataType:
         """How the client meant its message."""
         return self.payload.data_type
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the client sent beside its data; names in lower case, as the event's headers have it."""
+        return metadata_of(self.connection_context.headers)
 
     def create_response(
         self, data: Data = None, data_type: WebPubSubDataType | str | None = None

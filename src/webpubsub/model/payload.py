@@ -13,8 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.model.errors import InvalidData
+from webpubsub.model.protobuf import check_any
 
-__all__ = ["CONTENT_TYPES", "MALFORMED_JSON", "Data", "Payload", "WebPubSubDataType"]
+__all__ = ["CONTENT_TYPES", "EMPTY_TEXT", "MALFORMED_JSON", "Data", "Payload", "WebPubSubDataType"]
 
 # What msgspec raises for bytes, and text with lone surrogates, that are not JSON; also for JSON nested so
 # deep that nobody meant it.
@@ -34,6 +35,9 @@ class WebPubSubDataType(StrEnum):
     TEXT = "text"
     JSON = "json"
     BINARY = "binary"
+    PROTOBUF = "protobuf"
+    """A serialized ``google.protobuf.Any``. It goes between clients and event handlers only: neither the
+    extension nor the REST API has such a type, so functions can neither get nor send it."""
 
     @classmethod
     def _missing_(cls, value: object) -> WebPubSubDataType | None:
@@ -46,23 +50,26 @@ class WebPubSubDataType(StrEnum):
 TEXT: Final = WebPubSubDataType.TEXT
 JSON: Final = WebPubSubDataType.JSON
 BINARY: Final = WebPubSubDataType.BINARY
+PROTOBUF: Final = WebPubSubDataType.PROTOBUF
 
 CONTENT_TYPES: Final[dict[WebPubSubDataType, str]] = {
     TEXT: "text/plain",
     JSON: "application/json",
     BINARY: "application/octet-stream",
+    PROTOBUF: "application/x-protobuf",
 }
 # Checks JSON without making Python values of it, three to four times as fast; it skips over strings
 # without a look at their encoding.
 _syntax: Final = msgspec.json.Decoder(msgspec.Raw)
 _DATA_TYPES: Final = {content_type: data_type for data_type, content_type in CONTENT_TYPES.items()}
+_WITHOUT_PROTOBUF: Final = {name: found for name, found in _DATA_TYPES.items() if found is not PROTOBUF}
 
 
 class Payload(msgspec.Struct, frozen=True):
     """Exact bytes and their data type.
 
     Attributes:
-        body: UTF-8 for text and JSON, anything for binary.
+        body: UTF-8 for text and JSON, an Any for protobuf, anything for binary.
         data_type: How to read ``body``.
 
     Example:
@@ -89,7 +96,7 @@ class Payload(msgspec.Struct, frozen=True):
             InvalidData: ``data`` cannot be sent as ``data_type``, or has no JSON form.
         """
         if isinstance(data, cls):
-            if data_type is not None and parse_data_type(data_type) is not data.data_type:
+            if data_type not in (None, data.data_type) and parse_data_type(data_type) is not data.data_type:
                 raise InvalidData(f"a {data.data_type} payload cannot be sent as {data_type}")
             return data
         if data_type is None:
@@ -100,12 +107,12 @@ class Payload(msgspec.Struct, frozen=True):
 
     @property
     def value(self) -> Data:
-        """The Python value: ``str`` for text, ``bytes`` for binary, the parsed value for JSON.
+        """The Python value: ``str`` for text, the parsed value for JSON, else ``bytes``.
 
         Raises:
             InvalidData: Text that is not UTF-8, or JSON that does not parse.
         """
-        if self.data_type is BINARY:
+        if self.data_type is BINARY or self.data_type is PROTOBUF:
             return self.body
         if self.data_type is TEXT:
             return self.text
@@ -118,9 +125,12 @@ class Payload(msgspec.Struct, frozen=True):
         """Make sure that the bytes are what the data type says.
 
         Raises:
-            InvalidData: Text that is not UTF-8, or JSON that does not parse.
+            InvalidData: Text that is not UTF-8, JSON that does not parse, or protobuf that is no Any.
         """
         if self.data_type is BINARY:
+            return
+        if self.data_type is PROTOBUF:
+            check_any(self.body)
             return
         _ = self.text
         if self.data_type is JSON:
@@ -147,21 +157,34 @@ class Payload(msgspec.Struct, frozen=True):
         return CONTENT_TYPES[self.data_type]
 
     @staticmethod
-    def data_type_of(content_type: str) -> WebPubSubDataType | None:
-        """Return the data type of a ``Content-Type`` value (parameters ignored), or None when unknown."""
-        return _DATA_TYPES.get(content_type.partition(";")[0].strip().lower())
+    def data_type_of(content_type: str, *, with_protobuf: bool = False) -> WebPubSubDataType | None:
+        """Return the data type of a ``Content-Type`` value (parameters ignored), or None when unknown.
+
+        Args:
+            content_type: The header's value.
+            with_protobuf: Whether protobuf is known here, as in answers to user events.
+        """
+        known = _DATA_TYPES if with_protobuf else _WITHOUT_PROTOBUF
+        return known.get(content_type.partition(";")[0].strip().lower())
+
+
+EMPTY_TEXT: Final = Payload(b"", TEXT)
+"""The data of a message that has only metadata."""
 
 
 def parse_data_type(value: WebPubSubDataType | str) -> WebPubSubDataType:
-    """Return the data type of any spelling of its name.
+    """Return the data type of any spelling of the name of one that functions can get and send.
 
     Raises:
-        InvalidData: ``value`` names no data type.
+        InvalidData: ``value`` names no such data type.
     """
     try:
-        return WebPubSubDataType(value)
+        found = WebPubSubDataType(value)
     except ValueError:
-        raise InvalidData(f"data type {value!r} is not one of 'text', 'json', 'binary'") from None
+        found = PROTOBUF
+    if found is PROTOBUF:
+        raise InvalidData(f"data type {value!r} is not one of 'text', 'json', 'binary'")
+    return found
 
 
 def _infer(data: Data) -> WebPubSubDataType:

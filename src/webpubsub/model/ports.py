@@ -12,7 +12,8 @@ import msgspec
 
 from webpubsub.model.actions import Action
 from webpubsub.model.events import ConnectEventResponse, EventRequest, UserEventResponse
-from webpubsub.model.names import HubName
+from webpubsub.model.metadata import NO_METADATA, Metadata
+from webpubsub.model.names import ConnectionId, HubName
 
 __all__ = ["ActionSink", "EventAnswer", "EventHandler"]
 
@@ -23,10 +24,17 @@ class EventAnswer(msgspec.Struct, frozen=True):
     Attributes:
         response: The response, or None when there is nothing to send or override.
         state: The connection's new opaque state string, or None for no change.
+        metadata: Goes with the message that answers a user event; with no other data, that message has an
+            empty text.
+        status: The HTTP status it came with.
+        attempts: How often the event was sent until it was answered.
     """
 
     response: ConnectEventResponse | UserEventResponse | None = None
     state: str | None = None
+    metadata: Metadata = NO_METADATA
+    status: int = 200
+    attempts: int = 1
 
 
 class EventHandler(Protocol):
@@ -38,6 +46,10 @@ class EventHandler(Protocol):
         Raises:
             EventRefused: The handler refused, failed, or could not be reached.
         """
+        ...
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        """Drop what is kept for a connection: it raises no more events."""
         ...
 
 

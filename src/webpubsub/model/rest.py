@@ -1,7 +1,8 @@
 """The data-plane REST API: ONE table that builds requests from values and parses requests into values.
 
-A row is a value class (an action, or one of the questions below), its method, its path, its query and
-the status of success. Paths stand below ``/api/hubs/{hub}``.
+A row is a value class (an action, or a question of `rest_questions`), its method, its path, its query and
+the status of success. Paths stand below ``/api/hubs/{hub}``. What is in neither path nor query is the body:
+the data of a message, or the members of a JSON object.
 
 Source: service spec, sections A.2 to A.8; api-version 2024-12-01.
 """
@@ -9,24 +10,38 @@ Source: service spec, sections A.2 to A.8; api-version 2024-12-01.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
 
-from webpubsub.model import actions
-from webpubsub.model.actions import SendAction, parse_permission
-from webpubsub.model.connection_string import ClientProtocol
-from webpubsub.model.errors import InvalidData, InvalidName, RestError
-from webpubsub.model.names import (
-    HubName,
-    parse_connection_id,
-    parse_group_name,
-    parse_hub_name,
-    parse_user_id,
+from webpubsub.model import actions, rest_questions
+from webpubsub.model.actions import SendAction
+from webpubsub.model.errors import InvalidData, InvalidName
+from webpubsub.model.headers import RawHeaders
+from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
+from webpubsub.model.names import HubName, parse_hub_name
+from webpubsub.model.payload import MALFORMED_JSON, Payload
+from webpubsub.model.rest_parameters import (
+    API_VERSIONS,
+    bad_request,
+    decode_segment,
+    fold_names,
+    parse_api_version,
+    parse_in_path,
+    parse_in_query,
+    parse_query,
+    refused,
 )
-from webpubsub.model.payload import Payload
+from webpubsub.model.rest_questions import (
+    ConnectionExists,
+    GenerateClientToken,
+    GroupExists,
+    ListConnections,
+    PermissionExists,
+    UserExists,
+)
 
 __all__ = [
     "API_VERSIONS",
@@ -34,57 +49,24 @@ __all__ = [
     "ConnectionExists",
     "GenerateClientToken",
     "GroupExists",
+    "ListConnections",
     "Operation",
     "PermissionExists",
     "RestRequest",
     "UserExists",
     "build_request",
-    "find_operation",
+    "find_operations",
+    "fold_names",
     "parse_api_version",
+    "parse_headers",
+    "parse_parameters",
+    "parse_path",
+    "parse_query",
     "parse_value",
 ]
 
-API_VERSIONS: Final = ("2021-10-01", "2022-11-01", "2023-07-01", "2024-01-01", "2024-12-01")
-MAX_BODY_BYTES: Final = 1024 * 1024
 
-
-class ConnectionExists(msgspec.Struct, frozen=True):
-    """Is there such a connection?"""
-
-    connection_id: str
-
-
-class GroupExists(msgspec.Struct, frozen=True):
-    """Does the group have a connection?"""
-
-    group: str
-
-
-class UserExists(msgspec.Struct, frozen=True):
-    """Does the user have a connection?"""
-
-    user_id: str
-
-
-class PermissionExists(msgspec.Struct, frozen=True):
-    """May the connection do this to the group ``target_name``?"""
-
-    connection_id: str
-    permission: str
-    target_name: str
-
-
-class GenerateClientToken(msgspec.Struct, frozen=True):
-    """Make a client access token, valid for ``minutes_to_expire`` minutes."""
-
-    user_id: str | None = None
-    role: tuple[str, ...] = ()
-    group: tuple[str, ...] = ()
-    minutes_to_expire: int = 60
-    client_type: ClientProtocol = ClientProtocol.DEFAULT
-
-
-class Operation(msgspec.Struct, frozen=True):
+class Operation(msgspec.Struct, frozen=True, eq=False):
     """One row of the REST table.
 
     Attributes:
@@ -94,6 +76,7 @@ class Operation(msgspec.Struct, frozen=True):
         names: The placeholders of ``path``, in order.
         query: Attribute of ``value`` to query parameter.
         status: HTTP status of success.
+        members: The attributes that are members of a JSON object in the body.
     """
 
     value: type[Any]
@@ -102,6 +85,7 @@ class Operation(msgspec.Struct, frozen=True):
     names: Sequence[str]
     query: Mapping[str, str]
     status: int
+    members: Sequence[str] = ()
 
     @property
     def has_payload(self) -> bool:
@@ -118,6 +102,7 @@ class RestRequest(msgspec.Struct, frozen=True):
         status: HTTP status of success.
         content_type: Of the body, or None without one.
         body: May be empty.
+        headers: Further headers.
     """
 
     method: str
@@ -125,9 +110,12 @@ class RestRequest(msgspec.Struct, frozen=True):
     status: int
     content_type: str | None = None
     body: bytes = b""
+    headers: Sequence[tuple[str, str]] = ()
 
 
 _EXCLUDED: Final = {"excluded": "excluded"}
+_FILTER: Final = {"filter": "filter"}
+_TTL: Final = {"message_ttl_seconds": "messageTtlSeconds"}
 _REASON: Final = {"reason": "reason"}
 _TARGET: Final = {"target_name": "targetName"}
 _TOKEN: Final = {
@@ -137,26 +125,29 @@ _TOKEN: Final = {
     "minutes_to_expire": "minutesToExpire",
     "client_type": "clientType",
 }
-_PERMISSION_PATH: Final = "permissions/{permission}/connections/{connection_id}"
+_PAGE: Final = {"maxpagesize": "maxpagesize", "top": "top", "continuation_token": "continuationToken"}
+_CONNECTION: Final = "connections/{connection_id}"
+_IN_GROUP: Final = "groups/{group}/connections"
+_MEMBERSHIP: Final = "groups/{group}/connections/{connection_id}"
+_USER_IN_GROUP: Final = "users/{user_id}/groups/{group}"
+_PERMISSION: Final = "permissions/{permission}/connections/{connection_id}"
+_BULK: Final = ("groups", "filter")
 
-_ROWS: Final[tuple[tuple[type[Any], str, str, Mapping[str, str], int], ...]] = (
-    (actions.SendToAllAction, "POST", ":send", _EXCLUDED, 202),
-    (actions.SendToGroupAction, "POST", "groups/{group}/:send", _EXCLUDED, 202),
-    (actions.SendToUserAction, "POST", "users/{user_id}/:send", {}, 202),
-    (actions.SendToConnectionAction, "POST", "connections/{connection_id}/:send", {}, 202),
-    (actions.AddUserToGroupAction, "PUT", "users/{user_id}/groups/{group}", {}, 200),
-    (actions.RemoveUserFromGroupAction, "DELETE", "users/{user_id}/groups/{group}", {}, 204),
+_ROWS: Final[Sequence[tuple[type[Any], str, str, Mapping[str, str], int]]] = (
+    (actions.SendToAllAction, "POST", ":send", _EXCLUDED | _FILTER | _TTL, 202),
+    (actions.SendToGroupAction, "POST", "groups/{group}/:send", _EXCLUDED | _FILTER | _TTL, 202),
+    (actions.SendToUserAction, "POST", "users/{user_id}/:send", _FILTER | _TTL, 202),
+    (actions.SendToConnectionAction, "POST", f"{_CONNECTION}/:send", _TTL, 202),
+    (actions.AddUserToGroupAction, "PUT", _USER_IN_GROUP, {}, 200),
+    (actions.RemoveUserFromGroupAction, "DELETE", _USER_IN_GROUP, {}, 204),
     (actions.RemoveUserFromAllGroupsAction, "DELETE", "users/{user_id}/groups", {}, 204),
-    (actions.AddConnectionToGroupAction, "PUT", "groups/{group}/connections/{connection_id}", {}, 200),
-    (
-        actions.RemoveConnectionFromGroupAction,
-        "DELETE",
-        "groups/{group}/connections/{connection_id}",
-        {},
-        204,
-    ),
+    (actions.AddConnectionToGroupAction, "PUT", _MEMBERSHIP, {}, 200),
+    (actions.RemoveConnectionFromGroupAction, "DELETE", _MEMBERSHIP, {}, 204),
+    (actions.RemoveConnectionFromAllGroupsAction, "DELETE", f"{_CONNECTION}/groups", {}, 204),
+    (actions.AddConnectionsToGroupsAction, "POST", ":addToGroups", {}, 200),
+    (actions.RemoveConnectionsFromGroupsAction, "POST", ":removeFromGroups", {}, 200),
     (actions.CloseAllConnectionsAction, "POST", ":closeConnections", _EXCLUDED | _REASON, 204),
-    (actions.CloseClientConnectionAction, "DELETE", "connections/{connection_id}", _REASON, 204),
+    (actions.CloseClientConnectionAction, "DELETE", _CONNECTION, _REASON, 204),
     (
         actions.CloseGroupConnectionsAction,
         "POST",
@@ -164,29 +155,31 @@ _ROWS: Final[tuple[tuple[type[Any], str, str, Mapping[str, str], int], ...]] = (
         _EXCLUDED | _REASON,
         204,
     ),
-    (actions.GrantPermissionAction, "PUT", _PERMISSION_PATH, _TARGET, 200),
-    (actions.RevokePermissionAction, "DELETE", _PERMISSION_PATH, _TARGET, 204),
-    (PermissionExists, "HEAD", _PERMISSION_PATH, _TARGET, 200),
-    (ConnectionExists, "HEAD", "connections/{connection_id}", {}, 200),
-    (GroupExists, "HEAD", "groups/{group}", {}, 200),
-    (UserExists, "HEAD", "users/{user_id}", {}, 200),
-    (GenerateClientToken, "POST", ":generateToken", _TOKEN, 200),
+    (
+        actions.CloseUserConnectionsAction,
+        "POST",
+        "users/{user_id}/:closeConnections",
+        _EXCLUDED | _REASON,
+        204,
+    ),
+    (actions.GrantPermissionAction, "PUT", _PERMISSION, _TARGET, 200),
+    (actions.RevokePermissionAction, "DELETE", _PERMISSION, _TARGET, 204),
+    (rest_questions.PermissionExists, "HEAD", _PERMISSION, _TARGET, 200),
+    (rest_questions.ConnectionExists, "HEAD", _CONNECTION, {}, 200),
+    (rest_questions.GroupExists, "HEAD", "groups/{group}", {}, 200),
+    (rest_questions.UserExists, "HEAD", "users/{user_id}", {}, 200),
+    (rest_questions.ListConnections, "GET", _IN_GROUP, _PAGE, 200),
+    (rest_questions.GenerateClientToken, "POST", ":generateToken", _TOKEN, 200),
 )
+_JSON_BODIES: Final[Mapping[type[Any], Sequence[str]]] = {
+    actions.AddConnectionsToGroupsAction: _BULK,
+    actions.RemoveConnectionsFromGroupsAction: _BULK,
+}
 OPERATIONS: Final = tuple(
-    Operation(value, method, path, re.findall(r"{(\w+)}", path), query, status)
+    Operation(value, method, path, re.findall(r"{(\w+)}", path), query, status, _JSON_BODIES.get(value, ()))
     for value, method, path, query, status in _ROWS
 )
 
-# How a path or query parameter becomes an attribute.
-_PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "connection_id": parse_connection_id,
-    "group": parse_group_name,
-    "user_id": parse_user_id,
-    "permission": parse_permission,
-    "target_name": parse_group_name,
-}
-# Query parameters that may be repeated.
-_REPEATABLE: Final = {"excluded", "role", "group"}
 # Attributes without which a value cannot be made.
 _REQUIRED_QUERY: Final = {"target_name"}
 
@@ -204,6 +197,22 @@ def build_request(hub: HubName, value: Any) -> RestRequest:
     """
     operation = _BY_VALUE[type(value)]
     names = {name: quote(str(getattr(value, name)), safe="") for name in operation.names}
+    path = f"/api/hubs/{quote(hub, safe='')}/{operation.path.format(**names)}"
+    target = f"{path}?{urlencode(_query(operation, value), quote_via=quote)}"
+    if isinstance(value, SendAction):
+        payload = value.payload
+        headers = build_metadata_headers(value.metadata) if value.metadata else ()
+        return RestRequest(
+            operation.method, target, operation.status, payload.content_type, payload.body, headers
+        )
+    if operation.members:
+        members = {name: found for name in operation.members if (found := getattr(value, name)) is not None}
+        body = Payload.of(members)
+        return RestRequest(operation.method, target, operation.status, body.content_type, body.body)
+    return RestRequest(operation.method, target, operation.status)
+
+
+def _query(operation: Operation, value: Any) -> list[tuple[str, str]]:
     query: list[tuple[str, str]] = []
     for attribute, parameter in operation.query.items():
         found = getattr(value, attribute)
@@ -212,135 +221,139 @@ def build_request(hub: HubName, value: Any) -> RestRequest:
         elif found is not None:
             query.append((parameter, str(found)))
     query.append(("api-version", API_VERSIONS[-1]))
-    path = f"/api/hubs/{quote(hub, safe='')}/{operation.path.format(**names)}"
-    target = f"{path}?{urlencode(query, quote_via=quote)}"
-    if isinstance(value, SendAction):
-        payload = value.payload
-        return RestRequest(operation.method, target, operation.status, payload.content_type, payload.body)
-    return RestRequest(operation.method, target, operation.status)
+    return query
 
 
 # --- request -> value ---------------------------------------------------------------------------------
 
 
-def find_operation(method: str, raw_path: bytes) -> tuple[HubName, Operation, dict[str, Any]] | None:
-    """Return hub, row and path parameters of a request; None when no row has this method and path.
+def find_operations(raw_path: bytes) -> Mapping[str, Operation] | None:
+    """Return the rows of a path by method; None when no row has this path.
 
     Args:
-        method: HTTP method.
-        raw_path: The path as sent, percent-encoded. Each segment is decoded by itself, so a user ``a/b``
-            sent as ``a%2Fb`` is the user ``a/b``.
+        raw_path: The path as sent, percent-encoded. A slash at its end does not matter, nor the case of
+            what is no name.
+    """
+    segments = _segments(raw_path)
+    if len(segments) < 5 or not all(segments[1:]):
+        return None
+    literals = [*segments[:3], *segments[4::2]]
+    found = _BY_SHAPE.get((len(segments), *literals))
+    if found is None:  # few write a literal in another way
+        found = _BY_SHAPE.get((len(segments), *(unquote_to_bytes(literal).lower() for literal in literals)))
+    return found
+
+
+def parse_path(
+    operation: Operation, raw_path: bytes, *, decode_slash: bool = True
+) -> tuple[HubName, dict[str, Any]]:
+    """Return hub and attributes that stand in the path of a request for ``operation``.
+
+    Args:
+        operation: One of `find_operations` of the same path.
+        raw_path: As sent. Each segment is decoded by itself, so a user ``a/b`` sent as ``a%2Fb`` is the user
+            ``a/b``, or ``a%2Fb`` without ``decode_slash``.
+        decode_slash: See `decode_segment`.
 
     Raises:
-        RestError: A name in the path is outside its rules (400).
+        RestError: A name is outside its rules (400).
     """
-    segments = [_decode(segment) for segment in raw_path.split(b"/")]
-    if len(segments) < 5 or segments[:3] != ["", "api", "hubs"]:
-        return None
-    below = segments[4:]
-    operation = _BY_SHAPE.get((method, len(below), tuple(below[::2])))
-    if operation is None:
-        return None
-    hub = _parsed("hub", parse_hub_name, segments[3])
-    parameters = {
-        name: _parsed(name, _PARSERS[name], text)
-        for name, text in zip(operation.names, below[1::2], strict=True)
+    _, _, _, hub, *below = (
+        decode_segment(segment, decode_slash=decode_slash) for segment in _segments(raw_path)
+    )
+    try:
+        name = parse_hub_name(hub)
+    except InvalidName as error:
+        raise refused("hub", error) from error
+    return name, {
+        attribute: parse_in_path(attribute, text)
+        for attribute, text in zip(operation.names, below[1::2], strict=True)
     }
-    return HubName(hub), operation, parameters
 
 
-def parse_query(text: bytes) -> dict[str, list[str]]:
-    """Return the parameters of a query string, name to values in order."""
-    query: dict[str, list[str]] = {}
-    for name, value in parse_qsl(text.decode("latin-1"), keep_blank_values=True, errors="replace"):
-        query.setdefault(name, []).append(value)
-    return query
-
-
-def parse_api_version(query: Mapping[str, Sequence[str]]) -> str:
-    """Return the request's api-version; without one, the newest.
-
-    Raises:
-        RestError: It is unknown, or given twice.
-    """
-    found = query.get("api-version", [API_VERSIONS[-1]])
-    if len(found) != 1 or found[0] not in API_VERSIONS:
-        raise RestError(400, "Error.BadRequest", "The specified API version is not supported.", "api-version")
-    return found[0]
+def _segments(raw_path: bytes) -> list[bytes]:
+    segments = raw_path.split(b"/")
+    if segments[-1] == b"":
+        segments.pop()
+    return segments
 
 
 def parse_parameters(operation: Operation, query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return the query's attributes of an operation's value.
+
+    Args:
+        operation: What is asked for.
+        query: With names in lower case, see `fold_names`.
 
     Raises:
         RestError: A parameter is repeated, missing, or outside its rules (400).
     """
     found: dict[str, Any] = {}
     for attribute, parameter in operation.query.items():
-        values = query.get(parameter)
-        if not values:
-            if attribute in _REQUIRED_QUERY:
-                raise RestError(400, "Error.BadRequest", f"'{parameter}' is required.", parameter)
-        elif attribute in _REPEATABLE:
-            parser = parse_group_name if attribute == "group" else str
-            found[attribute] = tuple(_parsed(parameter, parser, value) for value in values)
-        elif len(values) > 1:
-            raise RestError(400, "Error.BadRequest", f"'{parameter}' is given more than once.", parameter)
-        else:
-            found[attribute] = _parsed(parameter, _QUERY_PARSERS.get(attribute, str), values[0])
+        values = query.get(parameter.lower())
+        if values:
+            found[attribute] = parse_in_query(attribute, parameter, values)
+        elif attribute in _REQUIRED_QUERY:
+            raise bad_request(f"'{parameter}' is required.", parameter)
     return found
 
 
-def parse_value(operation: Operation, parameters: Mapping[str, Any], payload: Payload | None) -> Any:
-    """Return the value a request means.
+def parse_headers(operation: Operation, headers: RawHeaders) -> dict[str, Any]:
+    """Return the attributes of an operation's value that travel in headers: a message's metadata.
 
     Raises:
-        RestError: The body is not what its content type says (400).
+        RestError: The metadata is outside its rules (400).
     """
-    if payload is None:
+    if not operation.has_payload:
+        return {}
+    try:
+        metadata = parse_metadata_headers(headers)
+    except InvalidData as error:
+        raise bad_request(f"{error}.", "metadata") from error
+    return {"metadata": metadata} if metadata else {}
+
+
+def parse_value(operation: Operation, parameters: Mapping[str, Any], body: Payload | None) -> Any:
+    """Return the value a request means.
+
+    Args:
+        operation: What is asked for.
+        parameters: What path, query and headers say.
+        body: A message, a JSON object, or None, as the operation has it.
+
+    Raises:
+        RestError: The body is not what its content type says, or a member of it is outside its rules (400).
+    """
+    if body is None:
         return operation.value(**parameters)
     try:
-        return operation.value(**parameters, data=payload)
+        if operation.members:
+            return operation.value(**parameters, **_members(operation, body))
+        return operation.value(**parameters, data=body)
     except InvalidData as error:
-        kind = "JSON" if payload.data_type == "json" else "text"
-        raise RestError(400, "Error.BadRequest", f"The request body is not a valid {kind}.") from error
-
-
-def _minutes(text: str) -> int:
-    minutes = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if minutes < 1:
-        raise InvalidName("minutesToExpire", text, "a whole number of at least 1")
-    return minutes
-
-
-def _client_type(text: str) -> ClientProtocol:
-    try:
-        return ClientProtocol(text)
-    except ValueError:
-        raise InvalidName("clientType", text, "'Default' or 'MQTT'") from None
-
-
-_QUERY_PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "target_name": parse_group_name,
-    "minutes_to_expire": _minutes,
-    "client_type": _client_type,
-}
-
-
-def _parsed(target: str, parser: Callable[[str], Any], text: str) -> Any:
-    try:
-        return parser(text)
+        kind = "JSON" if body.data_type == "json" else "text"
+        raise bad_request(f"The request body is not a valid {kind}.", "Request") from error
     except InvalidName as error:
-        raise RestError(400, "Error.BadRequest", f"{error}.", target) from error
+        target = error.kind if error.kind in operation.members else operation.members[0]
+        raise refused(target, error) from error
 
 
-def _decode(segment: bytes) -> str:
-    return (unquote_to_bytes(segment) if b"%" in segment else segment).decode(errors="replace")
+def _members(operation: Operation, body: Payload) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(body.body)
+    except MALFORMED_JSON as error:
+        raise InvalidData(str(error)) from error
+    if not isinstance(found, dict):
+        raise bad_request("The request body is not a JSON object.", "Request")
+    if not isinstance(found.get("groups"), list):
+        raise bad_request("'groups' is not a list of group names.", "groups")
+    return {name: found[name] for name in operation.members if name in found}
 
 
 _BY_VALUE: Final = {operation.value: operation for operation in OPERATIONS}
-# In every path, literals and placeholders alternate; so method, length and literals identify a row.
-_BY_SHAPE: Final = {
-    (operation.method, operation.path.count("/") + 1, tuple(operation.path.split("/")[::2])): operation
-    for operation in OPERATIONS
-}
+# In every path, literals and placeholders alternate; so length and literals identify it.
+_BY_SHAPE: Final[dict[tuple[Any, ...], dict[str, Operation]]] = {}
+for _operation in OPERATIONS:
+    _below = _operation.path.encode().lower().split(b"/")
+    _shape = (4 + len(_below), b"", b"api", b"hubs", *_below[::2])
+    _BY_SHAPE.setdefault(_shape, {})[_operation.method] = _operation

@@ -8,6 +8,7 @@ Source: service spec, sections B.1 to B.5.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -31,6 +32,7 @@ __all__ = [
     "decode_client_token",
     "rest_token",
     "signed_claims",
+    "signed_token",
     "texts",
     "verify_rest_token",
 ]
@@ -93,7 +95,7 @@ def client_token(
         claims["role"] = role_list
     if group_list := list(groups):
         claims["webpubsub.group"] = group_list
-    return _encode(claims, access_key)
+    return signed_token(claims, access_key)
 
 
 def client_access(
@@ -155,7 +157,8 @@ def decode_client_token(
 
 def rest_token(url: str, access_key: str, *, now: float) -> str:
     """Return the bearer token for one REST request to ``url``, valid for an hour."""
-    return _encode({"aud": url, "iat": math.floor(now), "exp": math.floor(now + REST_LIFETIME)}, access_key)
+    claims = {"aud": url, "iat": math.floor(now), "exp": math.floor(now + REST_LIFETIME)}
+    return signed_token(claims, access_key)
 
 
 def verify_rest_token(token: str, access_keys: Sequence[str], *, expected: Iterable[str], now: float) -> None:
@@ -181,6 +184,7 @@ def audience_matches(audience: str, expected: str) -> bool:
     return audience_path == expected_path or audience_path.startswith(f"{expected_path}/")
 
 
+@functools.lru_cache(maxsize=256)
 def _normalised(url: str) -> tuple[str | None, str]:
     try:
         parts = urlsplit(url)
@@ -216,20 +220,27 @@ _jws.register_algorithm("HS256", _AccessKey(HMACAlgorithm.SHA256))
 _claims: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-def _encode(claims: Mapping[str, Any], access_key: str) -> str:
+def signed_token(claims: Mapping[str, Any], access_key: str) -> str:
+    """Return a token with these claims, signed HS256; `signed_claims` reads it."""
     return _jws.encode(msgspec.json.encode(claims), access_key.encode(), algorithm="HS256")
 
 
 def _verified_claims(
     token: str, access_keys: Sequence[str], *, expected: Iterable[str], now: float
-) -> dict[str, Any]:
-    claims = signed_claims(token, access_keys)
+) -> Mapping[str, Any]:
+    claims = _known_claims(token, tuple(access_keys))
     check_times(claims, now)
     wanted = list(expected)
     audiences = texts(claims.get("aud"))
     if not any(audience_matches(audience, url) for audience in audiences for url in wanted):
         raise TokenError(f"the token is for {audiences or 'no audience'}: expected {wanted}")
     return claims
+
+
+# Callers send one token many times, and what is signed stays signed; a token that is not is never kept.
+@functools.lru_cache(maxsize=1024)
+def _known_claims(token: str, access_keys: tuple[str, ...]) -> Mapping[str, Any]:
+    return signed_claims(token, access_keys)
 
 
 def check_times(claims: Mapping[str, Any], now: float) -> None:

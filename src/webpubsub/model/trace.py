@@ -31,8 +31,9 @@ class TraceEvent(msgspec.Struct, frozen=True):
     """One thing that started, completed or failed.
 
     Attributes:
-        name: What: ``connection``, ``event``, ``function``, ``action``, ``rest``, ``timer``, ``retry``,
-            ``storage`` or ``setting``.
+        name: What: ``connection``, ``event``, ``webhook`` (an attempt to send an event that is followed by
+            another), ``validation`` (abuse protection), ``function``, ``action``, ``rest``, ``timer``,
+            ``retry``, ``storage`` or ``setting``.
         phase: Where in its life it is.
         ids: What joins it to others: ``hub``, ``connection``, ``user``, ``event``, ``invocation``,
             ``function``, ``request``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from webpubsub.model.names import ConnectionId
 from webpubsub.service.connection import Connection
@@ -36,10 +36,18 @@ class Audience:
         if members is not None and members.pop(connection.id, None) is not None and not members:
             del self.by_codec[connection.codec]
 
-    def without(self, excluded: Collection[str]) -> Iterator[tuple[Codec, Collection[Connection]]]:
-        """Yield each codec with its connections, except those whose ids are ``excluded``."""
+    def receivers(
+        self, excluded: Collection[str] = (), matches: Callable[[Connection], bool] | None = None
+    ) -> Iterator[tuple[Codec, Collection[Connection]]]:
+        """Yield each codec with its connections that match, except those whose ids are ``excluded``."""
         for codec, members in self.by_codec.items():
-            if excluded and any(name in members for name in excluded):
+            if matches is not None:
+                found = [
+                    member for name, member in members.items() if name not in excluded and matches(member)
+                ]
+                if found:
+                    yield codec, found
+            elif excluded and any(name in members for name in excluded):
                 yield codec, [member for name, member in members.items() if name not in excluded]
             else:
                 yield codec, members.values()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
+from webpubsub.service.held import Held
 from webpubsub.service.permissions import Permissions
+from webpubsub.service.unacked import Unacked
 
 if TYPE_CHECKING:
+    from webpubsub.service.messages import ClientMessage
     from webpubsub.service.protocols import Codec
 
 __all__ = ["AckCache", "Connection", "Transport"]
@@ -25,6 +28,10 @@ class Transport(Protocol):
 
     def get_write_buffer_size(self) -> int:
         """How many bytes wait because the client does not read."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the client without a word."""
         ...
 
 
@@ -62,29 +69,36 @@ class Connection:
         id: Opaque; 32 hex digits.
         hub: The hub it is in.
         user_id: Its user, or None when anonymous.
-        codec: Turns its frames into messages and back.
+        codec: Turns messages into its frames, and its frames into messages.
+        decode: What reads its frames: its codec's, or that of a simple client that publishes to a group.
         subprotocol: What was negotiated, in the client's spelling, or None.
         permissions: What it may do to groups.
         groups: The groups it is in.
         state: The opaque state string set by event handlers, or None.
         acks: Its successful ack ids.
         events: How many events it has raised; the next event's id.
-        frames: Frames waiting for the end of this loop turn; see `delivery`.
-        transport: Where frames go; None before the upgrade and after the end.
+        frames: What waits for the end of this loop turn, see `delivery`: bytes, and messages to be numbered
+            when the connection is reliable.
+        held: What waits because the client does not read or is away; None while it reads.
+        unacked: The messages to be sent again if need be; None unless the connection is reliable.
+        transport: Where frames go; None before the upgrade, while the client is away, and after the end.
     """
 
     __slots__ = (
         "acks",
         "codec",
+        "decode",
         "events",
         "frames",
         "groups",
+        "held",
         "hub",
         "id",
         "permissions",
         "state",
         "subprotocol",
         "transport",
+        "unacked",
         "user_id",
     )
 
@@ -98,18 +112,22 @@ class Connection:
         subprotocol: str | None = None,
         roles: Iterable[str] = (),
         state: str | None = None,
+        decode: Callable[[bool, bytes], ClientMessage] | None = None,
     ) -> None:
         self.id = connection_id
         self.hub = hub
         self.user_id = user_id
         self.codec = codec
+        self.decode = codec.decode if decode is None else decode
         self.subprotocol = subprotocol
         self.permissions = Permissions(roles)
         self.groups: set[GroupName] = set()
         self.state = state
         self.acks = AckCache()
         self.events = 1  # connect was event 0
-        self.frames: list[bytes] = []
+        self.frames: list[Any] = []
+        self.held: Held | None = None
+        self.unacked = Unacked() if codec.is_reliable else None
         self.transport: Transport | None = None
 
     def next_event_id(self) -> int:

@@ -5,8 +5,13 @@ per connection across groups and direct sends, and a burst costs one system call
 fewer at eight messages in flight). A turn's writes are sliced, so that a message to thousands of
 connections (about 3 us each) does not hold the loop from REST calls and pings.
 
-A client that does not read is cut off when more than `MAX_WAITING_BYTES` wait for it; nobody waits for
-it, and nobody else's message is lost.
+While a client does not read, its frames are held here instead of in its transport's buffer, where no
+message could expire; those of a reliable client that is away are held likewise. A client is cut off when
+more than `MAX_WAITING_BYTES` wait for it, or more than `MAX_HELD` messages (`MAX_UNACKED` for a reliable
+one), and nobody else's message is lost. Clients that publish faster than a receiver reads wait for it, so
+that a flood costs no healthy receiver its connection; but for no receiver longer than `PATIENCE`.
+
+Source: client spec, sections 1.7 and 4.2; service spec, section A.3.
 """
 
 from __future__ import annotations
@@ -14,14 +19,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from webpubsub.service.connection import Connection
 from webpubsub.service.effects import Deliver
+from webpubsub.service.held import ExpiringFrame, Held
+from webpubsub.service.numbered import Burst, Numbered
 
 __all__ = ["Delivery"]
 
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
+MAX_HELD: Final = 1000
+MAX_UNACKED: Final = 1000
+PATIENCE: Final = 2.0  # seconds; a healthy client reads what is buffered for it in some milliseconds
 SLICE: Final = 500
 MAX_QUEUED: Final = 100_000  # frames; queueing them takes some 10 ms
 
@@ -35,6 +45,10 @@ class Delivery:
         self._waiting: deque[Connection] = deque()
         self._scheduled = False
         self._queued = 0
+        self._burst: Burst | None = None  # the last one: the next connection mostly has the same
+        self._behind: dict[Connection, float] = {}  # who does not read, and until when publishers wait
+        # Whether a message went to one of them: who published it should wait for `catch_up` before the next.
+        self.is_outrun = False
 
     @property
     def is_congested(self) -> bool:
@@ -44,30 +58,122 @@ class Delivery:
         """
         return self._queued > MAX_QUEUED
 
+    async def catch_up(self) -> None:
+        """Return when not too much waits to be written, and those outrun read again or had their time."""
+        while self.is_congested:  # noqa: ASYNC110 - writing takes turns of the loop
+            await asyncio.sleep(0)
+        if self.is_outrun:
+            self.is_outrun = False
+            while self._somebody_is_behind():  # noqa: ASYNC110 - only floods come here
+                await asyncio.sleep(0.002)
+
+    def _somebody_is_behind(self) -> bool:
+        now = self._now()
+        self._behind = {connection: until for connection, until in self._behind.items() if until > now}
+        return bool(self._behind)
+
     def deliver(self, effect: Deliver) -> None:
         """Queue a frame for every receiver."""
         frame, waiting = effect.frame, self._waiting
+        if effect.ttl_seconds:
+            frame = _expiring(frame, self._now() + effect.ttl_seconds)
         self._queued += len(effect.receivers)
         for connection in effect.receivers:
             frames = connection.frames
             if not frames:
                 waiting.append(connection)
             frames.append(frame)
+        if self._behind and not self._behind.keys().isdisjoint(effect.receivers):
+            self.is_outrun = True
         if waiting and not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._write_slice)
 
     def flush(self, connection: Connection) -> None:
-        """Write what waits for one connection now, as before a close frame."""
-        frames, transport = connection.frames, connection.transport
+        """Write what waits for the end of this turn now."""
+        frames, unacked, transport = connection.frames, connection.unacked, connection.transport
         self._queued -= len(frames)
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        if connection.held is not None:
+            self._hold(connection, connection.held)
+            return
+        if unacked is not None:
+            data = unacked.number(self._burst_of(frames))
+        else:
+            data = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
         if transport is None or not data:
             return
         transport.write(data)
-        if transport.get_write_buffer_size() > MAX_WAITING_BYTES:
+        if transport.get_write_buffer_size() > MAX_WAITING_BYTES or (
+            unacked is not None and _is_too_much(len(unacked), unacked.size)
+        ):
             self._on_slow(connection)
+
+    def _burst_of(self, frames: list[Any]) -> Burst:
+        burst = self._burst
+        if burst is None or burst.frames != frames:
+            burst = self._burst = Burst(frames)
+        return burst
+
+    # --- clients that do not read, or are away --------------------------------------------------------
+
+    def hold(self, connection: Connection) -> None:
+        """Keep what comes now: the client does not read."""
+        if connection.held is None:
+            connection.held = Held()
+            self._behind[connection] = self._now() + PATIENCE
+
+    def release(self, connection: Connection) -> None:
+        """Write all that waits: the client reads again, or this is the end."""
+        held, connection.held = connection.held, None
+        self._behind.pop(connection, None)
+        if held is not None:
+            frames = held.take(self._now())
+            self._queued += len(frames)
+            connection.frames[:0] = frames
+        self.flush(connection)
+
+    def detach(self, connection: Connection) -> None:
+        """Keep the messages that come now: a reliable client is away. Anything else is not for later."""
+        waiting = [] if connection.held is None else connection.held.take(self._now())
+        self._behind.pop(connection, None)
+        self._queued -= len(connection.frames)
+        waiting += connection.frames
+        connection.frames.clear()
+        connection.transport = None
+        connection.held = Held()
+        for frame in waiting:
+            if type(frame) is Numbered:
+                connection.held.put(frame)
+
+    def reattach(self, connection: Connection, greeting: bytes) -> None:
+        """Greet a reliable client that is back; then send what it has not acknowledged, and what was kept."""
+        assert connection.transport is not None
+        assert connection.unacked is not None
+        connection.transport.write(greeting + connection.unacked.replay(self._now()))
+        self.release(connection)
+
+    def _hold(self, connection: Connection, held: Held) -> None:
+        is_away, before = connection.transport is None, len(held)
+        for frame in connection.frames:
+            if not is_away or type(frame) is Numbered:
+                held.put(frame)
+        connection.frames.clear()
+        if self._holds_too_much(connection, held, before):
+            held.drop_expired(self._now())
+            if self._holds_too_much(connection, held, min(before, len(held))):
+                self._on_slow(connection)
+
+    def _holds_too_much(self, connection: Connection, held: Held, before: int) -> bool:
+        """Whether too much waits; ``before`` were here before this turn.
+
+        What came in one turn may be many messages for somebody who only just stopped reading.
+        """
+        unacked, transport = connection.unacked, connection.transport
+        if unacked is not None:
+            return _is_too_much(len(held) + len(unacked), held.size + unacked.size)
+        buffered = 0 if transport is None else transport.get_write_buffer_size()
+        return before > MAX_HELD or held.size + buffered > MAX_WAITING_BYTES
 
     def _write_slice(self) -> None:
         waiting, flush = self._waiting, self.flush
@@ -79,3 +185,19 @@ class Delivery:
                 asyncio.get_running_loop().call_soon(self._write_slice)
             else:
                 self._scheduled = False
+                self._burst = None
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _expiring(frame: bytes | Numbered, expires_at: float) -> bytes | Numbered:
+    if isinstance(frame, Numbered):
+        frame.expires_at = expires_at
+        return frame
+    return ExpiringFrame(frame, expires_at)
+
+
+def _is_too_much(count: int, size: int) -> bool:
+    return count > MAX_UNACKED or size > MAX_WAITING_BYTES

@@ -9,6 +9,7 @@ import msgspec
 from webpubsub.model.events import UserEventRequest
 from webpubsub.service.connection import Connection
 from webpubsub.service.messages import RaiseEvent
+from webpubsub.service.numbered import Numbered
 
 __all__ = ["Close", "Deliver", "Effect", "Effects", "Raise"]
 
@@ -17,10 +18,16 @@ class Deliver(msgspec.Struct, frozen=True):
     """Write the same frame to every receiver.
 
     The receivers may be a live view of a group: perform the effect before the hub changes again.
+
+    Attributes:
+        frame: Ready bytes, or a message that gets a sequence id for each receiver.
+        receivers: Connections whose codec made the frame.
+        ttl_seconds: Drop it for those who have not taken it by then; 0 never drops it.
     """
 
-    frame: bytes
+    frame: bytes | Numbered
     receivers: Collection[Connection]
+    ttl_seconds: int = 0
 
 
 class Close(msgspec.Struct, frozen=True):

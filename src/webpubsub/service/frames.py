@@ -10,6 +10,7 @@ Every rule of RFC 6455 for a server without extensions is checked; each check na
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
@@ -31,14 +32,19 @@ __all__ = [
     "FrameParser",
     "Opcode",
     "binary_frame",
+    "binary_header",
     "close_frame",
     "parse_close",
     "ping_frame",
     "pong_frame",
     "text_frame",
+    "text_header",
 ]
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
+INVALID_FRAME: Final = "The client frame is invalid"
+TOO_LARGE: Final = "The client message is too large"
+NOT_UTF_8: Final = "The client message is not UTF-8."
 
 # Close codes a peer may send (RFC 6455, section 7.4): the rest is reserved or must not appear on the wire.
 _CLOSE_CODES: Final = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014}
@@ -61,15 +67,18 @@ _FIN: Final = 0x80
 _RESERVED: Final = 0x70
 _MASKED: Final = 0x80
 
+_utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
+
 
 class FrameParser:
     """Turns the bytes a client sends into messages.
 
-    Fragments are put together; control frames between them come out at once. After an error the
-    connection is over and the parser is not to be used again.
+    Fragments are put together; control frames between them come out at once. Text is refused with the
+    first fragment that cannot be UTF-8. After an error the connection is over and the parser is not to be
+    used again.
     """
 
-    __slots__ = ("_buffer", "_fragments", "_max_size", "_needed", "_opcode", "_size")
+    __slots__ = ("_buffer", "_decoder", "_fragments", "_max_size", "_needed", "_opcode", "_size")
 
     def __init__(self, max_size: int = MAX_MESSAGE_BYTES) -> None:
         """Take messages of at most ``max_size`` bytes."""
@@ -77,6 +86,7 @@ class FrameParser:
         self._needed = 0  # how many bytes it has at least
         self._max_size = max_size
         self._opcode: Opcode | None = None  # of the message whose fragments are being collected
+        self._decoder: codecs.IncrementalDecoder | None = None  # of its text
         self._fragments: list[bytes] = []
         self._size = 0
 
@@ -99,7 +109,7 @@ class FrameParser:
                 head = data[start]
                 size = data[start + 1]
                 if not size & _MASKED:
-                    raise ProtocolError(1002, "the client's frame is not masked")  # section 5.1
+                    raise _invalid("it is not masked.")  # section 5.1
                 size &= 0x7F
                 mask_at = start + 2
                 if size >= 126:
@@ -126,39 +136,46 @@ class FrameParser:
 
     def _checked_opcode(self, head: int, size: int) -> Opcode:
         if head & _RESERVED:
-            raise ProtocolError(1002, "a reserved bit is set though no extension was agreed")  # section 5.2
+            raise _invalid("a reserved bit is set though no extension was agreed.")  # section 5.2
         opcode = _OPCODES.get(head & 0x0F)
         if opcode is None:
-            raise ProtocolError(1002, f"opcode {head & 0x0F} is reserved")  # section 5.2
+            raise _invalid(f"opcode {head & 0x0F} is reserved.")  # section 5.2
         if opcode >= _FIRST_CONTROL:
             if size > 125 or not head & _FIN:  # section 5.5
-                raise ProtocolError(1002, "a control frame is fragmented or longer than 125 bytes")
+                raise _invalid("a control frame is fragmented or longer than 125 bytes.")
             return opcode
         if (opcode is Opcode.CONTINUATION) != (self._opcode is not None):  # section 5.4
-            raise ProtocolError(1002, "a fragment does not continue the message before it")
+            raise _invalid("a fragment does not continue the message before it.")
         if self._size + size > self._max_size:
-            raise ProtocolError(1009, f"the client's message is larger than {self._max_size} bytes")
+            raise ProtocolError(1009, f"{TOO_LARGE}: it has more than {self._max_size} bytes.")
         return opcode
 
     def _assemble(self, opcode: Opcode, body: bytes, *, final: bool) -> tuple[Opcode, bytes] | None:
         if opcode is not Opcode.CONTINUATION:
             self._opcode = opcode
+            self._decoder = _utf8_decoder() if opcode is Opcode.TEXT else None
+        if self._decoder is not None:
+            _check_fragment(self._decoder, body, final=final)
         if body:  # empty fragments are allowed, and without end; they must not fill the memory
             self._fragments.append(body)
             self._size += len(body)
         if not final:
             return None
         assert self._opcode is not None
-        kind, message = self._opcode, b"".join(self._fragments)
-        self._opcode, self._fragments, self._size = None, [], 0
-        return _checked_text(kind, message) if kind is Opcode.TEXT else (kind, message)
+        found = self._opcode, b"".join(self._fragments)
+        self._opcode, self._decoder, self._fragments, self._size = None, None, [], 0
+        return found
+
+
+def _invalid(detail: str) -> ProtocolError:
+    return ProtocolError(1002, f"{INVALID_FRAME}: {detail}")
 
 
 def _extended_size(data: bytes, start: int, size: int) -> tuple[int, int]:
     width = 2 if size == 126 else 8
     found = int.from_bytes(data[start + 2 : start + 2 + width], "big")
     if found < (126 if width == 2 else 65_536) or found >> 63:  # section 5.2: the shortest form, 63 bits
-        raise ProtocolError(1002, "the frame's length is not in its shortest form")
+        raise _invalid("its length is not in the shortest form.")
     return found, start + 2 + width
 
 
@@ -167,8 +184,15 @@ def _checked_text(kind: Opcode, message: bytes) -> tuple[Opcode, bytes]:
         try:
             message.decode()
         except UnicodeDecodeError:
-            raise ProtocolError(1007, "the client's text is not UTF-8") from None  # section 8.1
+            raise ProtocolError(1007, NOT_UTF_8) from None  # section 8.1
     return kind, message
+
+
+def _check_fragment(decoder: codecs.IncrementalDecoder, body: bytes, *, final: bool) -> None:
+    try:
+        decoder.decode(body, final)
+    except UnicodeDecodeError:
+        raise ProtocolError(1007, NOT_UTF_8) from None  # section 8.1
 
 
 def parse_close(body: bytes) -> tuple[int | None, str]:
@@ -181,16 +205,26 @@ def parse_close(body: bytes) -> tuple[int | None, str]:
         return None, ""
     code = int.from_bytes(body[:2], "big")
     if len(body) == 1 or not (code in _CLOSE_CODES or 3000 <= code <= 4999):
-        raise ProtocolError(1002, "the client's close frame has no valid code")  # section 7.4
+        raise _invalid("it closes with no valid code.")  # section 7.4
     try:
         return code, body[2:].decode()
     except UnicodeDecodeError:
-        raise ProtocolError(1007, "the client's close reason is not UTF-8") from None
+        raise ProtocolError(1007, NOT_UTF_8) from None
 
 
 def text_frame(body: bytes) -> bytes:
     """Return an unfragmented text frame; ``body`` is UTF-8."""
     return _header(0x81, len(body)) + body
+
+
+def text_header(size: int) -> bytes:
+    """Return the header of an unfragmented text frame with a body of ``size`` bytes."""
+    return _header(0x81, size)
+
+
+def binary_header(size: int) -> bytes:
+    """Return the header of an unfragmented binary frame with a body of ``size`` bytes."""
+    return _header(0x82, size)
 
 
 def binary_frame(body: bytes) -> bytes:

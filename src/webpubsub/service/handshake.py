@@ -20,12 +20,14 @@ from webpubsub.model.errors import InvalidName, PeerError, TokenError
 from webpubsub.model.headers import header_text
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.rest import parse_query
+from webpubsub.service.protocols.raw import RawPublisher, parse_mode
 
-__all__ = ["ClientRequest", "accept_response", "parse_request", "refuse_response"]
+__all__ = ["ClientRequest", "accept_response", "parse_request", "refuse_response", "refuse_unserved"]
 
 _ACCEPT_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _PATH_PREFIX: Final = "/client/hubs/"
 _BARE_PATHS: Final = {"/client", "/client/"}
+_UNSERVED: Final = {"/clients/mqtt/": "MQTT", "/clients/socketio/": "Socket.IO"}
 _PRIVATE_HEADERS: Final = {"authorization", "sec-websocket-key", "sec-websocket-version", "cookie2"}
 
 
@@ -40,6 +42,8 @@ class ClientRequest(msgspec.Struct, frozen=True):
         subprotocols: What it offers, in its order.
         query: Query parameters without the token.
         headers: Request headers without credentials.
+        publisher: Reads its frames should it be a simple client, or None when they are events.
+        recovers: The id of the connection it wants back, or None; see `recovery`.
     """
 
     hub: HubName
@@ -49,6 +53,8 @@ class ClientRequest(msgspec.Struct, frozen=True):
     subprotocols: tuple[str, ...]
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, Sequence[str]]
+    publisher: RawPublisher | None = None
+    recovers: str | None = None
 
 
 class _Head:
@@ -72,7 +78,8 @@ def parse_request(data: bytes) -> ClientRequest:
     """Read the upgrade request of a client.
 
     Raises:
-        PeerError: It is not a WebSocket request to a hub; ``status`` is 400, or 426 for another version.
+        PeerError: It is not a WebSocket request to a hub; ``status`` is 400, 404 for another path, 426 for
+            another version of WebSocket, or 501 for a protocol of Azure's that is not served.
         InvalidName: The hub's name is outside its rules.
     """
     head = _Head()
@@ -87,7 +94,8 @@ def parse_request(data: bytes) -> ClientRequest:
     query = parse_query(url.query or b"")
     key = _checked_key(parser, head)
     hub = _hub(unquote((url.path or b"").decode("latin-1")), query)
-    _check_mode(query.get("webpubsub_mode", [""])[-1])
+    recovers = query.get("awps_connection_id", [""])[-1] or None
+    publisher = None if recovers else parse_mode(query)
     token = _token(head, query)
     host = head.first("host")
     return ClientRequest(
@@ -98,6 +106,8 @@ def parse_request(data: bytes) -> ClientRequest:
         subprotocols=tuple(_list(head.headers.get("sec-websocket-protocol", []))),
         query={name: values for name, values in query.items() if name.lower() != "access_token"},
         headers={name: values for name, values in head.headers.items() if name not in _PRIVATE_HEADERS},
+        publisher=publisher,
+        recovers=recovers,
     )
 
 
@@ -108,20 +118,15 @@ def _url(text: bytes) -> Any:
         raise PeerError("the request's target is not a URL") from error
 
 
-def _check_mode(mode: str) -> None:
-    if mode.lower() == "sendtogroup":
-        raise PeerError("webpubsub_mode 'sendToGroup' is not served: only 'sendEvent' is", status=501)
-    if mode.lower() not in ("", "sendevent"):
-        raise PeerError(f"webpubsub_mode is {mode!r}: expected 'sendEvent'")
-
-
 def _checked_key(parser: httptools.HttpRequestParser, head: _Head) -> bytes:
     upgrades = [piece.lower() for piece in _list(head.headers.get("upgrade", []))]
     if parser.get_method() != b"GET" or "websocket" not in upgrades:
         raise PeerError("not a WebSocket request")
+    if len(head.headers.get("host", [])) != 1:
+        raise PeerError("the request has no Host, or more than one")
     if head.first("sec-websocket-version") != "13":
         raise PeerError("only version 13 of WebSocket is spoken here", status=426)
-    key = head.first("sec-websocket-key").encode("latin-1", "replace")
+    key = ",".join(head.headers.get("sec-websocket-key", [])).encode("latin-1", "replace")
     try:
         if len(base64.b64decode(key, validate=True)) == 16:
             return key
@@ -138,7 +143,19 @@ def _hub(path: str, query: Mapping[str, Sequence[str]]) -> HubName:
             return parse_hub_name(query.get("hub", [""])[0])
     except InvalidName as error:
         raise PeerError(str(error)) from error
+    refuse_unserved(path)
     raise PeerError(f"{path} is not a client endpoint: expected {_PATH_PREFIX}HUB", status=404)
+
+
+def refuse_unserved(path: str) -> None:
+    """Refuse the paths of protocols that Azure has and this service has not yet.
+
+    Raises:
+        PeerError: The path is one of them (501).
+    """
+    for prefix, protocol in _UNSERVED.items():
+        if path.startswith(prefix):
+            raise PeerError(f"{protocol} is not served yet: connect to {_PATH_PREFIX}HUB", status=501)
 
 
 def _token(head: _Head, query: Mapping[str, Sequence[str]]) -> str | None:

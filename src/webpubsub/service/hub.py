@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from webpubsub.model import actions, rest
 from webpubsub.model.errors import RestError
+from webpubsub.model.metadata import NO_METADATA
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
-from webpubsub.model.payload import Payload
 from webpubsub.service.audience import Audience
 from webpubsub.service.connection import Connection
 from webpubsub.service.effects import Close, Deliver, Effects
+from webpubsub.service.filters import Filter, parse_filter
 from webpubsub.service.messages import Message
 
 __all__ = ["CLOSED_BY_APP", "Hub"]
@@ -34,10 +35,17 @@ class Hub:
         everybody: All of them as receivers.
         groups: Groups with at least one connection.
         users: Users with at least one connection.
+
+    Args:
+        name: Its canonical name.
+        on_presence: Is told which connection has joined (True) or left (False) which group.
     """
 
-    def __init__(self, name: HubName) -> None:
+    def __init__(
+        self, name: HubName, on_presence: Callable[[Connection, GroupName, bool], None] | None = None
+    ) -> None:
         self.name = name
+        self._on_presence = on_presence
         self.connections: dict[ConnectionId, Connection] = {}
         self.everybody = Audience()
         self.groups: dict[GroupName, Audience] = {}
@@ -67,34 +75,30 @@ class Hub:
 
     def join(self, connection: Connection, group: GroupName) -> None:
         """Put a connection into a group; twice is the same as once."""
+        if group in connection.groups:
+            return
         connection.groups.add(group)
         members = self.groups.get(group)
         if members is None:
             members = self.groups[group] = Audience()
         members.add(connection)
+        if self._on_presence is not None:
+            self._on_presence(connection, group, True)
 
     def leave(self, connection: Connection, group: GroupName) -> None:
         """Take a connection out of a group if it is in it."""
-        connection.groups.discard(group)
+        if group not in connection.groups:
+            return
+        connection.groups.remove(group)
         _leave(self.groups, group, connection)
+        if self._on_presence is not None:
+            self._on_presence(connection, group, False)
 
     # --- messages -------------------------------------------------------------------------------------
 
-    def publish(
-        self,
-        group: GroupName,
-        payload: Payload,
-        *,
-        from_user_id: UserId | None = None,
-        excluded: Collection[str] = (),
-    ) -> Effects:
-        """Send a message to a group."""
-        message = Message(payload, group, from_user_id)
+    def publish(self, group: GroupName, message: Message, excluded: Collection[str] = ()) -> Effects:
+        """Send a message to a group, which is its own."""
         return _deliveries(self.groups.get(group), message, excluded)
-
-    def send(self, audience: Audience | None, payload: Payload, excluded: Collection[str] = ()) -> Effects:
-        """Send a message from the server."""
-        return _deliveries(audience, Message(payload), excluded)
 
     # --- actions --------------------------------------------------------------------------------------
 
@@ -102,24 +106,31 @@ class Hub:
         """Perform an action, or answer a question of the REST API.
 
         Raises:
-            RestError: The target does not exist and the API says so (404), or a limit is reached (409).
+            RestError: The target does not exist and the API says so (404), a limit is reached (409), or a
+                filter is none (400).
         """
         return _PERFORM[type(value)](self, value)
 
     def _send_to_all(self, action: actions.SendToAllAction) -> Effects:
-        return self.send(self.everybody, action.payload, frozenset(action.excluded))
+        chosen = _chosen(action.filter)
+        audience = self.everybody if chosen is None else self._candidates(chosen)
+        return _deliveries(audience, _message(action), frozenset(action.excluded), chosen)
 
     def _send_to_group(self, action: actions.SendToGroupAction) -> Effects:
-        return self.publish(GroupName(action.group), action.payload, excluded=frozenset(action.excluded))
+        group = GroupName(action.group)
+        excluded, chosen = frozenset(action.excluded), _chosen(action.filter)
+        return _deliveries(self.groups.get(group), _message(action, group), excluded, chosen)
 
     def _send_to_user(self, action: actions.SendToUserAction) -> Effects:
-        return self.send(self.users.get(UserId(action.user_id)), action.payload)
+        chosen = _chosen(action.filter)
+        return _deliveries(self.users.get(UserId(action.user_id)), _message(action), (), chosen)
 
     def _send_to_connection(self, action: actions.SendToConnectionAction) -> Effects:
         connection = self.connections.get(ConnectionId(action.connection_id))
         if connection is None:
             return []  # sends are fire and forget
-        return [Deliver(connection.codec.message(Message(action.payload)), (connection,))]
+        message = _message(action)
+        return [Deliver(connection.codec.message(message), (connection,), message.ttl_seconds)]
 
     def _add_user_to_group(self, action: actions.AddUserToGroupAction) -> Effects:
         for connection in self._of_user(action.user_id):
@@ -150,6 +161,27 @@ class Hub:
             self.leave(connection, GroupName(action.group))
         return []
 
+    def _remove_connection_from_all_groups(
+        self, action: actions.RemoveConnectionFromAllGroupsAction
+    ) -> Effects:
+        connection = self.connections.get(ConnectionId(action.connection_id))
+        if connection is not None:
+            for group in list(connection.groups):
+                self.leave(connection, group)
+        return []
+
+    def _add_connections_to_groups(self, action: actions.AddConnectionsToGroupsAction) -> Effects:
+        for connection in self._selected(action.filter):
+            for group in action.groups:
+                self.join(connection, GroupName(group))
+        return []
+
+    def _remove_connections_from_groups(self, action: actions.RemoveConnectionsFromGroupsAction) -> Effects:
+        for connection in self._selected(action.filter):
+            for group in action.groups:
+                self.leave(connection, GroupName(group))
+        return []
+
     def _close_all(self, action: actions.CloseAllConnectionsAction) -> Effects:
         return _closings(self.everybody, action.reason, action.excluded)
 
@@ -159,6 +191,9 @@ class Hub:
     def _close_client(self, action: actions.CloseClientConnectionAction) -> Effects:
         connection = self.connections.get(ConnectionId(action.connection_id))
         return [] if connection is None else _closings((connection,), action.reason)
+
+    def _close_user(self, action: actions.CloseUserConnectionsAction) -> Effects:
+        return _closings(self._of_user(action.user_id), action.reason, action.excluded)
 
     def _grant(self, action: actions.GrantPermissionAction) -> Effects:
         connection = self._existing(action.connection_id, "Info.Connection.NotExisted")
@@ -202,6 +237,21 @@ class Hub:
             raise RestError(404, "Info.Connection.NotExisted", "The permission is not granted.", "Connection")
         return []
 
+    def _selected(self, text: str | None) -> list[Connection]:
+        """Return those a filter selects; what is done to them then no longer changes who they are."""
+        chosen = _chosen(text)
+        if chosen is None:
+            return list(self.everybody)
+        return [connection for connection in self._candidates(chosen) or () if chosen.matches(connection)]
+
+    def _candidates(self, chosen: Filter) -> Audience | None:
+        """Return an audience in which everybody is whom a filter can select."""
+        if chosen.user_id is not None:
+            return self.users.get(chosen.user_id)
+        if chosen.group is not None:
+            return self.groups.get(chosen.group)
+        return self.everybody
+
     def _of_user(self, user_id: str) -> list[Connection]:
         return list(self.users.get(UserId(user_id), ()))
 
@@ -222,9 +272,13 @@ _PERFORM: Final[dict[type[Any], Callable[[Hub, Any], Effects]]] = {
     actions.RemoveUserFromAllGroupsAction: Hub._remove_user_from_all_groups,
     actions.AddConnectionToGroupAction: Hub._add_connection_to_group,
     actions.RemoveConnectionFromGroupAction: Hub._remove_connection_from_group,
+    actions.RemoveConnectionFromAllGroupsAction: Hub._remove_connection_from_all_groups,
+    actions.AddConnectionsToGroupsAction: Hub._add_connections_to_groups,
+    actions.RemoveConnectionsFromGroupsAction: Hub._remove_connections_from_groups,
     actions.CloseAllConnectionsAction: Hub._close_all,
     actions.CloseClientConnectionAction: Hub._close_client,
     actions.CloseGroupConnectionsAction: Hub._close_group,
+    actions.CloseUserConnectionsAction: Hub._close_user,
     actions.GrantPermissionAction: Hub._grant,
     actions.RevokePermissionAction: Hub._revoke,
     rest.ConnectionExists: Hub._connection_exists,
@@ -234,10 +288,33 @@ _PERFORM: Final[dict[type[Any], Callable[[Hub, Any], Effects]]] = {
 }
 
 
-def _deliveries(audience: Audience | None, message: Message, excluded: Collection[str]) -> Effects:
+def _message(action: actions.SendAction, group: GroupName | None = None) -> Message:
+    return Message(
+        action.payload,
+        group,
+        ttl_seconds=action.message_ttl_seconds or 0,
+        metadata=action.metadata or NO_METADATA,
+    )
+
+
+def _chosen(text: str | None) -> Filter | None:
+    return None if text is None else parse_filter(text)
+
+
+def _deliveries(
+    audience: Audience | None,
+    message: Message,
+    excluded: Collection[str] = (),
+    chosen: Filter | None = None,
+) -> Effects:
     if audience is None:
         return []
-    return [Deliver(codec.message(message), receivers) for codec, receivers in audience.without(excluded)]
+    ttl = message.ttl_seconds
+    matches = None if chosen is None else chosen.matches
+    return [
+        Deliver(codec.message(message), receivers, ttl)
+        for codec, receivers in audience.receivers(excluded, matches)
+    ]
 
 
 def _closings(connections: Iterable[Connection], reason: str | None, excluded: Iterable[str] = ()) -> Effects:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from webpubsub.model.metadata import NO_METADATA, Metadata
 from webpubsub.model.names import EventName, GroupName, UserId
 from webpubsub.model.payload import Payload
 
@@ -40,12 +41,17 @@ class LeaveGroup(msgspec.Struct, frozen=True):
 
 
 class SendToGroup(msgspec.Struct, frozen=True):
-    """The client publishes to a group; with ``no_echo`` it does not get its own message."""
+    """The client publishes to a group; with ``no_echo`` it does not get its own message.
+
+    ``ttl_seconds`` and ``metadata`` are those of the `Message`.
+    """
 
     group: GroupName
     payload: Payload
     no_echo: bool = False
     ack_id: int | None = None
+    ttl_seconds: int = 0
+    metadata: Metadata = NO_METADATA
 
 
 class RaiseEvent(msgspec.Struct, frozen=True):
@@ -54,6 +60,7 @@ class RaiseEvent(msgspec.Struct, frozen=True):
     event: EventName
     payload: Payload
     ack_id: int | None = None
+    metadata: Metadata = NO_METADATA
 
 
 class Ping(msgspec.Struct, frozen=True):
@@ -76,11 +83,16 @@ class Message(msgspec.Struct, frozen=True):
         payload: What it carries.
         group: The group it was sent to, or None when it comes from the server.
         from_user_id: The user that published it, or None.
+        ttl_seconds: It is dropped for those who have not taken it by then: clients that do not read, and
+            clients whose connection waits to be recovered; 0 never drops it.
+        metadata: Names and values beside the payload; raw clients do not see them.
     """
 
     payload: Payload
     group: GroupName | None = None
     from_user_id: UserId | None = None
+    ttl_seconds: int = 0
+    metadata: Metadata = NO_METADATA
 
 
 class AckError(msgspec.Struct, frozen=True):

@@ -1,65 +1,160 @@
 """What a client of a subprotocol may do to which group.
 
-Roles give a permission for every group or for single groups; grants and revocations by REST override
-them for one group each, and a role given again by REST is an override removed.
+Roles give a permission for every group, for those that fit a pattern, or for single ones. Grants and
+revocations by REST override them for one group each, and one that undoes another leaves the roles as they
+were. Connections with the same roles share them; few have overrides.
 
 Source: client spec, section 8; service spec, sections A.7 and B.6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+from weakref import WeakValueDictionary
 
 from webpubsub.model.actions import WebPubSubPermission
-from webpubsub.model.errors import RestError
-from webpubsub.model.names import GroupName
+from webpubsub.model.errors import InvalidName, RestError
+from webpubsub.model.names import GroupName, parse_group_name
+from webpubsub.service.patterns import parse_pattern
 
-__all__ = ["Permissions"]
+__all__ = ["MAX_PATTERNS", "MAX_RULES", "Permissions"]
 
 MAX_RULES: Final = 1000
+MAX_PATTERNS: Final = 9  # Azure's ten less the one for all other groups
+REMEMBERED_GROUPS: Final = 256  # clients choose names, so there may be any number
 
 _ROLES: Final = {
-    "webpubsub.joinLeaveGroup": WebPubSubPermission.JOIN_LEAVE_GROUP,
-    "webpubsub.sendToGroup": WebPubSubPermission.SEND_TO_GROUP,
+    WebPubSubPermission.JOIN_LEAVE_GROUP: "webpubsub.joinLeaveGroup",
+    WebPubSubPermission.SEND_TO_GROUP: "webpubsub.sendToGroup",
 }
+
+# A group, or what tells whether a group fits.
+_Rule = GroupName | Callable[[str], bool] | None
+
+
+class _RoleRules:
+    """What roles say about one permission; never changes.
+
+    Attributes:
+        everywhere: They give it for every group.
+        literals: The groups they name; none when they give it for every group.
+        ignored: Roles whose pattern is none, and those over a limit.
+    """
+
+    __slots__ = ("_known", "_patterns", "everywhere", "ignored", "literals")
+
+    def __init__(self, role: str, roles: Iterable[str]) -> None:
+        self.everywhere = role in roles
+        self.literals: set[GroupName] = set()
+        self.ignored: list[str] = []
+        self._patterns: list[Callable[[str], bool]] = []
+        self._known: dict[GroupName, bool] = {}  # what the patterns said
+        for given in () if self.everywhere else roles:
+            try:
+                is_taken = self._take(_rule(role, given))
+            except InvalidName:
+                is_taken = False
+            if not is_taken:
+                self.ignored.append(given)
+
+    def _take(self, rule: _Rule) -> bool:
+        """Add a rule unless it is over a limit."""
+        if rule is None:
+            return True
+        if not isinstance(rule, str):
+            if len(self._patterns) < MAX_PATTERNS:
+                self._patterns.append(rule)
+            return rule in self._patterns
+        if len(self.literals) < MAX_RULES:
+            self.literals.add(rule)
+        return rule in self.literals
+
+    def allow(self, group: GroupName) -> bool:
+        if self.everywhere or group in self.literals:
+            return True
+        return bool(self._patterns) and self._fits(group)
+
+    def _fits(self, group: GroupName) -> bool:
+        known = self._known.get(group)
+        if known is None:
+            if len(self._known) >= REMEMBERED_GROUPS:
+                self._known.clear()
+            known = self._known[group] = any(matches(group) for matches in self._patterns)
+        return known
+
+
+def _rule(role: str, given: str) -> _Rule:
+    """Return the group a role names, or what tells whether a group fits; None for a role of another kind.
+
+    Raises:
+        InvalidName: It is of this kind, but its group or pattern can be none.
+    """
+    if given.startswith(f"{role}."):
+        return parse_group_name(given[len(role) + 1 :])
+    if given.startswith(f"{role}s."):
+        return parse_pattern(given[len(role) + 2 :])
+    return None
+
+
+class _Roles:
+    """The rules of a set of roles."""
+
+    __slots__ = ("__weakref__", "ignored", "rules")
+
+    def __init__(self, roles: Iterable[str]) -> None:
+        ordered = sorted(roles)  # so that the limits take away the same ones each time
+        self.rules = {permission: _RoleRules(role, ordered) for permission, role in _ROLES.items()}
+        self.ignored = [role for rules in self.rules.values() for role in rules.ignored]
+
+
+# Shared for as long as there is a connection that has them.
+_shared: Final[WeakValueDictionary[frozenset[str], _Roles]] = WeakValueDictionary()
+
+
+def _shared_roles(roles: frozenset[str]) -> _Roles:
+    found = _shared.get(roles)
+    if found is None:
+        found = _shared[roles] = _Roles(roles)
+    return found
 
 
 class Permissions:
     """The permissions of one connection.
 
     Example:
-        >>> permissions = Permissions(["webpubsub.sendToGroup", "webpubsub.joinLeaveGroup.chess"])
-        >>> permissions.allow(WebPubSubPermission.JOIN_LEAVE_GROUP, GroupName("chess"))
+        >>> permissions = Permissions(["webpubsub.sendToGroups.room.*", "webpubsub.joinLeaveGroup.chess"])
+        >>> permissions.allow(WebPubSubPermission.SEND_TO_GROUP, GroupName("room.1"))
         True
+        >>> permissions.allow(WebPubSubPermission.JOIN_LEAVE_GROUP, GroupName("room.1"))
+        False
     """
 
-    __slots__ = ("_everywhere", "_rules")
+    __slots__ = ("_overrides", "_roles")
 
     def __init__(self, roles: Iterable[str] = ()) -> None:
-        """Start from role names; unknown ones are ignored."""
-        self._everywhere: set[WebPubSubPermission] = set()
-        # Literal rules: (permission, group) -> allowed. Few connections have any.
-        self._rules: dict[tuple[WebPubSubPermission, GroupName], bool] = {}
-        for role in roles:
-            permission = _ROLES.get(role)
-            if permission is not None:
-                self._everywhere.add(permission)
-                continue
-            for prefix, permission in _ROLES.items():
-                if role.startswith(f"{prefix}.") and len(self._rules) < 2 * MAX_RULES:
-                    self._rules[permission, GroupName(role[len(prefix) + 1 :])] = True
+        """Start from role names; others than those of the two permissions mean nothing here."""
+        self._roles = _shared_roles(frozenset(roles))
+        self._overrides: dict[tuple[WebPubSubPermission, GroupName], bool] | None = None
+
+    @property
+    def ignored(self) -> Sequence[str]:
+        """The roles that give nothing: their pattern is none, or there are too many before them."""
+        return self._roles.ignored
 
     def allow(self, permission: WebPubSubPermission, group: GroupName) -> bool:
         """Whether the connection has ``permission`` for ``group``."""
-        rule = self._rules.get((permission, group)) if self._rules else None
-        return permission in self._everywhere if rule is None else rule
+        if self._overrides:
+            override = self._overrides.get((permission, group))
+            if override is not None:
+                return override
+        return self._roles.rules[permission].allow(group)
 
     def grant(self, permission: WebPubSubPermission, group: GroupName) -> None:
         """Allow for one group.
 
         Raises:
-            RestError: The connection would have more than 1,000 rules of its own (409).
+            RestError: The connection would have more than 1,000 rules for single groups (409).
         """
         self._override(permission, group, allowed=True)
 
@@ -67,21 +162,34 @@ class Permissions:
         """Forbid for one group, whatever the roles say.
 
         Raises:
-            RestError: The connection would have more than 1,000 rules of its own (409).
+            RestError: The connection would have more than 1,000 rules for single groups (409).
         """
         self._override(permission, group, allowed=False)
 
     def _override(self, permission: WebPubSubPermission, group: GroupName, *, allowed: bool) -> None:
         if self.allow(permission, group) == allowed:
             return
-        self._rules.pop((permission, group), None)
-        if self.allow(permission, group) == allowed:
-            return
-        if sum(kind is permission for kind, _ in self._rules) >= MAX_RULES:
-            raise RestError(
-                409,
-                "Error.Connection.Conflict",
-                f"The connection has {MAX_RULES} rules for {permission} already.",
-                "Connection",
-            )
-        self._rules[permission, group] = allowed
+        if self._overrides is None:
+            self._overrides = {}
+        if self._overrides.pop((permission, group), None) is not None:
+            return  # it was an override of the opposite, so the roles say what is wanted
+        if self._is_full(permission, group):
+            raise _too_many(permission)
+        self._overrides[permission, group] = allowed
+
+    def _is_full(self, permission: WebPubSubPermission, group: GroupName) -> bool:
+        """Whether a new rule for the group would be one too many; an override of a role's rule is none."""
+        literals = self._roles.rules[permission].literals
+        if group in literals:
+            return False
+        others = (kind is permission and group not in literals for kind, group in self._overrides or ())
+        return len(literals) + sum(others) >= MAX_RULES
+
+
+def _too_many(permission: WebPubSubPermission) -> RestError:
+    return RestError(
+        409,
+        "Error.Connection.Conflict",
+        f"The connection has {MAX_RULES} rules for {permission} already.",
+        "Connection",
+    )

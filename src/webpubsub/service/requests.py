@@ -13,14 +13,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from webpubsub.model.actions import WebPubSubPermission
-from webpubsub.model.errors import EventRefused
+from webpubsub.model.errors import EventRefused, ProtocolError
 from webpubsub.model.events import (
     UserEventRequest,
     UserEventResponse,
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
+from webpubsub.model.metadata import NO_METADATA, Metadata, build_metadata_headers
 from webpubsub.model.names import EventName
+from webpubsub.model.payload import EMPTY_TEXT, Payload
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import ConnectionStates
 from webpubsub.service.connection import Connection
@@ -38,7 +40,7 @@ from webpubsub.service.messages import (
     SequenceAck,
 )
 
-__all__ = ["complete_event", "event_context", "fail_event", "take_request"]
+__all__ = ["complete_event", "event_context", "fail_event", "take_request", "take_sequence_ack"]
 
 JOIN: Final = WebPubSubPermission.JOIN_LEAVE_GROUP
 SEND: Final = WebPubSubPermission.SEND_TO_GROUP
@@ -49,6 +51,24 @@ _INTERNAL_ERROR: Final = AckError("InternalServerError", "Internal server error"
 def take_request(hub: Hub, connection: Connection, request: ClientMessage) -> Effects:
     """Do what a client asks for."""
     return _TAKE[type(request)](hub, connection, request)
+
+
+def take_sequence_ack(connection: Connection, is_text: bool, body: bytes) -> bool:
+    """Take a message of a reliable client if it is a sequence ack; whether it was.
+
+    For messages that have to wait: a sequence ack need not, and while an event's handler takes its time the
+    messages that the client has got would add up to too many.
+    """
+    if connection.unacked is None:
+        return False
+    try:
+        request = connection.decode(is_text, body)
+    except ProtocolError:
+        return False  # told when it is its turn
+    if not isinstance(request, SequenceAck):
+        return False
+    connection.unacked.release(request.sequence_id)
+    return True
 
 
 def _join(hub: Hub, connection: Connection, request: JoinGroup) -> Effects:
@@ -71,19 +91,18 @@ def _send(hub: Hub, connection: Connection, request: SendToGroup) -> Effects:
     refusal = _refusal(connection, request.ack_id, SEND, request.group, "send to")
     if refusal is not None:
         return refusal
-    effects = hub.publish(
-        request.group,
-        request.payload,
-        from_user_id=connection.user_id,
-        excluded=(connection.id,) if request.no_echo else (),
+    message = Message(
+        request.payload, request.group, connection.user_id, request.ttl_seconds, request.metadata
     )
+    effects = hub.publish(request.group, message, (connection.id,) if request.no_echo else ())
     return effects + _success(connection, request.ack_id)
 
 
 def _raise(_hub: Hub, connection: Connection, request: RaiseEvent) -> Effects:
     if request.ack_id is not None and request.ack_id in connection.acks:
         return _ack(connection, request.ack_id, _duplicate(request.ack_id))
-    context = event_context(connection, WebPubSubEventType.USER, request.event, connection.next_event_id())
+    event_id = connection.next_event_id()
+    context = event_context(connection, WebPubSubEventType.USER, request.event, event_id, request.metadata)
     return [Raise(UserEventRequest(context, request.payload), request)]
 
 
@@ -92,8 +111,10 @@ def _ping(_hub: Hub, connection: Connection, _request: Ping) -> Effects:
     return [] if pong is None else [Deliver(pong, (connection,))]
 
 
-def _sequence_ack(_hub: Hub, _connection: Connection, _request: SequenceAck) -> Effects:
-    return []  # harmless on a subprotocol that does not number messages
+def _sequence_ack(_hub: Hub, connection: Connection, request: SequenceAck) -> Effects:
+    if connection.unacked is not None:  # harmless on a subprotocol that does not number messages
+        connection.unacked.release(request.sequence_id)
+    return []
 
 
 _TAKE: Final[dict[type[Any], Callable[[Hub, Connection, Any], Effects]]] = {
@@ -107,7 +128,11 @@ _TAKE: Final[dict[type[Any], Callable[[Hub, Connection, Any], Effects]]] = {
 
 
 def event_context(
-    connection: Connection, event_type: WebPubSubEventType, name: str, event_id: int
+    connection: Connection,
+    event_type: WebPubSubEventType,
+    name: str,
+    event_id: int,
+    metadata: Metadata = NO_METADATA,
 ) -> WebPubSubConnectionContext:
     """Return the context of an event of this connection."""
     return WebPubSubConnectionContext(
@@ -117,6 +142,7 @@ def event_context(
         connection_id=connection.id,
         user_id=connection.user_id,
         states=ConnectionStates(connection.state),
+        headers={name: (value,) for name, value in build_metadata_headers(metadata)} if metadata else {},
         subprotocol=connection.subprotocol,
         event_id=event_id,
     )
@@ -127,19 +153,33 @@ def complete_event(connection: Connection, message: RaiseEvent, answer: EventAns
     if answer.state is not None:
         connection.state = answer.state
     effects: Effects = []
-    if isinstance(answer.response, UserEventResponse) and (payload := answer.response.payload) is not None:
-        effects.append(Deliver(connection.codec.message(Message(payload)), (connection,)))
+    if (payload := _reply(answer)) is not None:
+        reply = Message(payload, metadata=answer.metadata)
+        effects.append(Deliver(connection.codec.message(reply), (connection,)))
     return effects + _success(connection, message.ack_id)
 
 
-def fail_event(connection: Connection, message: RaiseEvent, _refused: EventRefused) -> Effects:
+def _reply(answer: EventAnswer) -> Payload | None:
+    payload = answer.response.payload if isinstance(answer.response, UserEventResponse) else None
+    return EMPTY_TEXT if payload is None and answer.metadata else payload
+
+
+def fail_event(
+    connection: Connection, message: RaiseEvent, _refused: EventRefused, *, closes: bool = False
+) -> Effects:
     """Finish a user event that failed: an ack if asked for, the end of a simple client.
 
     Why it failed is for the trace; the client learns only that it did.
+
+    Args:
+        connection: Whose event it was.
+        message: What the client sent.
+        closes: Whether it is the end of any client, see `Compatibility.failed_user_event`.
     """
-    if connection.codec.closes_on_failed_event:
-        return [Close(connection, 1011, _INTERNAL_ERROR.message, _INTERNAL_ERROR.message)]
-    return _ack(connection, message.ack_id, _INTERNAL_ERROR)
+    effects = _ack(connection, message.ack_id, _INTERNAL_ERROR)
+    if closes or connection.codec.closes_on_failure:
+        effects.append(Close(connection, 1011, _INTERNAL_ERROR.message, _INTERNAL_ERROR.message))
+    return effects
 
 
 def _refusal(
@@ -150,6 +190,8 @@ def _refusal(
     if connection.permissions.allow(permission, group):
         return None
     text = f"The client does not have permission to {verb} group '{group}'."
+    if connection.codec.closes_on_failure:
+        return [Close(connection, 1008, text, text)]
     return _ack(connection, ack_id, AckError("Forbidden", text))
 
 

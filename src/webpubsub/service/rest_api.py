@@ -1,37 +1,60 @@
 """The REST data plane as a raw ASGI application.
 
-The order of checks is Azure's: token (401), api-version, path and query (400, before the body is read),
-length, media type, body.
+The order of checks is Azure's: is there such a path (404) with such a method (405), token (401),
+api-version, path and query (400, before the body is read), length, media type, body.
 
-Source: service spec, sections A.1 to A.4 and B.2.
+Browsers are told nothing that lets pages of other origins in (CORS): whoever may call this API holds the
+key to the service, and a page must not. So OPTIONS is a method like any other that no path has.
+
+::
+
+    rest_api.py            the order of checks, and what is done
+    endpoints.py           what this service is called
+    rest_bodies.py         length, media type and charset of bodies
+    rest_answers.py        answers and errors
+    connection_pages.py    the one list that there is
+
+Source: service spec, sections A.1 to A.7, B.2 and B.4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import functools
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
-import msgspec
-
+from webpubsub.model.actions import SendToConnectionAction
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import PeerError, RestError, TokenError
-from webpubsub.model.headers import RawHeaders
 from webpubsub.model.issued_tokens import verify_issued_token
-from webpubsub.model.names import HubName
-from webpubsub.model.payload import Payload, WebPubSubDataType
+from webpubsub.model.names import GroupName, HubName
+from webpubsub.model.payload import Payload
 from webpubsub.model.rest import (
     API_VERSIONS,
-    MAX_BODY_BYTES,
+    ConnectionExists,
     GenerateClientToken,
+    ListConnections,
     Operation,
-    find_operation,
+    build_request,
+    find_operations,
+    fold_names,
     parse_api_version,
+    parse_headers,
     parse_parameters,
+    parse_path,
     parse_query,
     parse_value,
 )
 from webpubsub.model.tokens import client_token, verify_rest_token
 from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.service.connection_pages import Bookmarks, list_page
+from webpubsub.service.endpoints import base_urls, request_url
+from webpubsub.service.filters import parse_filter
+from webpubsub.service.handshake import refuse_unserved
+from webpubsub.service.rest_answers import Answer, error_answer, json_answer, send_answer
+from webpubsub.service.rest_bodies import read_json, read_message
 from webpubsub.service.service import Service
 
 __all__ = ["RestApi"]
@@ -39,20 +62,14 @@ __all__ = ["RestApi"]
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = Mapping[bytes, bytes]
 
-_SUPPORTED: Final = (b"api-supported-versions", ", ".join(API_VERSIONS).encode())
-_JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _HEALTH: Final = b"/api/health"
-_API: Final = b"/api/hubs/"
-# Ignoring one of these would send messages to people who should not get them, or keep them too long.
-# With the values beside it a parameter asks for nothing: a lifetime of 0 seconds is one without end.
-_UNSERVED: Final = {"filter": (), "messageTtlSeconds": ("0",)}
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    status: int
-    headers: RawHeaders = ()
-    body: bytes = b""
+_HEALTH_METHODS: Final = ("GET", "HEAD")
+_NEWER: Final = (
+    "api-version {found} of a REST request is newer than {known}, the newest this service knows: the request "
+    "is served as one of {known}. --strict-api-version refuses such requests, as Azure does"
+)
 
 
 class RestApi:
@@ -60,6 +77,8 @@ class RestApi:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._bookmarks = Bookmarks(secrets.token_bytes(32))
+        self._newer_versions: set[str] = set()  # that were warned of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
@@ -70,153 +89,157 @@ class RestApi:
         try:
             answer = await self._answer(scope, headers, receive)
         except PeerError as error:
-            answer = _error(error)
+            answer = error_answer(error)
             self._report(scope, headers, answer, error)
         else:
             self._report(scope, headers, answer)
-        is_head = scope["method"] == "HEAD"
-        await _send(send, answer, with_body=not is_head)
+        await send_answer(send, answer, with_body=scope["method"] != "HEAD")
 
-    async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> _Answer:
-        method, path = scope["method"], scope.get("raw_path") or scope["path"].encode()
-        if path == _HEALTH and method in ("HEAD", "GET"):
-            return _Answer(200)
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
+        method, path = scope["method"], _path(scope)
+        operations = find_operations(path)
+        if operations is None:
+            return self._answer_elsewhere(method, path, scope)
+        operation = operations.get(method)
+        if operation is None:
+            return _not_allowed(method, operations)
+        self._authorise(headers, scope, path)
+        settings = self._service.settings
+        version, hub, parameters = _read_target(
+            operation,
+            path,
+            scope["query_string"],
+            strict=settings.strict_api_version,
+            decode_slash=settings.decode_slash_in_segments,
+        )
+        self._warn_of_newer(version)
+        if operation.has_payload:
+            parameters = parameters | parse_headers(operation, scope["headers"])
+        value = parse_value(operation, parameters, await self._body(operation, headers, receive))
+        return self._perform(hub, operation, value, headers, scope)
+
+    def _answer_elsewhere(self, method: str, path: bytes, scope: Scope) -> Answer:
+        if path == _HEALTH:
+            query = fold_names(parse_query(scope["query_string"]))
+            parse_api_version(query, strict=self._service.settings.strict_api_version)
+            return Answer(200) if method in _HEALTH_METHODS else _not_allowed(method, _HEALTH_METHODS)
         if path.startswith(b"/client"):
+            refuse_unserved(path.decode("latin-1"))
             raise PeerError("This is an endpoint for WebSocket clients: the request is not an upgrade.")
-        if not path.startswith(_API):
-            raise RestError(404, "Error.NotFound", f"Nothing is at {path.decode('latin-1')}.", "Path")
-        self._authorise(headers, path)
-        query = parse_query(scope["query_string"])
-        parse_api_version(query)
-        found = find_operation(method, path)
-        if found is None:
-            raise RestError(
-                404, "Error.NotFound", f"{method} {path.decode('latin-1')} is no operation.", "Path"
-            )
-        hub, operation, parameters = found
-        _refuse_unserved(query)
-        parameters.update(parse_parameters(operation, query))
-        payload = await _payload(headers, receive) if operation.has_payload else None
-        value = parse_value(operation, parameters, payload)
-        return self._perform(hub, operation, value, headers)
+        raise RestError(404, "Error.NotFound", f"Nothing is at {path.decode('latin-1')}.", "Path")
 
-    def _authorise(self, headers: Mapping[bytes, bytes], path: bytes) -> None:
+    def _warn_of_newer(self, version: str) -> None:
+        if version in API_VERSIONS or version in self._newer_versions:
+            return
+        self._newer_versions.add(version)
+        message = _NEWER.format(found=version, known=API_VERSIONS[-1])
+        if self._service.trace is not None:
+            self._service.trace(TraceEvent("setting", Phase.FAILED, {}, {"message": message}))
+
+    def _authorise(self, headers: Headers, scope: Scope, path: bytes) -> None:
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise TokenError("the request has no bearer token")
-        expected = f"http://{headers.get(b'host', b'').decode('latin-1')}{path.decode('latin-1')}"
         settings, now = self._service.settings, self._service.now()
+        below = path.decode("latin-1")
+        expected = [f"{base}{below}" for base in base_urls(settings, headers, scope)]
         try:
-            verify_rest_token(token.strip(), settings.access_keys, expected=(expected,), now=now)
+            verify_rest_token(token.strip(), settings.access_keys, expected=expected, now=now)
         except TokenError:
             if not settings.token_issuers:
                 raise
             verify_issued_token(token.strip(), settings.token_issuers, now=now)
 
-    def _perform(
-        self, hub: HubName, operation: Operation, value: Any, headers: Mapping[bytes, bytes]
-    ) -> _Answer:
-        if isinstance(value, GenerateClientToken):
-            return self._token(hub, value, headers)
-        self._service.perform(hub, value)
-        return _Answer(operation.status)
+    async def _body(self, operation: Operation, headers: Headers, receive: Receive) -> Payload | None:
+        if operation.has_payload:
+            require_length = self._service.settings.require_content_length
+            return await read_message(headers, receive, require_length=require_length)
+        return await read_json(headers, receive) if operation.members else None
 
-    def _token(self, hub: HubName, wanted: GenerateClientToken, headers: Mapping[bytes, bytes]) -> _Answer:
-        here = ConnectionString(f"http://{headers.get(b'host', b'').decode('latin-1')}")
+    def _perform(
+        self, hub: HubName, operation: Operation, value: Any, headers: Headers, scope: Scope
+    ) -> Answer:
+        special = _SPECIAL.get(operation.value)
+        if special is not None:
+            return special(self, hub, value, headers, scope)
+        self._service.perform(hub, value)
+        return Answer(operation.status)
+
+    def _send_to_connection(
+        self, hub: HubName, action: SendToConnectionAction, _headers: Headers, _scope: Scope
+    ) -> Answer:
+        if self._service.settings.missing_connection_send == 404:
+            self._service.perform(hub, ConnectionExists(action.connection_id))
+        self._service.perform(hub, action)
+        return Answer(202)
+
+    def _token(self, hub: HubName, wanted: GenerateClientToken, headers: Headers, scope: Scope) -> Answer:
+        settings = self._service.settings
+        here = request_url(settings, headers, scope)
+        endpoint = settings.public_endpoints[0] if settings.public_endpoints else here
         token = client_token(
-            here.client_audience(hub, wanted.client_type),
-            self._service.settings.access_keys[0],
+            ConnectionString(endpoint).client_audience(hub, wanted.client_type),
+            settings.access_keys[0],
             now=self._service.now(),
             expires_after=60.0 * wanted.minutes_to_expire,
             user_id=wanted.user_id,
             roles=wanted.role,
             groups=wanted.group,
         )
-        return _Answer(200, (_JSON,), msgspec.json.encode({"token": token}))
+        return json_answer(200, {"token": token})
 
-    def _report(
-        self,
-        scope: Scope,
-        headers: Mapping[bytes, bytes],
-        answer: _Answer,
-        error: PeerError | None = None,
-    ) -> None:
+    def _list(self, hub: HubName, question: ListConnections, headers: Headers, scope: Scope) -> Answer:
+        found = self._service.hubs.get(hub)
+        members = () if found is None else found.groups.get(GroupName(question.group), ())
+        page = list_page(hub, members, question, self._bookmarks)
+        here = request_url(self._service.settings, headers, scope)
+        link = None if page.next is None else f"{here}{build_request(hub, page.next).target}"
+        return json_answer(200, {"value": page.value, "nextLink": link})
+
+    def _report(self, scope: Scope, headers: Headers, answer: Answer, error: PeerError | None = None) -> None:
         if self._service.trace is None:
             return
         request_id = headers.get(b"x-ms-client-request-id", b"").decode("latin-1")
         detail = {"method": scope["method"], "path": scope["path"], "status": answer.status}
-        phase = Phase.COMPLETED if error is None else Phase.FAILED
+        is_no = scope["method"] == "HEAD" and answer.status == 404  # an answer like any other
+        phase = Phase.COMPLETED if answer.status < 400 or is_no else Phase.FAILED
         self._service.trace(TraceEvent("rest", phase, {"request": request_id}, detail, error))
 
 
-def _refuse_unserved(query: Mapping[str, Sequence[str]]) -> None:
-    for name, harmless in _UNSERVED.items():
-        if not set(query.get(name, ())) <= set(harmless):
-            raise RestError(501, "NotImplemented", f"'{name}' is not served by this service yet.", name)
+# Operations that are more than an action or a question for the hub.
+_SPECIAL: Final[Mapping[type[Any], Callable[..., Answer]]] = {
+    GenerateClientToken: RestApi._token,
+    ListConnections: RestApi._list,
+    SendToConnectionAction: RestApi._send_to_connection,
+}
 
 
-async def _payload(headers: Mapping[bytes, bytes], receive: Receive) -> Payload:
-    """Read the body of a send.
-
-    Raises:
-        RestError: Its length is unknown or over 1 MiB (400), or its media type is not served (415).
-    """
-    length = headers.get(b"content-length", b"")
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-        raise RestError(400, "Error.BadRequest", "Invalid Content-Length header.", "Content-Length")
-    data_type, charset = _media_type(headers.get(b"content-type", b"").decode("latin-1"))
-    body = await _read(receive)
-    if charset is not None:
-        try:
-            body = body.decode(charset).encode()
-        except (ValueError, LookupError) as error:
-            raise RestError(415, "Error.UnsupportedMediaType", f"The body is not {charset}.") from error
-    return Payload(body, data_type)
+# Who may call asks for the same things again and again.
+@functools.lru_cache(maxsize=1024)
+def _read_target(
+    operation: Operation, path: bytes, query_string: bytes, *, strict: bool, decode_slash: bool
+) -> tuple[str, HubName, dict[str, Any]]:
+    """Return the api-version, the hub and the parameters of a request; nobody may change them."""
+    query = fold_names(parse_query(query_string))
+    version = parse_api_version(query, strict=strict)
+    hub, parameters = parse_path(operation, path, decode_slash=decode_slash)
+    parameters |= parse_parameters(operation, query)
+    if parameters.get("filter"):
+        parse_filter(parameters["filter"])
+    return version, hub, parameters
 
 
-def _media_type(content_type: str) -> tuple[WebPubSubDataType, str | None]:
-    """Return the data type, and the charset when it is not UTF-8; no type at all is binary."""
-    if not content_type:
-        return WebPubSubDataType.BINARY, None
-    data_type = Payload.data_type_of(content_type)
-    if data_type is None:
-        raise RestError(415, "Error.UnsupportedMediaType", f"Content-Type {content_type!r} is not served.")
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        charset = value.strip().strip('"').lower()
-        if name.strip().lower() == "charset" and charset not in ("utf-8", "utf8"):
-            return data_type, charset
-    return data_type, None
+def _path(scope: Scope) -> bytes:
+    """Return the path below where this application is mounted, percent-encoded."""
+    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(quote(root).encode()) if root else path
 
 
-async def _read(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":  # half a message is not to be sent to anybody
-            raise PeerError("the request ended before its body was complete")
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body
-
-
-def _error(error: PeerError) -> _Answer:
-    """Return the answer of an error; a missing or wrong token gets no explanation."""
-    if isinstance(error, TokenError):
-        return _Answer(401, ((b"www-authenticate", b"Bearer"),))
-    code = error.code if isinstance(error, RestError) else "Error.BadRequest"
-    target = error.target if isinstance(error, RestError) else "Request"
-    body = {"code": code, "message": str(error), "target": target}
-    return _Answer(error.status, (_JSON, (b"x-ms-error-code", code.encode())), msgspec.json.encode(body))
-
-
-async def _send(send: Send, answer: _Answer, *, with_body: bool) -> None:
-    length = (b"content-length", str(len(answer.body)).encode())
-    headers = [_SUPPORTED, *answer.headers]
-    if answer.status != 204:
-        headers.append(length)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body if with_body else b""})
+def _not_allowed(method: str, allowed: Iterable[str]) -> Answer:
+    methods = ", ".join(allowed)
+    error = RestError(405, "Error.MethodNotAllowed", f"{method} is not one of {methods}.", "Method")
+    return error_answer(error, ((b"allow", methods.encode()),))
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -25,14 +25,18 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId, parse_group_name
 from webpubsub.model.ports import EventAnswer, EventHandler
+from webpubsub.model.presence_events import GroupJoinedEventRequest, GroupLeftEventRequest
 from webpubsub.model.tokens import ClientToken, decode_client_token
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.connection import Connection
 from webpubsub.service.delivery import Delivery
 from webpubsub.service.effects import Close, Deliver, Effects, Raise
+from webpubsub.service.endpoints import client_audiences
+from webpubsub.service.event_calls import call_handler
 from webpubsub.service.handshake import ClientRequest, required_token
 from webpubsub.service.hub import Hub
-from webpubsub.service.protocols import Codec, choose_subprotocol
+from webpubsub.service.protocols import RAW, Codec, choose_subprotocol
+from webpubsub.service.recovery import AwayConnections, find_recoverable, greeting
 from webpubsub.service.requests import complete_event, event_context, fail_event, take_request
 from webpubsub.service.settings import ServiceSettings
 
@@ -40,6 +44,8 @@ __all__ = ["Service"]
 
 SERVICE_RELOAD = "Service reload"
 SLOW_CLIENT = "The client does not read its messages."
+UNACKNOWLEDGED = "The client does not acknowledge its messages."
+NOT_RECOVERED = "The connection recovery timeout expired."
 
 
 class Service:
@@ -65,20 +71,19 @@ class Service:
         self.now = now
         self.trace = trace
         self.hubs: dict[HubName, Hub] = {}
-        self.delivery = Delivery(
-            lambda connection: self._close(Close(connection, 1008, SLOW_CLIENT, SLOW_CLIENT))
-        )
+        self.delivery = Delivery(self._cut_off)
         # How the shell closes a socket; set for each connection while it is open.
         self._closers: dict[Connection, Callable[[Close], None]] = {}
         self._notifications: dict[Connection, asyncio.Task[None]] = {}
-        self._raising: set[asyncio.Task[Any]] = set()  # user events under way
+        self.events_under_way: dict[Connection, asyncio.Task[Any]] = {}  # each connection's user event
+        self._away = AwayConnections(lambda connection: self.closed(connection, None, NOT_RECOVERED))
         self._is_stopping = False
 
     def hub(self, name: HubName) -> Hub:
         """Return a hub; using it creates it."""
         hub = self.hubs.get(name)
         if hub is None:
-            hub = self.hubs[name] = Hub(name)
+            hub = self.hubs[name] = Hub(name, self._tell_presence)
         return hub
 
     # --- REST and output actions ----------------------------------------------------------------------
@@ -104,6 +109,12 @@ class Service:
         closer = self._closers.get(effect.connection)
         if closer is not None:
             closer(effect)
+        else:  # its client is away
+            self.closed(effect.connection, effect.code, effect.reason)
+
+    def _cut_off(self, connection: Connection) -> None:
+        reason = SLOW_CLIENT if connection.unacked is None else UNACKNOWLEDGED
+        self._close(Close(connection, 1008, reason, reason))
 
     # --- a connection's life --------------------------------------------------------------------------
 
@@ -119,14 +130,28 @@ class Service:
             EventRefused: The connect handler refused it; ``status`` answers the upgrade.
         """
         self._check_stopping()
-        token = decode_client_token(
+        token = self._token(request)
+        connection_id = ConnectionId(uuid.uuid4().hex)
+        try:
+            return await self._admit(connection_id, request, token)
+        except BaseException:
+            self.handler.forget(connection_id)  # no more events come
+            raise
+
+    def _token(self, request: ClientRequest) -> ClientToken:
+        if request.token is None and self.settings.hub(request.hub).anonymous_connect_policy == "allow":
+            return ClientToken()
+        return decode_client_token(
             required_token(request),
             self.settings.access_keys,
-            expected=request.audiences,
+            expected=client_audiences(self.settings, request),
             now=self.now(),
         )
+
+    async def _admit(
+        self, connection_id: ConnectionId, request: ClientRequest, token: ClientToken
+    ) -> tuple[Connection, tuple[GroupName, ...]]:
         groups = _group_names(token.groups, PeerError)
-        connection_id = ConnectionId(uuid.uuid4().hex)
         answer = await self._ask_connect(connection_id, request, token)
         self._check_stopping()
         response = answer.response
@@ -142,6 +167,7 @@ class Service:
             subprotocol=subprotocol,
             roles=token.roles if response.roles is None else response.roles,
             state=answer.state,
+            decode=request.publisher.decode if request.publisher and codec is RAW else None,
         )
         return connection, _group_names(response.groups, _unusable_answer) if response.groups else groups
 
@@ -175,15 +201,62 @@ class Service:
     ) -> None:
         """Take a connection in once its upgrade was answered: it joins, is greeted, and is announced."""
         self._closers[connection] = closer
+        detail: dict[str, Any] = {"subprotocol": connection.subprotocol}
+        if connection.permissions.ignored:  # it goes on without them
+            detail["ignored_roles"] = connection.permissions.ignored
+        self._report("connection", Phase.STARTED, connection, **detail)
+        self._notify(connection, "connected", ConnectedEventRequest)  # before those of its groups
         self.hub(connection.hub).add(connection, groups)
-        greeting = connection.codec.connected(connection.id, connection.user_id)
-        if greeting is not None:
-            self.delivery.deliver(Deliver(greeting, (connection,)))
-        self._report("connection", Phase.STARTED, connection, subprotocol=connection.subprotocol)
-        self._notify(connection, "connected", ConnectedEventRequest)
+        first = self._greeting(connection)
+        if first is not None:
+            self.delivery.deliver(Deliver(first, (connection,)))
+
+    def _greeting(self, connection: Connection) -> bytes | None:
+        return greeting(connection, self.settings.access_keys[0], now=self.now())
+
+    def lost(self, connection: Connection, code: int | None, reason: str) -> None:
+        """Let a connection's socket go, which the client closed or which broke.
+
+        A reliable client that did not close with 1000 may come back; until then its connection goes on.
+        """
+        if connection.unacked is None or code == 1000 or self._is_stopping:
+            self.closed(connection, code, reason)
+            return
+        self._closers.pop(connection, None)
+        self.delivery.detach(connection)
+        self._away.add(connection, self.settings.reliable_recovery_window_in_seconds)
+        self._report("recovery", Phase.STARTED, connection, code=code)
+
+    def goes_on(self, connection: Connection) -> bool:
+        """Whether a connection is in its hub, though its client may be away."""
+        hub = self.hubs.get(connection.hub)
+        return hub is not None and connection.id in hub.connections
+
+    def recover(self, request: ClientRequest) -> Connection:
+        """Return the connection a client wants back; it has lost its former socket.
+
+        Raises:
+            PeerError: There is no such connection in this hub, it is not reliable, or the client's token is
+                not for it; a connection there is stays as it was.
+        """
+        hub = self.hubs.get(request.hub) or Hub(request.hub)
+        connection = find_recoverable(hub, request, self.settings.access_keys, now=self.now())
+        self._away.discard(connection)
+        if connection.transport is not None:  # its end was not noticed here
+            connection.transport.abort()
+            self.delivery.detach(connection)
+        return connection
+
+    def reopen(self, connection: Connection, closer: Callable[[Close], None]) -> None:
+        """Go on with a recovered connection once its upgrade was answered."""
+        self._closers[connection] = closer
+        self.delivery.reattach(connection, self._greeting(connection) or b"")
+        self._report("recovery", Phase.COMPLETED, connection)
 
     def closed(self, connection: Connection, code: int | None, reason: str) -> None:
         """Let a connection go for good."""
+        connection.transport = None
+        self._away.discard(connection)
         self._closers.pop(connection, None)
         hub = self.hubs.get(connection.hub)
         if hub is None or not hub.remove(connection):
@@ -196,6 +269,11 @@ class Service:
             "disconnected",
             lambda context: DisconnectedEventRequest(context, reason),
         )
+        last = self._notifications.get(connection)
+        if last is None:
+            self.handler.forget(connection.id)
+        else:
+            last.add_done_callback(lambda _: self.handler.forget(connection.id))
 
     # --- requests and events --------------------------------------------------------------------------
 
@@ -209,7 +287,7 @@ class Service:
         """
         if self._is_stopping:
             return None
-        effects = take_request(self.hub(connection.hub), connection, connection.codec.decode(is_text, body))
+        effects = take_request(self.hub(connection.hub), connection, connection.decode(is_text, body))
         if effects and type(effects[0]) is Raise:
             return effects[0]
         self.apply(effects)
@@ -219,20 +297,33 @@ class Service:
         """Ask the event handler and complete the client's request with its answer."""
         task = asyncio.current_task()
         assert task is not None
-        self._raising.add(task)
+        self.events_under_way[connection] = task
         try:
             answer = await self._ask(event.request)
         except EventRefused as refused:
-            self.apply(fail_event(connection, event.message, refused))
+            closes = self.settings.failed_user_event == "close"
+            self.apply(fail_event(connection, event.message, refused, closes=closes))
         else:
             self.apply(complete_event(connection, event.message, answer))
         finally:
-            self._raising.discard(task)
+            del self.events_under_way[connection]
+            hub = self.hubs.get(connection.hub)
+            if hub is None or connection.id not in hub.connections:  # it was closed while we waited
+                self.handler.forget(connection.id)
 
     def _notify(self, connection: Connection, name: str, build: Callable[[Any], EventRequest]) -> None:
-        """Send a system event nobody waits for; those of one connection stay in order."""
-        if self.settings.hub(connection.hub).handler(WebPubSubEventType.SYSTEM, name) is None:
-            return
+        """Send a system event nobody waits for."""
+        if self.settings.hub(connection.hub).handler(WebPubSubEventType.SYSTEM, name) is not None:
+            self._tell_later(connection, name, build)
+
+    def _tell_presence(self, connection: Connection, group: GroupName, joined: bool) -> None:
+        name = "joined" if joined else "left"
+        if self.settings.hub(connection.hub).presence_handler(name, group) is not None:
+            request = GroupJoinedEventRequest if joined else GroupLeftEventRequest
+            self._tell_later(connection, name, lambda context: request(context, group))
+
+    def _tell_later(self, connection: Connection, name: str, build: Callable[[Any], EventRequest]) -> None:
+        """Send an event nobody waits for; those of one connection stay in order."""
         context = event_context(connection, WebPubSubEventType.SYSTEM, name, connection.next_event_id())
         before = self._notifications.get(connection)
         task = asyncio.get_running_loop().create_task(self._tell(build(context), before))
@@ -252,17 +343,7 @@ class Service:
             del self._notifications[connection]
 
     async def _ask(self, event: EventRequest) -> EventAnswer:
-        self._report_event(Phase.STARTED, event)
-        try:
-            answer = await self.handler.handle(event)
-        except (EventRefused, asyncio.CancelledError) as error:
-            self._report_event(Phase.FAILED, event, error)
-            raise
-        except Exception as error:  # no fault of a handler may leave its client waiting
-            self._report_event(Phase.FAILED, event, error)  # logged with its traceback
-            raise EventRefused(500, f"the event handler raised {type(error).__name__}") from error
-        self._report_event(Phase.COMPLETED, event)
-        return answer
+        return await call_handler(self.handler, event, self.trace)
 
     async def retire(self, timeout: float) -> None:
         """Take no more clients and requests, complete those under way, say goodbye, tell the event handlers.
@@ -270,15 +351,17 @@ class Service:
         The REST API still answers, so that the functions that hear of it can do their work.
 
         Args:
-            timeout: Seconds to wait for requests under way, and then for the handlers.
+            timeout: Seconds for all of it; requests under way have half of them.
         """
         self._is_stopping = True
-        if self._raising:
-            await asyncio.wait(self._raising.copy(), timeout=timeout)
-        for connection in list(self._closers):
+        end = asyncio.get_running_loop().time() + timeout
+        if self.events_under_way:
+            await asyncio.wait(list(self.events_under_way.values()), timeout=timeout / 2)
+        for connection in [*self._closers, *self._away]:
             self._close(Close(connection, 1001, SERVICE_RELOAD, SERVICE_RELOAD))
         if self._notifications:
-            await asyncio.wait(self._notifications.values(), timeout=timeout)
+            left = max(0.0, end - asyncio.get_running_loop().time())
+            await asyncio.wait(self._notifications.values(), timeout=left)
 
     # --- trace ----------------------------------------------------------------------------------------
 
@@ -288,19 +371,6 @@ class Service:
             if connection.user_id is not None:
                 ids["user"] = connection.user_id
             self.trace(TraceEvent(name, phase, ids, detail))
-
-    def _report_event(self, phase: Phase, event: EventRequest, error: BaseException | None = None) -> None:
-        if self.trace is None:
-            return
-        context = event.connection_context
-        ids = {
-            "hub": context.hub,
-            "connection": context.connection_id,
-            "event": f"{context.connection_id}/{context.event_id}",
-        }
-        if context.user_id is not None:
-            ids["user"] = context.user_id
-        self.trace(TraceEvent("event", phase, ids, {"name": context.event_name}, error))
 
 
 def _group_names(names: Iterable[str], problem: Callable[[str], Exception]) -> tuple[GroupName, ...]:

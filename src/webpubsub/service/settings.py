@@ -1,122 +1,128 @@
-"""Settings of the service: keys, whose tokens are taken, and per hub who handles which events.
+"""Settings of the service: what its hubs do, and where it follows Azure or its emulator.
 
-The file has the names of Azure's hub settings::
+People write them into a file, see `settings_file`.
 
-    {
-      "hubs": {
-        "chat": {
-          "eventHandlers": [
-            {"urlTemplate": "http://localhost:7071/runtime/webhooks/webpubsub",
-             "userEventPattern": "*", "systemEvents": ["connect", "connected", "disconnected"]}
-          ]
-        }
-      },
-      "tokenIssuers": [
-        {"issuer": "https://sts.example/", "audience": "https://webpubsub.azure.com",
-         "key": "-----BEGIN PUBLIC KEY-----..."}
-      ]
-    }
-
-Tokens of an issuer are taken for REST requests beside those signed with an access key, see `TokenIssuer`.
-
-Source: service spec, section D.1.
+Source: service spec, sections D.1 and I.3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Final, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
-from webpubsub.model.errors import ConfigurationError, InvalidName
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.errors import ConfigurationError, ConnectionStringError
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.issued_tokens import TokenIssuer
-from webpubsub.model.names import HubName, parse_hub_name
-from webpubsub.model.payload import MALFORMED_JSON
+from webpubsub.model.names import HubName
+from webpubsub.service.event_handlers import SYSTEM_EVENTS, EventHandlerSettings
+from webpubsub.service.frames import MAX_MESSAGE_BYTES
 
 __all__ = [
     "SYSTEM_EVENTS",
+    "Compatibility",
     "EventHandlerSettings",
     "HubSettings",
     "ServiceSettings",
-    "decode_hub_settings",
-    "encode_hub_settings",
-    "load_settings",
 ]
 
-SystemEvent = Literal["connect", "connected", "disconnected"]
-SYSTEM_EVENTS: Final[tuple[SystemEvent, ...]] = ("connect", "connected", "disconnected")
-
-
-class EventHandlerSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """One event handler of a hub.
-
-    Attributes:
-        url_template: Where to send events; ``{hub}`` and ``{event}`` stand for their names.
-        user_event_pattern: ``*``, a name, or names separated by commas; empty takes no user events.
-        system_events: Which system events it takes.
-
-    Raises:
-        InvalidName: ``url_template`` is no HTTP URL.
-    """
-
-    url_template: str
-    user_event_pattern: str = ""
-    system_events: tuple[SystemEvent, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not _is_http_url(self.url_template):
-            shown = self.url_template.partition("?")[0]  # a query may hold a key
-            raise InvalidName("urlTemplate", shown, "a URL such as 'http://localhost:7071/{hub}/{event}'")
-
-    def takes(self, event_type: WebPubSubEventType, name: str) -> bool:
-        """Whether this handler takes an event; names are compared without case."""
-        name = name.lower()
-        if event_type is WebPubSubEventType.SYSTEM:
-            return name in self.system_events
-        names = {piece.strip().lower() for piece in self.user_event_pattern.split(",")}
-        return "*" in names or name in names
-
-
-def _is_http_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no port, a bracket without its partner
-        return False
+Delay = Annotated[float, msgspec.Meta(ge=0)]
+KeepAliveInterval = Annotated[int, msgspec.Meta(ge=1, le=120)]
 
 
 class HubSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Settings of one hub.
+    """Settings of one hub, with Azure's names.
 
     Attributes:
         event_handlers: The first that takes an event gets it.
+        anonymous_connect_policy: Whether clients may connect without a token: ``allow`` or ``deny``.
+        web_socket_keep_alive_interval_in_seconds: How often clients are pinged, 1 to 120.
     """
 
     event_handlers: tuple[EventHandlerSettings, ...] = ()
+    anonymous_connect_policy: Literal["allow", "deny"] = "deny"
+    web_socket_keep_alive_interval_in_seconds: KeepAliveInterval = 20
 
     def handler(self, event_type: WebPubSubEventType, name: str) -> EventHandlerSettings | None:
-        """Return the handler of an event, or None when nobody takes it."""
+        """Return the handler of a system or user event, or None when nobody takes it."""
         return next((found for found in self.event_handlers if found.takes(event_type, name)), None)
 
+    def presence_handler(self, name: str, group: str) -> EventHandlerSettings | None:
+        """Return the handler of a presence event, or None when nobody takes it, as is usual."""
+        for found in self.event_handlers:  # a plain loop, as this is asked about every join
+            wanted = found.group_presence_events
+            if wanted is not None and wanted.takes(name, group):
+                return found
+        return None
 
-class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+
+class Compatibility(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Where Azure, its documents and its emulator disagree, or where tests want it otherwise.
+
+    Attributes:
+        failed_user_event: What a client of a subprotocol sees when its user event fails: ``ack``, an ack with
+            an error and nothing else, as Microsoft's emulator does; or ``close``, the ack and then the end of
+            the connection with 1011, as Azure's documents say.
+        missing_connection_send: The answer to a REST send to a connection that is not there: 202, as sends
+            are fire and forget, or 404.
+        decode_slash_in_segments: Whether ``%2F`` in a path of the REST API is a slash, so that the user
+            ``a/b`` can be named; false keeps the three characters, as the emulator does.
+        require_content_length: Whether a REST send must say its length, as Azure demands; false also takes
+            chunked bodies.
+        validation_mode: When event handlers are asked whether they take events from here (abuse
+            protection): ``onFirstEvent``, as the emulator does; ``onStart``, as soon as they are
+            configured; or ``off``, never.
+        reliable_recovery_window_in_seconds: How long a reliable connection waits for its client to come back;
+            short in tests, as some clients leave a connection to wait whenever they end.
+        retry_delays_in_seconds: How long to wait before each further attempt to reach an event handler
+            that fails; empty for one attempt only.
+        max_message_bytes: How large a client's message may be; a larger one ends its connection with 1009.
+        strict_api_version: Whether REST requests of an api-version newer than the newest known here are
+            refused, as Azure does with those it does not have; else they are served, with one warning.
+        public_endpoints: URLs under which callers know this service beside its own address, as behind a
+            proxy that changes host or path: tokens may name them, and those for clients name the first.
+        trust_forwarded_headers: Whether ``X-Forwarded-Host`` and ``X-Forwarded-Proto`` say what callers
+            sent; only where a proxy sets them.
+
+    Raises:
+        ConfigurationError: A public endpoint is no URL.
+    """
+
+    failed_user_event: Literal["ack", "close"] = "ack"
+    missing_connection_send: Literal[202, 404] = 202
+    decode_slash_in_segments: bool = True
+    require_content_length: bool = True
+    validation_mode: Literal["onStart", "onFirstEvent", "off"] = "onFirstEvent"
+    reliable_recovery_window_in_seconds: Delay = 30.0
+    retry_delays_in_seconds: tuple[Delay, ...] = (1.0, 3.0, 5.0)
+    max_message_bytes: Annotated[int, msgspec.Meta(ge=1)] = MAX_MESSAGE_BYTES
+    strict_api_version: bool = False
+    public_endpoints: tuple[str, ...] = ()
+    trust_forwarded_headers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.public_endpoints:
+            found = tuple(_public_endpoint(url) for url in self.public_endpoints)
+            msgspec.structs.force_setattr(self, "public_endpoints", found)
+
+
+class ServiceSettings(Compatibility, frozen=True, kw_only=True):
     """Settings of the service.
 
     Attributes:
         access_keys: Primary key, then the secondary one if there is any.
         hubs: By canonical name; a hub that is not here works without handlers.
-        origin: What the service calls itself in ``WebHook-Request-Origin``: a host without port.
+        origin: What the service calls itself in ``WebHook-Request-Origin`` (``webhookRequestOrigin`` in
+            the file): a host without port, as Azure does. An app that compares it with a URL that has a
+            port needs the port here too, such as ``localhost:8080``.
         token_issuers: Whose tokens callers of the REST API may have instead of an access key's.
     """
 
     access_keys: tuple[str, ...] = (DEFAULT_ACCESS_KEY,)
     hubs: Mapping[HubName, HubSettings] = msgspec.field(default_factory=dict)
-    origin: str = "localhost"
+    origin: str = msgspec.field(default="localhost", name="webhookRequestOrigin")
     token_issuers: tuple[TokenIssuer, ...] = ()
 
     def hub(self, name: HubName) -> HubSettings:
@@ -127,47 +133,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 _NO_SETTINGS: Final = HubSettings()
 
 
-class _File(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    hubs: dict[str, HubSettings] = msgspec.field(default_factory=dict)
-    token_issuers: tuple[TokenIssuer, ...] = ()
-
-
-def load_settings(path: Path) -> ServiceSettings:
-    """Read a settings file; keys and origin are not in it.
-
-    Raises:
-        ConfigurationError: It cannot be read, is not JSON, or has something it should not.
-    """
+def _public_endpoint(url: str) -> str:
     try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: the service settings cannot be read: {error.strerror}") from error
-    try:
-        found = msgspec.json.decode(text, type=_File)
-        return ServiceSettings(hubs=_named(found.hubs), token_issuers=found.token_issuers)
-    except (*MALFORMED_JSON, InvalidName, ConfigurationError) as error:
-        raise ConfigurationError(f"{path}: the service settings cannot be used: {error}") from error
-
-
-def decode_hub_settings(text: bytes) -> dict[HubName, HubSettings]:
-    """Return what was written with `encode_hub_settings`."""
-    return _named(msgspec.json.decode(text, type=_File).hubs)
-
-
-def _named(found: Mapping[str, HubSettings]) -> dict[HubName, HubSettings]:
-    hubs: dict[HubName, HubSettings] = {}
-    spellings: dict[HubName, str] = {}
-    for spelling, settings in found.items():
-        name = parse_hub_name(spelling)
-        if name in hubs:
-            raise ConfigurationError(
-                f"'{spellings[name]}' and '{spelling}' are one hub, as hub names have no case: put its "
-                "settings together"
-            )
-        hubs[name], spellings[name] = settings, spelling
-    return hubs
-
-
-def encode_hub_settings(hubs: Mapping[HubName, HubSettings]) -> bytes:
-    """Return the text of a settings file, on one line."""
-    return msgspec.json.encode(_File({str(name): settings for name, settings in hubs.items()}))
+        return ConnectionString.of_service_uri(url).endpoint
+    except ConnectionStringError as error:
+        expected = "'http://host[:port]' or 'https://host[:port]'"
+        raise ConfigurationError(f"publicEndpoints has {url!r}: expected {expected}") from error

@@ -10,7 +10,6 @@ Source: RFC 6455; client spec, sections 1.7 to 1.9.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -27,21 +26,23 @@ from webpubsub.service.frames import (
     ping_frame,
     pong_frame,
 )
-from webpubsub.service.handshake import accept_response, parse_request, refuse_response
+from webpubsub.service.handshake import ClientRequest, accept_response, parse_request, refuse_response
+from webpubsub.service.keep_alive import KeepAlive
+from webpubsub.service.protocols import choose_subprotocol
+from webpubsub.service.recovery import RECOVERY_REFUSED
+from webpubsub.service.requests import take_sequence_ack
 from webpubsub.service.service import SERVICE_RELOAD, Service
+from webpubsub.service.waiting_requests import WaitingRequests
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-__all__ = ["KeepAlive", "WebSocketProtocol", "protocol_factory"]
+__all__ = ["WebSocketProtocol", "protocol_factory"]
 
-MAX_WAITING_REQUESTS: Final = 64
-MAX_WAITING_BYTES: Final = 1024 * 1024
 CLOSE_TIMEOUT: Final = 5.0
-PING_INTERVAL: Final = 20
 MISSED_PINGS: Final = 3
-PING_TIMEOUT_REASON: Final = "The client did not answer pings."
+PING_TIMEOUT_REASON: Final = "PingTimeout"
 FAULT_REASON: Final = "Internal server error"
 
 
@@ -53,73 +54,14 @@ class _Stage(Enum):
     OVER = auto()
 
 
-class _Waiting:
-    """Requests of a connection that have to wait: for an event before them, or for delivery."""
-
-    __slots__ = ("_requests", "_size")
-
-    def __init__(self) -> None:
-        self._requests: deque[tuple[bool, bytes]] = deque()
-        self._size = 0
-
-    def put(self, is_text: bool, body: bytes) -> None:
-        self._requests.append((is_text, body))
-        self._size += len(body)
-
-    def take(self) -> tuple[bool, bytes]:
-        request = self._requests.popleft()
-        self._size -= len(request[1])
-        return request
-
-    def is_over(self, share: int) -> bool:
-        """Whether more waits than one ``share``-th of what may."""
-        return len(self._requests) * share > MAX_WAITING_REQUESTS or self._size * share > MAX_WAITING_BYTES
-
-    def __bool__(self) -> bool:
-        return bool(self._requests)
-
-
-class KeepAlive:
-    """Pings every open connection once in `PING_INTERVAL` seconds.
-
-    Each second has its own share of the connections, so thousands of pings never fall together; one
-    timer serves them all.
-    """
-
-    def __init__(self) -> None:
-        self._shares: list[set[WebSocketProtocol]] = [set() for _ in range(PING_INTERVAL)]
-        self._next = 0
-
-    def add(self, protocol: WebSocketProtocol) -> None:
-        """Ping a connection from now on."""
-        min(self._shares, key=len).add(protocol)
-
-    def discard(self, protocol: WebSocketProtocol) -> None:
-        """Stop pinging a connection."""
-        for share in self._shares:
-            share.discard(protocol)
-
-    def tick(self) -> None:
-        """Ping the share whose second it is."""
-        for protocol in list(self._shares[self._next]):
-            protocol.ping()
-        self._next = (self._next + 1) % PING_INTERVAL
-
-    async def run(self) -> None:
-        """Tick once a second until cancelled."""
-        while True:
-            await asyncio.sleep(1)
-            self.tick()
-
-
 class WebSocketProtocol(asyncio.Protocol):
     """One client's socket; uvicorn hands it over when it sees the upgrade."""
 
     __slots__ = (
         "_closing",
         "_connection",
-        "_ended",
         "_event",
+        "_goodbye",
         "_parser",
         "_pings",
         "_server",
@@ -145,11 +87,11 @@ class WebSocketProtocol(asyncio.Protocol):
         self._stage = _Stage.HANDSHAKE
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._connection: Connection | None = None
-        self._parser = FrameParser()
-        self._waiting: _Waiting | None = None  # there while requests have to wait
+        self._parser = FrameParser(service.settings.max_message_bytes)
+        self._waiting: WaitingRequests | None = None  # there while requests have to wait
         self._event: asyncio.Task[None] | None = None
         self._closing: asyncio.TimerHandle | None = None
-        self._ended: tuple[int | None, str] = (None, "")
+        self._goodbye: tuple[int | None, str] | None = None  # the client's, once it has been read
         self._pings = 0
 
     # --- asyncio --------------------------------------------------------------------------------------
@@ -171,17 +113,30 @@ class WebSocketProtocol(asyncio.Protocol):
             self._refuse(400, "the client sent frames before its upgrade was answered")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let everything go: the handler call under way, the timer, the place in the hub."""
+        """Let everything go: the handler call under way, the timer, the place in the hub.
+
+        A reliable connection waits for its client, and so does the answer to its event.
+        """
         self._stage = _Stage.OVER
         self._server.connections.discard(cast(Any, self))
         self._shared.discard(self)
-        self._cancel_event()
         if self._closing is not None:
             self._closing.cancel()
         connection = self._connection
-        if connection is not None:
-            connection.transport = None
-            self._service.closed(connection, *self._ended)
+        if connection is not None and connection.transport is self._transport:
+            self._service.lost(connection, *(self._goodbye or (None, "")))
+        if connection is None or not self._service.goes_on(connection):
+            self._cancel_event()
+
+    def pause_writing(self) -> None:
+        """Keep what comes now: the client does not read."""
+        if self._connection is not None and self._connection.transport is self._transport:
+            self._service.delivery.hold(self._connection)
+
+    def resume_writing(self) -> None:
+        """Write what was kept."""
+        if self._connection is not None and self._connection.transport is self._transport:
+            self._service.delivery.release(self._connection)
 
     def eof_received(self) -> bool:
         """Close our side too."""
@@ -206,9 +161,11 @@ class WebSocketProtocol(asyncio.Protocol):
         self._event = asyncio.get_running_loop().create_task(self._decide(data))
 
     async def _decide(self, data: bytes) -> None:
+        admitted = None
         try:
             request = parse_request(data)
-            connection, groups = await self._service.admit(request)
+            if request.recovers is None:
+                admitted = await self._service.admit(request)
         except PeerError as error:
             self._refuse(error.status, str(error))
             return
@@ -221,35 +178,72 @@ class WebSocketProtocol(asyncio.Protocol):
         finally:
             self._event = None
         if self._stage is not _Stage.DECIDING:
+            if admitted is not None:
+                self._service.handler.forget(admitted[0].id)
             return  # given up meanwhile, though the handler did not mind being cancelled
+        if admitted is None:
+            self._recover(request)
+            return
+        connection, groups = admitted
+        self._accept(request, connection)
+        self._service.open(connection, groups, self.close)
+
+    def _accept(self, request: ClientRequest, connection: Connection) -> None:
         self._stage = _Stage.OPEN
         self._connection = connection
         connection.transport = self._transport
         self._transport.write(accept_response(request.key, connection.subprotocol))
-        self._service.open(connection, groups, self.close)
-        self._shared.add(self)
+        settings = self._service.settings.hub(connection.hub)
+        self._shared.add(self, settings.web_socket_keep_alive_interval_in_seconds)
+
+    def _recover(self, request: ClientRequest) -> None:
+        try:
+            connection = self._service.recover(request)
+        except PeerError as error:
+            self._decline(request, error)
+            return
+        self._accept(request, connection)
+        self._service.reopen(connection, self.close)
+        before = self._service.events_under_way.get(connection)
+        if before is not None:  # its requests are taken one at a time, wherever they came from
+            self._work(connection, None, before)
+
+    def _decline(self, request: ClientRequest, error: PeerError) -> None:
+        """Refuse a recovery: clients that saw an HTTP error would try again for half a minute."""
+        self._stage = _Stage.CLOSING
+        self._report_refusal(101, str(error))
+        subprotocol, _ = choose_subprotocol(request.subprotocols, None)
+        self._transport.write(accept_response(request.key, subprotocol) + close_frame(1008, RECOVERY_REFUSED))
+        self._let_go()
 
     def _refuse(self, status: int, message: str, reason: str | None = None) -> None:
         """Refuse the upgrade; ``reason`` is what the trace gets when it is not for the client."""
         if self._stage is _Stage.OVER:
             return
         self._stage = _Stage.OVER
-        if self._service.trace is not None:
-            detail = {"status": status, "reason": message if reason is None else reason}
-            self._service.trace(TraceEvent("connection", Phase.FAILED, {}, detail))
+        self._report_refusal(status, message if reason is None else reason)
         self._transport.write(refuse_response(status, message))
         self._transport.close()
+
+    def _report_refusal(self, status: int, reason: str) -> None:
+        if self._service.trace is not None:
+            detail = {"status": status, "reason": reason}
+            self._service.trace(TraceEvent("connection", Phase.FAILED, {}, detail))
 
     # --- frames ---------------------------------------------------------------------------------------
 
     def _receive(self, data: bytes) -> None:
+        if self._goodbye is not None:
+            return
         try:
             for opcode, body in self._parser.receive_data(data):
                 if opcode <= Opcode.BINARY:
                     self._take(opcode is Opcode.TEXT, body)
                 elif opcode is Opcode.CLOSE:
-                    self._client_closes(body)
-                    return
+                    self._goodbye = parse_close(body)
+                    if self._waiting is None or self._stage is not _Stage.OPEN:
+                        self._client_closes(*self._goodbye)
+                    return  # else what the client asked for before comes first
                 elif opcode is Opcode.PING:
                     self._pong(body)
         except ProtocolError as error:
@@ -265,6 +259,8 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._stage is not _Stage.OPEN or self._connection is None:
             return
         if self._waiting is not None:
+            if take_sequence_ack(self._connection, is_text, body):
+                return
             self._waiting.put(is_text, body)
             if self._waiting.is_over(1):
                 self._transport.pause_reading()
@@ -273,26 +269,39 @@ class WebSocketProtocol(asyncio.Protocol):
             self._work(self._connection, None).put(is_text, body)
             return
         event = self._service.take(self._connection, is_text, body)
-        if event is not None:
+        if event is not None or self._service.delivery.is_outrun:
             self._work(self._connection, event)
 
-    def _work(self, connection: Connection, event: Raise | None) -> _Waiting:
-        """Let the requests that come now wait: for an event's handler, or until delivery has caught up."""
-        self._waiting = _Waiting()
-        work = self._take_in_turn(connection, event, self._waiting)
+    def _work(
+        self, connection: Connection, event: Raise | None, before: asyncio.Task[Any] | None = None
+    ) -> WaitingRequests:
+        """Let the requests that come now wait.
+
+        They wait for an event's handler, until delivery has caught up, or for an event that the client
+        raised ``before`` its connection was recovered.
+        """
+        self._waiting = WaitingRequests()
+        work = self._take_in_turn(connection, event, self._waiting, before)
         self._event = asyncio.get_running_loop().create_task(work)
         return self._waiting
 
-    async def _take_in_turn(self, connection: Connection, event: Raise | None, waiting: _Waiting) -> None:
+    async def _take_in_turn(
+        self,
+        connection: Connection,
+        event: Raise | None,
+        waiting: WaitingRequests,
+        before: asyncio.Task[Any] | None,
+    ) -> None:
         """Raise one event, if there is one, then take the requests that came meanwhile, in their order."""
         try:
+            if before is not None:
+                await asyncio.wait([before])
             while True:
                 if event is not None:
                     await self._service.raise_event(connection, event)
-                while self._service.delivery.is_congested:  # noqa: ASYNC110 - writing takes turns of the loop
-                    await asyncio.sleep(0)
+                await self._service.delivery.catch_up()
                 if not waiting or self._stage is not _Stage.OPEN:
-                    return
+                    break
                 event = self._service.take(connection, *waiting.take())
                 if not waiting.is_over(2):
                     self._transport.resume_reading()
@@ -303,6 +312,8 @@ class WebSocketProtocol(asyncio.Protocol):
             raise  # a fault of ours: asyncio logs it
         finally:
             self._waiting = self._event = None
+        if self._goodbye is not None and self._stage is _Stage.OPEN:
+            self._client_closes(*self._goodbye)
 
     # --- the end --------------------------------------------------------------------------------------
 
@@ -312,16 +323,13 @@ class WebSocketProtocol(asyncio.Protocol):
         if connection is None or self._stage is not _Stage.OPEN:
             return
         self._stage = _Stage.CLOSING
-        self._ended = (effect.code, effect.reason)
-        self._service.delivery.flush(connection)
+        self._service.delivery.release(connection)
         goodbye = connection.codec.disconnected(effect.reason) if effect.code in (1000, 1001) else None
         self._transport.write((goodbye or b"") + close_frame(effect.code, effect.text))
+        self._service.closed(connection, effect.code, effect.reason)
         self._let_go()
 
     def _let_go(self) -> None:
-        assert self._connection is not None
-        self._connection.transport = None
-        self._service.closed(self._connection, *self._ended)
         self._shared.discard(self)
         self._transport.resume_reading()  # else the client's close frame would never be seen
         self._closing = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)
@@ -337,27 +345,28 @@ class WebSocketProtocol(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _client_closes(self, body: bytes) -> None:
-        code, reason = parse_close(body)
+    def _client_closes(self, code: int | None, reason: str) -> None:
         if self._stage is _Stage.OPEN and self._connection is not None:
             self._stage = _Stage.CLOSING
-            self._ended = (code, reason)
-            self._service.delivery.flush(self._connection)
+            self._service.delivery.release(self._connection)
             self._transport.write(close_frame(code))
+            self._service.lost(self._connection, code, reason)
             self._let_go()
         self._stage = _Stage.OVER
         self._transport.close()
 
     def ping(self) -> None:
-        """Ping the client; one that was silent for three pings is gone."""
+        """Ping the client; one that was silent for three pings is gone, and a reliable one may come back."""
         if self._stage is not _Stage.OPEN or self._connection is None:
             return
         # While we do not read, its pongs cannot be seen.
         self._pings = self._pings + 1 if self._transport.is_reading() else 0
-        if self._pings > MISSED_PINGS:
-            self.close(Close(self._connection, 1008, PING_TIMEOUT_REASON, PING_TIMEOUT_REASON))
-        else:
+        if self._pings <= MISSED_PINGS:
             self._transport.write(ping_frame())
+        elif self._connection.unacked is not None:
+            self._transport.abort()
+        else:
+            self.close(Close(self._connection, 1008, PING_TIMEOUT_REASON, PING_TIMEOUT_REASON))
 
 
 def protocol_factory(service: Service, keep_alive: KeepAlive) -> Any:

@@ -100,7 +100,7 @@ class RestClient:
         url, authorization = (
             self._sign(request.target) if tokens is None else await self._bear(request, tokens)
         )
-        headers = {"Authorization": authorization}
+        headers = {**dict(request.headers), "Authorization": authorization}
         if request_id is not None:
             headers["x-ms-client-request-id"] = request_id
         if request.content_type is not None:

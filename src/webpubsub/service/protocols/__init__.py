@@ -1,6 +1,6 @@
 """Subprotocols: one codec a module, and the table of those the service knows.
 
-Source: client spec, sections 1.4, 2 and 3.
+Source: client spec, sections 1.4 and 2 to 5.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ from typing import Final, Protocol
 from webpubsub.model.errors import InvalidName
 from webpubsub.model.names import ConnectionId, UserId
 from webpubsub.service.messages import AckError, ClientMessage, Message
+from webpubsub.service.numbered import Numbered
+from webpubsub.service.protocols.json_reliable_v1 import ReliableJsonCodec
 from webpubsub.service.protocols.json_v1 import JsonCodec
+from webpubsub.service.protocols.protobuf_reliable_v1 import ReliableProtobufCodec
+from webpubsub.service.protocols.protobuf_v1 import ProtobufCodec
 from webpubsub.service.protocols.raw import RawCodec
 
 __all__ = ["RAW", "SUBPROTOCOLS", "Codec", "choose_subprotocol"]
@@ -22,10 +26,19 @@ class Codec(Protocol):
     """Turns a client's frames into messages, and messages into its frames.
 
     Methods that return None have no such frame in their subprotocol.
+
+    A *reliable* subprotocol numbers its messages for each connection, so that they can be acknowledged and
+    sent again. Its `message` returns a `Numbered`: the frame encoded once, to which each receiver's
+    sequence id is added when it is written. Everything else (system messages, acks, pongs) is ready bytes
+    in every subprotocol.
     """
 
-    closes_on_failed_event: bool
-    """Whether a user event that fails ends the connection (1011); else the client gets an ack, if asked."""
+    is_reliable: bool
+    """Whether messages are `Numbered`; the client then acknowledges them and may recover its connection."""
+
+    closes_on_failure: bool
+    """Whether a request that fails ends the connection (1011, or 1008 without permission), as in
+    subprotocols without acks; else the client gets an ack, if asked."""
 
     def decode(self, is_text: bool, body: bytes) -> ClientMessage:
         """Read one WebSocket message.
@@ -35,12 +48,14 @@ class Codec(Protocol):
         """
         ...
 
-    def message(self, message: Message) -> bytes:
-        """Return the frame of a message."""
+    def message(self, message: Message) -> bytes | Numbered:
+        """Return the frame of a message, a `Numbered` one in reliable subprotocols only."""
         ...
 
-    def connected(self, connection_id: ConnectionId, user_id: UserId | None) -> bytes | None:
-        """Return the first frame of a connection."""
+    def connected(
+        self, connection_id: ConnectionId, user_id: UserId | None, reconnection_token: str | None = None
+    ) -> bytes | None:
+        """Return the first frame of a connection; the token is given in reliable subprotocols only."""
         ...
 
     def disconnected(self, message: str) -> bytes | None:
@@ -57,7 +72,12 @@ class Codec(Protocol):
 
 
 RAW: Final[Codec] = RawCodec()
-SUBPROTOCOLS: Final[dict[str, Codec]] = {"json.webpubsub.azure.v1": JsonCodec()}
+SUBPROTOCOLS: Final[dict[str, Codec]] = {
+    "json.webpubsub.azure.v1": JsonCodec(),
+    "json.reliable.webpubsub.azure.v1": ReliableJsonCodec(),
+    "protobuf.webpubsub.azure.v1": ProtobufCodec(),
+    "protobuf.reliable.webpubsub.azure.v1": ReliableProtobufCodec(),
+}
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

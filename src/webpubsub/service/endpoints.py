@@ -1,0 +1,56 @@
+"""What this service is called: the URLs its callers sign, and those it hands out.
+
+Callers know it by the Host header they send; behind a proxy, also by what the proxy says was sent to it,
+or by an endpoint that is set.
+
+Source: service spec, sections A.6, B.2 and B.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from webpubsub.service.handshake import ClientRequest
+from webpubsub.service.settings import ServiceSettings
+
+__all__ = ["base_urls", "client_audiences", "request_url"]
+
+Scope = Mapping[str, Any]
+Headers = Mapping[bytes, bytes]
+
+
+def base_urls(settings: ServiceSettings, headers: Headers, scope: Scope) -> list[str]:
+    """Return the URLs under which the sender of a request may know this service.
+
+    Their schemes mean nothing: TLS may end before this service.
+    """
+    hosts = [headers.get(b"host", b"")]
+    if settings.trust_forwarded_headers:
+        hosts.append(_first(headers.get(b"x-forwarded-host", b"")))
+    root = scope.get("root_path", "")
+    return [*(f"http://{host.decode('latin-1')}{root}" for host in hosts if host), *settings.public_endpoints]
+
+
+def request_url(settings: ServiceSettings, headers: Headers, scope: Scope) -> str:
+    """Return the URL under which the sender of a request has reached this service, to be called again."""
+    host, scheme = headers.get(b"host", b""), scope.get("scheme", "http")
+    if settings.trust_forwarded_headers:
+        host = _first(headers.get(b"x-forwarded-host", b"")) or host
+        scheme = _first(headers.get(b"x-forwarded-proto", b"")).decode("latin-1") or scheme
+    return f"{scheme}://{host.decode('latin-1')}{scope.get('root_path', '')}"
+
+
+def client_audiences(settings: ServiceSettings, request: ClientRequest) -> list[str]:
+    """Return the URLs that a client's token may be for."""
+    path = urlsplit(request.audiences[0]).path
+    forwarded = request.headers.get("x-forwarded-host", ()) if settings.trust_forwarded_headers else ()
+    hosts = [value.partition(",")[0].strip() for value in forwarded]
+    bases = [*(f"http://{host}" for host in hosts), *settings.public_endpoints]
+    return [*request.audiences, *(f"{base}{path}" for base in bases)]
+
+
+def _first(value: bytes) -> bytes:
+    """Return what the proxy next to the caller wrote; each further one appends its own."""
+    return value.partition(b",")[0].strip()

@@ -1,0 +1,65 @@
+"""A filter, ready to be asked about connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from webpubsub.model.errors import RestError
+from webpubsub.model.names import GroupName, UserId
+from webpubsub.service.connection import Connection
+from webpubsub.service.filters.compiler import compile_filter
+from webpubsub.service.filters.grammar import parse_expression
+from webpubsub.service.filters.problems import InvalidFilter
+from webpubsub.service.filters.shortcuts import find_shortcut
+
+__all__ = ["Filter", "parse_filter"]
+
+REMEMBERED_FILTERS: Final = 64
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """A filter whose syntax and types are right.
+
+    Attributes:
+        text: As it was written.
+        matches: Whether a connection is meant; never raises.
+        user_id: When set, only connections of this user can match: look for them there.
+        group: When set, only members of this group can match.
+
+    Example:
+        >>> chess = parse_filter("'chess' in groups and userId ne null")
+        >>> chess.group
+        'chess'
+    """
+
+    text: str
+    matches: Callable[[Connection], bool]
+    user_id: UserId | None = None
+    group: GroupName | None = None
+
+
+@lru_cache(maxsize=REMEMBERED_FILTERS)
+def parse_filter(text: str) -> Filter:
+    """Compile a filter; the last ones are remembered, as many are sent again and again.
+
+    An empty text is no filter at all, which is for the caller to see.
+
+    Raises:
+        RestError: Its syntax or types are wrong (400, ``Error.BadRequest``, target ``filter``).
+
+    Example:
+        >>> parse_filter("userId in ('ann', 'bob')").text
+        "userId in ('ann', 'bob')"
+    """
+    try:
+        expression = parse_expression(text)
+        matches = compile_filter(expression)
+    except InvalidFilter as problem:
+        message = f"Invalid syntax for '{problem.part or text}': {problem.detail} (Parameter 'filter')"
+        raise RestError(400, "Error.BadRequest", message, "filter") from problem
+    user_id, group = find_shortcut(expression)
+    return Filter(text, matches, user_id, group)

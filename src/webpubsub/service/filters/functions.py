@@ -1,0 +1,121 @@
+"""The functions of the filter language.
+
+Strings are counted in UTF-16 units, as .NET does, and compared by their characters. A null among the
+arguments does not raise: predicates are false, everything else is null as its row says.
+
+Source: service spec, sections C.1 and C.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from webpubsub.service.filters.types import BOOL, COLLECTION, INT, STRING, Type
+
+__all__ = ["FUNCTIONS", "Function"]
+
+
+class Function(msgspec.Struct, frozen=True):
+    """One function.
+
+    Attributes:
+        parameters: The types it takes, one or more a parameter.
+        optional: How many of the last parameters may be missing.
+        result: The type it returns.
+        call: What it does; may get None for any string or collection.
+        is_null: From which arguments are null, whether the result is.
+    """
+
+    parameters: tuple[tuple[Type, ...], ...]
+    result: Type
+    call: Callable[..., Any]
+    is_null: Callable[[Iterable[bool]], bool]
+    optional: int = 0
+
+    def takes(self, count: int) -> bool:
+        """Whether it can be called with so many arguments."""
+        return len(self.parameters) - self.optional <= count <= len(self.parameters)
+
+
+def _length(value: Collection[str] | None) -> int | None:
+    if value is None:
+        return None
+    return _units(value) if isinstance(value, str) else len(value)
+
+
+def _units(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _contains(text: str | None, part: str | None) -> bool:
+    return text is not None and part is not None and part in text
+
+
+def _startswith(text: str | None, part: str | None) -> bool:
+    return text is not None and part is not None and text.startswith(part)
+
+
+def _endswith(text: str | None, part: str | None) -> bool:
+    return text is not None and part is not None and text.endswith(part)
+
+
+def _indexof(text: str | None, part: str | None) -> int:
+    at = -1 if text is None or part is None else text.find(part)
+    return at if text is None or at <= 0 or text.isascii() else _units(text[:at])
+
+
+def _concat(left: str | None, right: str | None) -> str | None:
+    return right if left is None else left if right is None else left + right
+
+
+def _substring(text: str | None, start: int, length: int | None = None) -> str | None:
+    if text is None:
+        return None
+    available = _units(text) - start
+    if length is None:
+        length = available
+    if start < 0 or not 0 <= length <= available:
+        return None
+    if text.isascii():
+        return text[start : start + length]
+    units = text.encode("utf-16-le", "surrogatepass")[2 * start : 2 * (start + length)]
+    return units.decode("utf-16-le", "surrogatepass")
+
+
+def _by_character(change: Callable[[str], str]) -> Callable[[str | None], str | None]:
+    """Change case one character for one, whatever the language, so that ``ß`` stays one character."""
+
+    def changed(text: str | None) -> str | None:
+        if text is None or text.isascii():
+            return text and change(text)
+        return "".join(new if len(new := change(old)) == 1 else old for old in text)
+
+    return changed
+
+
+def _trim(text: str | None) -> str | None:
+    return text and text.strip()
+
+
+def _never(_: Iterable[bool]) -> bool:
+    return False
+
+
+_TEXT: Final[tuple[Type, ...]] = (STRING,)
+_NUMBER: Final[tuple[Type, ...]] = (INT,)
+
+FUNCTIONS: Final[dict[str, Function]] = {
+    "length": Function(((STRING, COLLECTION),), INT, _length, any),
+    "tolower": Function((_TEXT,), STRING, _by_character(str.lower), any),
+    "toupper": Function((_TEXT,), STRING, _by_character(str.upper), any),
+    "trim": Function((_TEXT,), STRING, _trim, any),
+    "contains": Function((_TEXT, _TEXT), BOOL, _contains, _never),
+    "startswith": Function((_TEXT, _TEXT), BOOL, _startswith, _never),
+    "endswith": Function((_TEXT, _TEXT), BOOL, _endswith, _never),
+    "indexof": Function((_TEXT, _TEXT), INT, _indexof, _never),
+    "concat": Function((_TEXT, _TEXT), STRING, _concat, all),
+    "substring": Function((_TEXT, _NUMBER, _NUMBER), STRING, _substring, any, optional=1),
+}

@@ -1,0 +1,163 @@
+"""Filter text -> syntax tree.
+
+::
+
+    or         = and { "or" and }
+    and        = comparison { "and" comparison }
+    comparison = unary [ ( "eq" | "ne" | "gt" | "ge" | "lt" | "le" ) unary | "in" ( list | unary ) ]
+    unary      = "not" unary | primary
+    primary    = literal | name | name "(" [ or { "," or } ] ")" | "(" or ")"
+    list       = "(" [ or { "," or } ] ")"
+
+Operators, functions and the words true, false and null are in lower case; only identifiers have no case.
+``not`` binds tighter than a comparison: ``not length(userId) gt 5`` compares a negation.
+
+Source: service spec, section C.1.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webpubsub.service.filters.lexer import Token, read_tokens
+from webpubsub.service.filters.problems import TOO_DEEP, InvalidFilter, unsupported
+from webpubsub.service.filters.syntax import (
+    Call,
+    Comparison,
+    Expression,
+    Identifier,
+    In,
+    Junction,
+    ListOf,
+    Literal,
+    Not,
+)
+
+__all__ = ["MAX_DEPTH", "parse_expression"]
+
+MAX_DEPTH: Final = 100
+MAX_INT: Final = 2**31
+
+_COMPARISONS: Final = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
+_WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
+
+
+def parse_expression(text: str) -> Expression:
+    """Return the syntax tree of a filter.
+
+    Raises:
+        InvalidFilter: It is not one expression of the language, or nests deeper than 100 times.
+    """
+    return _Parser(text).parse()
+
+
+class _Parser:
+    """Reads the tokens from left to right, one look ahead."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = iter(read_tokens(text))
+        self._token = next(self._tokens)
+        self._depth = 0
+
+    def parse(self) -> Expression:
+        expression = self._or()
+        if self._token.kind != "end":
+            raise self._problem("Syntax error")
+        return expression
+
+    def _or(self) -> Expression:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise InvalidFilter(TOO_DEEP)
+        operands = [self._and()]
+        while self._takes("or"):
+            operands.append(self._and())
+        self._depth -= 1
+        return operands[0] if len(operands) == 1 else Junction("or", tuple(operands))
+
+    def _and(self) -> Expression:
+        operands = [self._comparison()]
+        while self._takes("and"):
+            operands.append(self._comparison())
+        return operands[0] if len(operands) == 1 else Junction("and", tuple(operands))
+
+    def _comparison(self) -> Expression:
+        left = self._unary()
+        operator = self._token.text
+        if operator in _COMPARISONS:
+            self._next()
+            return Comparison(operator, left, self._unary())
+        if self._takes("in"):
+            return In(left, self._collection())
+        return left
+
+    def _collection(self) -> Expression | ListOf:
+        return ListOf(self._items()) if self._takes("(") else self._unary()
+
+    def _unary(self) -> Expression:
+        negations = 0
+        while self._takes("not"):
+            negations += 1
+        self._depth += negations
+        if self._depth > MAX_DEPTH:
+            raise InvalidFilter(TOO_DEEP)
+        operand = self._primary()
+        self._depth -= negations
+        for _ in range(negations):
+            operand = Not(operand)
+        return operand
+
+    def _primary(self) -> Expression:
+        token = self._next()
+        if token.kind == "string":
+            return Literal(token.text[1:-1].replace("''", "'"))
+        if token.kind == "number":
+            return Literal(_integer(token.text))
+        if token.kind == "name":
+            return self._named(token.text)
+        if token.text != "(":
+            raise self._problem("Expression expected", token)
+        expression = self._or()
+        if not self._takes(")"):
+            raise self._problem("')' or operator expected")
+        return expression
+
+    def _named(self, name: str) -> Expression:
+        if self._takes("("):
+            return Call(name, self._items())
+        return Literal(_WORDS[name]) if name in _WORDS else Identifier(name)
+
+    def _items(self) -> tuple[Expression, ...]:
+        """Read what follows an opening parenthesis, and the closing one."""
+        if self._takes(")"):
+            return ()
+        items = [self._or()]
+        while self._takes(","):
+            items.append(self._or())
+        if not self._takes(")"):
+            raise self._problem("')' or ',' expected")
+        return tuple(items)
+
+    def _takes(self, text: str) -> bool:
+        if self._token.text != text:
+            return False
+        self._next()
+        return True
+
+    def _next(self) -> Token:
+        token = self._token
+        self._token = next(self._tokens, token)  # the end stays
+        return token
+
+    def _problem(self, what: str, token: Token | None = None) -> InvalidFilter:
+        position = (token or self._token).position
+        return InvalidFilter(f"{what} at position {position} in '{self._text}'.")
+
+
+def _integer(text: str) -> int:
+    """Read a 32-bit integer; there is no other kind of number."""
+    digits = text.lstrip("+-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 11 and -MAX_INT <= int(text) < MAX_INT):
+        raise unsupported(text)
+    return int(text)

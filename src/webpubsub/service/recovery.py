@@ -1,0 +1,124 @@
+"""Recovery: reliable connections that outlive their sockets for a while.
+
+A reliable connection whose socket is gone stays in its hub, where messages for it are kept. Its client
+comes back with the connection's id and the token it got in its first message; when it does not come back
+within the recovery window the connection has ended.
+
+Source: client spec, sections 4.3 and 4.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from webpubsub.model.errors import PeerError, TokenError
+from webpubsub.model.names import ConnectionId
+from webpubsub.model.tokens import signed_claims, signed_token
+from webpubsub.service.connection import Connection
+from webpubsub.service.handshake import ClientRequest
+from webpubsub.service.hub import Hub
+
+__all__ = [
+    "RECOVERY_REFUSED",
+    "AwayConnections",
+    "check_reconnection_token",
+    "find_recoverable",
+    "greeting",
+    "reconnection_token",
+]
+
+RECOVERY_REFUSED: Final = "The connection could not be recovered."
+_ISSUER: Final = "https://webpubsub.azure.com"
+_LIFETIME: Final = 7 * 24 * 3600
+
+
+class AwayConnections:
+    """The connections whose clients may come back, each with its own time limit."""
+
+    def __init__(self, on_expired: Callable[[Connection], None]) -> None:
+        """Call ``on_expired`` with each connection whose client has not come back in time."""
+        self._on_expired = on_expired
+        self._timers: dict[Connection, asyncio.TimerHandle] = {}
+
+    def add(self, connection: Connection, seconds: float) -> None:
+        """Wait for the client of a connection."""
+        self._timers[connection] = asyncio.get_running_loop().call_later(seconds, self._expire, connection)
+
+    def discard(self, connection: Connection) -> None:
+        """Wait no longer, if it was waited for: its client is back, or it was closed."""
+        timer = self._timers.pop(connection, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _expire(self, connection: Connection) -> None:
+        del self._timers[connection]
+        self._on_expired(connection)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._timers)
+
+
+def greeting(connection: Connection, access_key: str, *, now: float) -> bytes | None:
+    """Return the first frame for a client, with a token to come back with if it is reliable."""
+    codec, token = connection.codec, None
+    if codec.is_reliable:
+        token = reconnection_token(connection.id, access_key, now=now)
+    return codec.connected(connection.id, connection.user_id, token)
+
+
+def reconnection_token(connection_id: ConnectionId, access_key: str, *, now: float) -> str:
+    """Return a token with which the client of a connection can recover it, for seven days.
+
+    Args:
+        connection_id: The connection.
+        access_key: Signs it.
+        now: Seconds since the epoch.
+    """
+    issued = math.floor(now)
+    claims = {
+        "iss": _ISSUER,
+        "aud": connection_id,
+        "jti": uuid.uuid4().hex,
+        "iat": issued,
+        "exp": issued + _LIFETIME,
+    }
+    return signed_token(claims, access_key)
+
+
+def find_recoverable(
+    hub: Hub, request: ClientRequest, access_keys: Sequence[str], *, now: float
+) -> Connection:
+    """Return the connection of a hub that a client wants back.
+
+    Raises:
+        PeerError: There is no such connection, it is not reliable, or the client's token is not for it.
+    """
+    connection = hub.connections.get(ConnectionId(request.recovers or ""))
+    if connection is None or connection.unacked is None:
+        raise PeerError(f"there is no reliable connection {request.recovers!r} in hub {hub.name!r}")
+    token = request.query.get("awps_reconnection_token", [""])[-1]
+    check_reconnection_token(token, connection.id, access_keys, now=now)
+    return connection
+
+
+def check_reconnection_token(
+    token: str, connection_id: str, access_keys: Sequence[str], *, now: float
+) -> None:
+    """Check that a token is for a connection.
+
+    Raises:
+        TokenError: It is malformed, forged, expired, or for something else.
+    """
+    claims = signed_claims(token, access_keys)
+    if claims.get("iss") != _ISSUER or claims.get("aud") != connection_id:
+        raise TokenError("the token does not let recover this connection")
+    if not _is_later(claims.get("exp"), now):
+        raise TokenError("the reconnection token expired")
+
+
+def _is_later(value: Any, now: float) -> bool:
+    return isinstance(value, int | float) and value > now

@@ -1,0 +1,168 @@
+"""Bodies of REST requests: length, then media type, then what was sent.
+
+Source: service spec, sections A.3 and A.5.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from webpubsub.model.errors import PeerError, RestError
+from webpubsub.model.payload import Payload, WebPubSubDataType
+
+__all__ = ["MAX_JSON_BYTES", "MAX_MESSAGE_BYTES", "read_json", "read_message"]
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Headers = Mapping[bytes, bytes]
+
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+MAX_JSON_BYTES: Final = 30_000_000  # what ASP.NET takes
+
+# What messages may be; the same bytes over a WebSocket may be more.
+_MEDIA_TYPES: Final = {
+    "": WebPubSubDataType.BINARY,
+    "text/plain": WebPubSubDataType.TEXT,
+    "application/json": WebPubSubDataType.JSON,
+    "application/octet-stream": WebPubSubDataType.BINARY,
+}
+# The charsets of .NET, with Python's names. Python has many more, of which some are no charsets at all.
+_CHARSETS: Final = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "utf-16": "utf-16",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
+    "utf-32": "utf-32",
+    "utf-32le": "utf-32-le",
+    "utf-32be": "utf-32-be",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "latin1": "latin-1",
+    "latin-1": "latin-1",
+}
+_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER: Final = re.compile(rf'\s*;\s*({_TOKEN})=({_TOKEN}|"[^"\\]*")')
+_TYPE: Final = re.compile(rf"\s*{_TOKEN}/{_TOKEN}")
+_END: Final = re.compile(r"[\s;]*")
+
+
+async def read_message(headers: Headers, receive: Receive, *, require_length: bool = True) -> Payload:
+    """Read the body of a send.
+
+    Args:
+        headers: Of the request.
+        receive: ASGI's.
+        require_length: Whether bodies that do not say how long they are are refused.
+
+    Raises:
+        RestError: Its length is unknown or over 1 MiB (400), or its media type is not served (415).
+    """
+    _check_length(headers, require_length=require_length)
+    data_type, charset = _media_type(headers, _MEDIA_TYPES)
+    body = await _read(receive, MAX_MESSAGE_BYTES)
+    if data_type is not WebPubSubDataType.BINARY:
+        body = _transcoded(body, charset)
+    return Payload(body, data_type)
+
+
+async def read_json(headers: Headers, receive: Receive) -> Payload:
+    """Read a body that is a JSON object and no message.
+
+    Raises:
+        RestError: Its media type is another (415), or it has over 30 MB (413).
+    """
+    _, charset = _media_type(headers, {"application/json": WebPubSubDataType.JSON})
+    body = await _read(receive, MAX_JSON_BYTES)
+    return Payload(_transcoded(body, charset), WebPubSubDataType.JSON)
+
+
+def _check_length(headers: Headers, *, require_length: bool) -> None:
+    length = headers.get(b"content-length")
+    if length is None and not require_length:
+        return
+    # The bytes of a number too long to be a length are not read as one.
+    if length is None or not length.isdigit() or len(length) > 9 or int(length) > MAX_MESSAGE_BYTES:
+        raise _bad_length()
+
+
+def _bad_length() -> RestError:
+    return RestError(400, "Error.BadRequest", "Invalid Content-Length header.", "Content-Length")
+
+
+def _media_type(headers: Headers, known: Mapping[str, WebPubSubDataType]) -> tuple[WebPubSubDataType, str]:
+    """Return the data type, and Python's name of the charset."""
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    data_type = known.get(content_type)
+    if data_type is not None:
+        return data_type, "utf-8"
+    found = _TYPE.match(content_type)
+    data_type = known.get(found.group().strip().lower()) if found else None
+    if found is None or data_type is None:
+        raise _unsupported(content_type)
+    return data_type, _charset(content_type, found.end())
+
+
+def _charset(content_type: str, at: int) -> str:
+    charset = "utf-8"
+    while parameter := _PARAMETER.match(content_type, at):
+        at = parameter.end()
+        if parameter[1].lower() == "charset":
+            charset = parameter[2].strip('"').lower()
+    if not _END.fullmatch(content_type, at) or charset not in _CHARSETS:
+        raise _unsupported(content_type)
+    return _CHARSETS[charset]
+
+
+def _unsupported(content_type: str) -> RestError:
+    problem = f"Content-Type '{content_type[:200]}' is not served here."
+    return RestError(415, "Error.UnsupportedMediaType", problem)
+
+
+def _transcoded(body: bytes, charset: str) -> bytes:
+    if charset == "utf-8":
+        return body
+    try:
+        return body.decode(charset).encode()
+    except ValueError as error:
+        problem = f"The body is not {charset}."
+        raise RestError(415, "Error.UnsupportedMediaType", problem) from error
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    if message["type"] != "http.request":
+        raise _cut_off()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        body = await _read_more(receive, body, limit)
+    if len(body) > limit:
+        raise _too_long(limit)
+    return body
+
+
+async def _read_more(receive: Receive, start: bytes, limit: int) -> bytes:
+    chunks, size, more = [start], len(start), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":  # half a message is not to be sent to anybody
+            raise _cut_off()
+        chunk = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise _too_long(limit)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _cut_off() -> PeerError:
+    return PeerError("the request ended before its body was complete")
+
+
+def _too_long(limit: int) -> RestError:
+    if limit == MAX_MESSAGE_BYTES:
+        return _bad_length()
+    return RestError(413, "Error.RequestEntityTooLarge", f"The body has more than {limit} bytes.")

@@ -1,0 +1,196 @@
+"""The service's settings file: JSON with the names of Azure's hub settings.
+
+::
+
+    {
+      "hubs": {
+        "chat": {
+          "anonymousConnectPolicy": "deny",
+          "webSocketKeepAliveIntervalInSeconds": 20,
+          "eventHandlers": [
+            {"urlTemplate": "http://localhost:7071/runtime/webhooks/webpubsub?code=...",
+             "userEventPattern": "*", "systemEvents": ["connect", "connected", "disconnected"],
+             "groupPresenceEvents": {"eventNames": ["joined", "left"], "groupFilters": ["room-*"]}},
+            {"urlTemplate": "https://localhost/{hub}/{event}",
+             "userEventPattern": "message,ping",
+             "auth": {"type": "ManagedIdentity", "managedIdentity": {"resource": "api://chat"}}}
+          ]
+        }
+      },
+      "tokenIssuers": [
+        {"issuer": "https://sts.example/", "audience": "https://webpubsub.azure.com",
+         "key": "-----BEGIN PUBLIC KEY-----..."}
+      ],
+      "webhookRequestOrigin": "localhost",
+      "failedUserEvent": "ack",
+      "missingConnectionSend": 202,
+      "decodeSlashInSegments": true,
+      "requireContentLength": true,
+      "validationMode": "onFirstEvent",
+      "reliableRecoveryWindowInSeconds": 30,
+      "retryDelaysInSeconds": [1, 3, 5],
+      "maxMessageBytes": 1048576,
+      "strictApiVersion": false,
+      "publicEndpoints": ["https://chat.example"],
+      "trustForwardedHeaders": false
+    }
+
+Everything may be left out; what it means is told by `HubSettings`, `EventHandlerSettings`,
+`Compatibility` and `TokenIssuer`. Access keys are not in the file, so that it can be shown to anybody.
+
+Source: service spec, sections D.1 and I.3.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from webpubsub.model.errors import ConfigurationError, InvalidName
+from webpubsub.model.issued_tokens import TokenIssuer
+from webpubsub.model.json_place import JsonPath, place
+from webpubsub.model.names import HubName, parse_hub_name
+from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
+
+__all__ = ["decode_hub_settings", "encode_hub_settings", "load_settings"]
+
+
+class _File(Compatibility, frozen=True, kw_only=True):
+    # Hubs and issuers are converted one by one, as only we can tell where each stands.
+    hubs: dict[str, Any] = msgspec.field(default_factory=dict)
+    token_issuers: tuple[Any, ...] = ()
+    webhook_request_origin: str = ServiceSettings().origin
+
+
+_UNUSABLE: Final = "the service settings cannot be used"
+_Value = TypeVar("_Value")
+
+# How msgspec ends its sentences about values that do not fit, and what it says of a name too many.
+_PATH: Final = re.compile(r" - at `\$(?P<path>.*)`$", re.DOTALL)
+_STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<number>\d+)\]")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+_SHARED: Final = Compatibility.__struct_fields__
+
+
+def load_settings(path: Path) -> ServiceSettings:
+    """Read a settings file.
+
+    Raises:
+        ConfigurationError: It cannot be read, is not JSON, or has something it should not; the text starts
+            with ``file:line:column`` where there is one.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the service settings cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path}: {_UNUSABLE}: expected UTF-8, found another byte at {error.start}"
+        ) from error
+    return _Text(text, str(path)).settings()
+
+
+class _Text:
+    """The text of a settings file, and what to call it."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._text = text
+        self._name = name
+
+    def settings(self) -> ServiceSettings:
+        found = self._convert(self._parsed(), (), _File)
+        shared = {name: getattr(found, name) for name in _SHARED}
+        return ServiceSettings(
+            **shared,
+            hubs=self._hubs(found.hubs),
+            token_issuers=tuple(
+                self._convert(value, ("tokenIssuers", number), TokenIssuer)
+                for number, value in enumerate(found.token_issuers)
+            ),
+            origin=found.webhook_request_origin,
+        )
+
+    def _parsed(self) -> Any:
+        try:
+            return json.loads(self._text)
+        except json.JSONDecodeError as error:
+            where = f"{self._name}:{error.lineno}:{error.colno}"
+            raise ConfigurationError(
+                f"{where}: {_UNUSABLE}: expected JSON, found a mistake: {error.msg}"
+            ) from error
+        except (ValueError, RecursionError) as error:  # a number or a nesting beyond all measure
+            raise ConfigurationError(f"{self._name}: {_UNUSABLE}: {error}") from error
+
+    def _hubs(self, found: Mapping[str, Any]) -> dict[HubName, HubSettings]:
+        hubs: dict[HubName, HubSettings] = {}
+        spellings: dict[HubName, str] = {}
+        for spelling, value in found.items():
+            path = ("hubs", spelling)
+            try:
+                name = parse_hub_name(spelling)
+            except InvalidName as error:
+                raise self._problem(path, str(error)) from error
+            if name in hubs:
+                raise self._problem(
+                    path,
+                    f"'{spellings[name]}' and '{spelling}' are one hub, as hub names have no case: put its "
+                    "settings together",
+                )
+            hubs[name], spellings[name] = self._convert(value, path, HubSettings), spelling
+            self._check_identity(hubs[name], path)
+        return hubs
+
+    def _check_identity(self, hub: HubSettings, path: JsonPath) -> None:
+        for number, handler in enumerate(hub.event_handlers):
+            if handler.auth is None or handler.auth.type != "ManagedIdentity":
+                continue
+            if importlib.util.find_spec("azure.identity") is None:
+                raise self._problem(
+                    (*path, "eventHandlers", number, "auth"),
+                    "a token of an identity needs azure-identity, which is not installed: "
+                    'pip install "webpubsub[identity]"',
+                )
+
+    def _convert(self, value: Any, path: JsonPath, kind: type[_Value]) -> _Value:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            inner, sentence = _split(str(error))
+            raise self._problem((*path, *inner), sentence) from error
+        except ConfigurationError as error:
+            raise self._problem(path, str(error)) from error
+
+    def _problem(self, path: JsonPath, problem: str) -> ConfigurationError:
+        line, column = place(self._text, path)
+        return ConfigurationError(f"{self._name}:{line}:{column}: {_UNUSABLE}: {problem} (at {_shown(path)})")
+
+
+def _split(text: str) -> tuple[JsonPath, str]:
+    """Return the path in a sentence of msgspec, down to a name that should not be there, and the rest."""
+    found = _PATH.search(text)
+    sentence = text if found is None else text[: found.start()]
+    steps = _STEP.finditer("" if found is None else found["path"])
+    path = tuple(step["name"] or int(step["number"]) for step in steps)
+    unknown = _UNKNOWN.fullmatch(sentence)
+    return (path if unknown is None else (*path, unknown["name"])), sentence
+
+
+def _shown(path: JsonPath) -> str:
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    return "".join(steps).lstrip(".") or "the top"
+
+
+def decode_hub_settings(text: bytes) -> dict[HubName, HubSettings]:
+    """Return what was written with `encode_hub_settings`."""
+    return msgspec.json.decode(text, type=dict[HubName, HubSettings])
+
+
+def encode_hub_settings(hubs: Mapping[HubName, HubSettings]) -> bytes:
+    """Return hub settings as JSON on one line."""
+    return msgspec.json.encode(hubs)

@@ -1,0 +1,181 @@
+"""Event handlers over HTTP: the service's calls to the app (webhooks).
+
+::
+
+    event -> settings: which handler -> validation.py: does it take events from here
+          -> auth.py, cookies.py: with which credentials -> retries.py, sending.py: POST -> answer
+
+Source: service spec, sections D.1 to D.7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time as clock
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from webpubsub.model.cloudevents import REQUEST_ORIGIN, build_body, build_headers, parse_answer
+from webpubsub.model.errors import EventRefused, InvalidData
+from webpubsub.model.events import EventRequest
+from webpubsub.model.metadata import parse_metadata_headers
+from webpubsub.model.names import ConnectionId
+from webpubsub.model.ports import EventAnswer
+from webpubsub.model.presence_events import PresenceEventRequest
+from webpubsub.model.signature import signature_header
+from webpubsub.model.states import STATE_HEADER
+from webpubsub.model.trace import Trace
+from webpubsub.service.event_handlers import EventHandlerSettings
+from webpubsub.service.settings import ServiceSettings
+from webpubsub.service.upstream.auth import Authorization
+from webpubsub.service.upstream.cookies import CookieJars
+from webpubsub.service.upstream.retries import Retries
+from webpubsub.service.upstream.sending import HttpClient, HttpRequest, HttpResponse, within
+from webpubsub.service.upstream.validation import AbuseProtection, check_allowed
+from webpubsub.service.url_templates import resolve
+
+__all__ = ["WebhookEventHandler"]
+
+EVENT_TIMEOUT: Final = 100.0
+VALIDATION_TIMEOUT: Final = 10.0
+
+# What `{event}` is in the URL that is asked for its permission.
+_VALIDATE: Final = "validate"
+_MAY_HAVE_OTHER_CHARACTERS: Final = "ce-userId"
+
+
+class WebhookEventHandler:
+    """Sends each event to the webhook that the hub's settings name for it.
+
+    Args:
+        settings: Keys and hub settings; may be replaced at any time. Events under way keep theirs.
+        trace: Is told what happens beside the events themselves, or None.
+        event_timeout: Seconds an event may take, with all its attempts.
+        validation_timeout: Seconds an abuse-protection request may take, with all its attempts.
+        monotonic: Seconds on a clock that is never set.
+        sleep: Waits some seconds.
+        authorization: Finds what events have as ``Authorization``.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        *,
+        trace: Trace | None = None,
+        event_timeout: float = EVENT_TIMEOUT,
+        validation_timeout: float = VALIDATION_TIMEOUT,
+        monotonic: Callable[[], float] = clock.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        authorization: Authorization | None = None,
+    ) -> None:
+        self.settings = settings
+        self._event_timeout = event_timeout
+        self._validation_timeout = validation_timeout
+        self._http = HttpClient()
+        self._retries = Retries(sleep, trace)
+        self._cookies = CookieJars()
+        self._authorization = authorization or Authorization()
+        self._protection = AbuseProtection(self._ask, monotonic, trace)
+
+    async def handle(self, request: EventRequest) -> EventAnswer:
+        """Send one event and return its answer.
+
+        Raises:
+            EventRefused: Nobody takes the event, the handler refused it, or it could not be reached.
+        """
+        context, settings = request.connection_context, self.settings
+        hub = settings.hub(context.hub)
+        if isinstance(request, PresenceEventRequest):
+            handler = hub.presence_handler(context.event_name, request.group)
+        else:
+            handler = hub.handler(context.event_type, context.event_name)
+        if handler is None:
+            raise EventRefused(404, f"no event handler of hub '{context.hub}' takes '{context.event_name}'")
+        if settings.validation_mode != "off":
+            await self._protection.check(
+                resolve(handler.url_template, context.hub, _VALIDATE), settings.origin
+            )
+        url = resolve(handler.url_template, context.hub, context.event_name)
+        async with within(self._event_timeout, url):
+            return await self._post(url, request, handler, settings)
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        """Drop the cookies of a connection that raises no more events."""
+        self._cookies.forget(connection_id)
+
+    def validate_configured(self) -> None:
+        """Ask every event handler now whether it takes events, if the settings say ``onStart``.
+
+        Nobody waits for the answers: the trace tells those who refuse.
+        """
+        if self.settings.validation_mode != "onStart":
+            return
+        for hub, found in self.settings.hubs.items():
+            for handler in found.event_handlers:
+                self._protection.start(resolve(handler.url_template, hub, _VALIDATE), self.settings.origin)
+
+    async def close(self) -> None:
+        """Close the pooled connections."""
+        await self._protection.close()
+        await self._authorization.close()
+        await self._http.close()
+
+    async def _post(
+        self, url: str, request: EventRequest, handler: EventHandlerSettings, settings: ServiceSettings
+    ) -> EventAnswer:
+        context = request.connection_context
+        headers = build_headers(
+            request,
+            origin=settings.origin,
+            signature=signature_header(settings.access_keys, context.connection_id),
+            time=clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime()),
+            request_id=str(uuid.uuid4()),
+        )
+        _check_characters(headers)
+        if handler.auth is not None:
+            headers += await self._authorization.headers(handler.auth)
+        headers += self._cookies.headers(context.connection_id, url)
+        sent = HttpRequest("POST", url, headers, build_body(request))
+        response, attempts = await self._retries.send(
+            self._http, sent, settings.retry_delays_in_seconds, event=request
+        )
+        try:
+            answer = _parse(request, response)
+        except EventRefused as refused:
+            refused.attempts = attempts
+            raise
+        self._cookies.keep(context.connection_id, response)
+        return EventAnswer(answer.response, answer.state, answer.metadata, response.status, attempts)
+
+    async def _ask(self, url: str, origin: str) -> None:
+        """Ask an app whether it takes events from here; some can only be asked by GET."""
+        headers = [(REQUEST_ORIGIN, origin), ("ce-awpsversion", "1.0")]
+        delays = self.settings.retry_delays_in_seconds
+        async with within(self._validation_timeout, url):
+            response, _ = await self._retries.send(self._http, HttpRequest("OPTIONS", url, headers), delays)
+            if response.status == 404:
+                response, _ = await self._retries.send(self._http, HttpRequest("GET", url, headers), delays)
+        check_allowed(url, origin, response)
+
+
+def _parse(request: EventRequest, response: HttpResponse) -> EventAnswer:
+    try:
+        metadata = parse_metadata_headers(response.raw_headers)
+    except InvalidData as error:
+        raise EventRefused(500, f"the answer cannot be used: {error}") from error
+    return parse_answer(
+        request,
+        response.status,
+        response.last("Content-Type"),
+        response.last(STATE_HEADER),
+        response.body,
+        metadata,
+    )
+
+
+def _check_characters(headers: list[tuple[str, str]]) -> None:
+    """Let an event fail that would need a header which HTTP cannot carry; only user ids may be UTF-8."""
+    for name, value in headers:
+        if not value.isascii() and name != _MAY_HAVE_OTHER_CHARACTERS:
+            raise EventRefused(500, f"the header {name} cannot be sent: {value[:80]!r} is not ASCII")

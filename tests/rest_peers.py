@@ -1,0 +1,146 @@
+"""The REST API of a service with two clients, called as an ASGI server calls it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from service_peers import (
+    CHAT,
+    KEY,
+    NOW,
+    SECOND_KEY,
+    Handler,
+    Socket,
+    connection,
+    group,
+    raw_connection,
+    server_frames,
+    settings,
+    token,
+    turns,
+)
+from webpubsub.model.issued_tokens import TokenIssuer
+from webpubsub.model.trace import TraceEvent
+from webpubsub.service.connection import Connection
+from webpubsub.service.effects import Close
+from webpubsub.service.rest_api import RestApi
+from webpubsub.service.service import Service
+
+VERSIONS = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01"
+HOST = "localhost:8080"
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, messages: list[dict[str, Any]]) -> None:
+        start, body = messages
+        assert (start["type"], body["type"]) == ("http.response.start", "http.response.body")
+        self.status: int = start["status"]
+        self.headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        assert len(self.headers) == len(start["headers"])
+        self.body: bytes = body["body"]
+
+    @property
+    def error(self) -> tuple[int, str, str]:
+        """Status, code and target."""
+        body = json.loads(self.body)
+        assert set(body) == {"code", "message", "target"}
+        assert self.headers["x-ms-error-code"] == body["code"]
+        assert self.headers["content-type"] == "application/json; charset=utf-8"
+        return self.status, body["code"], body["target"]
+
+
+class Api:
+    """The API of a service with a JSON and a raw client of alice, both in the group ``room``."""
+
+    def __init__(self, *token_issuers: TokenIssuer, **changed: Any) -> None:
+        self.traced: list[TraceEvent] = []
+        keyed = settings(keys=(KEY, SECOND_KEY))
+        found = msgspec.structs.replace(keyed, token_issuers=token_issuers, **changed)
+        self.service = Service(found, Handler(), now=lambda: NOW, trace=self.traced.append)
+        self.app = RestApi(self.service)
+        self.closes: list[Close] = []
+        self.alice = self.open(connection("j1", "alice"))
+        self.raw = self.open(raw_connection("r1", "alice"))
+        self.received = 0
+
+    def open(self, client: Connection, *groups: str) -> Connection:
+        client.transport = Socket()
+        self.service.open(client, [group(name) for name in groups or ("room",)], self.closes.append)
+        return client
+
+    def groups(self) -> dict[str, set[str]]:
+        """Who is in which group."""
+        found = self.service.hubs[CHAT].groups
+        return {name: {member.id for member in members} for name, members in found.items()}
+
+    async def call(
+        self,
+        method: str,
+        target: str,
+        body: bytes | list[bytes] = b"",
+        *,
+        bearer: str | None = None,
+        more: Any = (),
+        within: dict[str, Any] | None = None,
+        **headers: str | None,
+    ) -> Answer:
+        """A request to ``/api/hubs/chat`` and ``target``, unless that begins with ``//``.
+
+        ``more`` are further headers, ``within`` other members of the scope.
+        """
+        path, _, query = (target[1:] if target.startswith("//") else f"/api/hubs/chat{target}").partition("?")
+        chunks = body if isinstance(body, list) else [body]
+        host = headers.get("host") or HOST
+        given = {
+            "host": host,
+            "authorization": f"Bearer {token(f'http://{host}{path}') if bearer is None else bearer}",
+            "content-length": str(sum(map(len, chunks))),
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": unquote(path),
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [
+                (name.encode(), value.encode("latin-1")) for name, value in given.items() if value is not None
+            ]
+            + list(more),
+        } | (within or {})
+        messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks[:-1]]
+        messages.append({"type": "http.request", "body": chunks[-1]})
+        return await self.ask(scope, messages)
+
+    async def ask(self, scope: dict[str, Any], messages: list[dict[str, Any]]) -> Answer:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            self.received += 1
+            return messages.pop(0)
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        answer = Answer(sent)
+        assert answer.headers["api-supported-versions"] == VERSIONS
+        if answer.status == 204:
+            assert "content-length" not in answer.headers
+        elif scope["method"] != "HEAD":
+            assert int(answer.headers["content-length"]) == len(answer.body)
+        else:
+            assert answer.body == b""
+        await turns(2)
+        return answer
+
+    def got(self, client: Connection) -> list[tuple[int, str]]:
+        """What a client was sent, without its greeting."""
+        assert isinstance(client.transport, Socket)
+        frames = server_frames(client.transport.take())
+        return [(head, body.decode("latin-1")) for head, body in frames if b'"system"' not in body]

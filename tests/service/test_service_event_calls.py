@@ -1,0 +1,77 @@
+"""What the trace is told of calls to event handlers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service_peers import Handler, Held, turns
+from webhook_peers import CONNECTED, user_event
+from webpubsub.model.errors import EventRefused
+from webpubsub.model.names import UserId
+from webpubsub.model.ports import EventAnswer
+from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.service.event_calls import call_handler, event_ids
+
+IDS = {"hub": "chat", "connection": "c1", "event": "c1/3"}
+
+
+def told(event: TraceEvent) -> tuple[str, Phase, dict[str, object]]:
+    detail = dict(event.detail)
+    if event.phase is not Phase.STARTED:
+        duration = detail.pop("duration")
+        assert isinstance(duration, float)
+        assert 0 <= duration < 10
+    assert event.ids == IDS
+    return event.name, event.phase, detail
+
+
+async def test_an_answer() -> None:
+    traced: list[TraceEvent] = []
+    answer = EventAnswer(state="b25l", status=204, attempts=3)
+    assert await call_handler(Handler(connected=answer), CONNECTED, traced.append) is answer
+    assert [told(event) for event in traced] == [
+        ("event", Phase.STARTED, {"name": "connected"}),
+        ("event", Phase.COMPLETED, {"name": "connected", "status": 204, "attempts": 3}),
+    ]
+
+
+async def test_a_refusal() -> None:
+    traced: list[TraceEvent] = []
+    refused = EventRefused(403, "no")
+    refused.attempts = 2
+    with pytest.raises(EventRefused) as caught:
+        await call_handler(Handler(connected=refused), CONNECTED, traced.append)
+    assert caught.value is traced[1].error is refused
+    assert told(traced[1]) == (
+        "event",
+        Phase.FAILED,
+        {"name": "connected", "status": 403, "attempts": 2},
+    )
+
+
+@pytest.mark.parametrize("is_traced", [True, False])
+async def test_a_fault_refuses_and_is_told_with_its_traceback(is_traced: bool) -> None:
+    traced: list[TraceEvent] = []
+    fault = ZeroDivisionError("oh")
+    with pytest.raises(EventRefused, match="the event handler raised ZeroDivisionError") as caught:
+        await call_handler(Handler(connected=fault), CONNECTED, traced.append if is_traced else None)
+    assert caught.value.status == 500
+    assert [event.error for event in traced] == ([None, fault] if is_traced else [])
+
+
+async def test_a_client_that_goes() -> None:
+    traced: list[TraceEvent] = []
+    call = asyncio.create_task(call_handler(Handler(connected=Held()), CONNECTED, traced.append))
+    await turns()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert told(traced[1]) == ("event", Phase.FAILED, {"name": "connected"})
+    assert isinstance(traced[1].error, asyncio.CancelledError)
+
+
+def test_ids() -> None:
+    context = user_event(user_id=UserId("")).connection_context
+    assert event_ids(context) == IDS | {"user": ""}

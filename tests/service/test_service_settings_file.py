@@ -1,0 +1,192 @@
+"""The settings file: service spec, sections D.1 and I.3."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from service_peers import CHAT
+from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.issued_tokens import TokenIssuer
+from webpubsub.model.names import HubName
+from webpubsub.service.event_handlers import ManagedIdentity, WebhookAuth
+from webpubsub.service.settings import EventHandlerSettings, HubSettings, ServiceSettings
+from webpubsub.service.settings_file import decode_hub_settings, encode_hub_settings, load_settings
+
+FILE = """{
+  "hubs": {
+    "Chat": {
+      "eventHandlers": [
+        {"urlTemplate": "http://localhost:7071/runtime/webhooks/webpubsub?code=k",
+         "userEventPattern": "*", "systemEvents": ["connect", "connected"]},
+        {"urlTemplate": "http://localhost/{hub}/{event}"}
+      ],
+      "anonymousConnectPolicy": "allow",
+      "webSocketKeepAliveIntervalInSeconds": 5
+    },
+    "empty": {}
+  }
+}"""
+READ = {
+    CHAT: HubSettings(
+        (
+            EventHandlerSettings(
+                "http://localhost:7071/runtime/webhooks/webpubsub?code=k", "*", ("connect", "connected")
+            ),
+            EventHandlerSettings("http://localhost/{hub}/{event}", "", ()),
+        ),
+        "allow",
+        5,
+    ),
+    HubName("empty"): HubSettings(),
+}
+
+
+def test_a_settings_file_has_azures_names(tmp_path: Path) -> None:
+    path = tmp_path / "service.json"
+    path.write_text(FILE)
+    assert load_settings(path) == ServiceSettings(hubs=READ)
+
+
+def test_a_settings_file_may_name_token_issuers(tmp_path: Path) -> None:
+    path = tmp_path / "service.json"
+    path.write_text(
+        '{"tokenIssuers": [{"issuer": "i", "key": "k"}, {"issuer": "j", "audience": "a", "key": "l"}]}'
+    )
+    assert load_settings(path) == ServiceSettings(
+        token_issuers=(TokenIssuer("i", "k", "https://webpubsub.azure.com"), TokenIssuer("j", "l", "a"))
+    )
+
+
+def test_settings_can_be_written_down_and_read_again() -> None:
+    text = encode_hub_settings(READ)
+    assert b"\n" not in text
+    assert decode_hub_settings(text) == READ
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "service.json"
+
+
+def test_where_it_follows_azure_or_the_emulator_is_set_at_the_top(path: Path) -> None:
+    path.write_text(
+        """{"failedUserEvent": "close", "missingConnectionSend": 404, "decodeSlashInSegments": false,
+        "requireContentLength": false, "validationMode": "off", "retryDelaysInSeconds": [0.1, 2],
+        "webhookRequestOrigin": "localhost:8080"}"""
+    )
+    assert load_settings(path) == ServiceSettings(
+        failed_user_event="close",
+        missing_connection_send=404,
+        decode_slash_in_segments=False,
+        require_content_length=False,
+        validation_mode="off",
+        retry_delays_in_seconds=(0.1, 2.0),
+        origin="localhost:8080",
+    )
+
+
+def test_a_handler_may_get_authorization(path: Path) -> None:
+    path.write_text(
+        """{"hubs": {"chat": {"eventHandlers": [
+            {"urlTemplate": "http://a", "auth": {"type": "None"}},
+            {"urlTemplate": "http://b",
+             "auth": {"type": "ManagedIdentity", "managedIdentity": {"resource": "api://b"}}},
+            {"urlTemplate": "http://c", "auth": {"type": "BearerToken", "bearerToken": "t"}}]}}}"""
+    )
+    assert [handler.auth for handler in load_settings(path).hub(CHAT).event_handlers] == [
+        WebhookAuth(),
+        WebhookAuth("ManagedIdentity", ManagedIdentity("api://b")),
+        WebhookAuth("BearerToken", bearer_token="t"),
+    ]
+
+
+def test_an_identity_without_its_package_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text(
+        """{"hubs": {"chat": {"eventHandlers": [{"urlTemplate": "http://b",
+ "auth": {"type": "ManagedIdentity", "managedIdentity": {"resource": "api://b"}}}]}}}"""
+    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r'pip install "webpubsub\[identity\]"') as caught:
+        load_settings(path)
+    assert str(caught.value).startswith(f"{path}:2:10: ")
+
+
+def hub(inside: str) -> str:
+    return '{"hubs": {"chat": {' + inside + "}}}"
+
+
+def handler(inside: str) -> str:
+    return hub('"eventHandlers": [\n  {"urlTemplate": "http://a"},\n  {' + inside + "}]")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("", ":1:1", "expected JSON, found a mistake: Expecting value"),
+        ('{\n"hubs": {} "x"}', ":2:12", "expected JSON, found a mistake: Expecting ',' delimiter"),
+        ("[]", ":1:1", "Expected `object`, got `array` (at the top)"),
+        ('{"hubs": []}', ":1:10", "Expected `object`, got `array` (at hubs)"),
+        ('{"hubs": {"1x": {}}}', ":1:17", "'1x' is not a valid hub name"),
+        ('{"Hubs": {}}', ":1:10", "Object contains unknown field `Hubs` (at Hubs)"),
+        (hub('"eventHandler": []'), ":1:36", "unknown field `eventHandler` (at hubs.chat.eventHandler)"),
+        (handler(""), ":3:3", "missing required field `urlTemplate` (at hubs.chat.eventHandlers[1])"),
+        (
+            handler('"urlTemplate": "http://x",\n "systemEvents": ["connect", "joined"]'),
+            ":4:30",
+            "Invalid enum value 'joined' (at hubs.chat.eventHandlers[1].systemEvents[1])",
+        ),
+        (
+            handler('"urlTemplate": "host/?code=SECRET"'),
+            ":3:3",
+            "'host/' is not a valid urlTemplate: expected a URL such as 'http://localhost:7071/{hub}/{event}'",
+        ),
+        (
+            handler('"urlTemplate": "http://x", "auth": {"type": "BearerToken"}'),
+            ":3:39",
+            "auth is 'BearerToken': expected bearerToken",
+        ),
+        (
+            hub('"webSocketKeepAliveIntervalInSeconds": 121'),
+            ":1:59",
+            "Expected `int` <= 120 (at hubs.chat.webSocketKeepAliveIntervalInSeconds)",
+        ),
+        (hub('"anonymousConnectPolicy": "maybe"'), ":1:46", "Invalid enum value 'maybe'"),
+        ('{"failedUserEvent": "no"}', ":1:21", "Invalid enum value 'no' (at failedUserEvent)"),
+        ('{"missingConnectionSend": 200}', ":1:27", "Invalid enum value 200"),
+        ('{"retryDelaysInSeconds": [1, -1]}', ":1:30", "Expected `float` >= 0.0"),
+        ('{"tokenIssuers": [{"issuer": "i"}]}', ":1:19", "missing required field `key` (at tokenIssuers[0])"),
+        ('{"tokenIssuers": [{"issuer": "i", "key": " "}]}', ":1:19", "the key of token issuer 'i' is empty"),
+        (
+            '{"hubs": {"Chat": {},\n "chat": {}}}',
+            ":2:10",
+            "'Chat' and 'chat' are one hub, as hub names have no case",
+        ),
+        ('{"hubs": ' + "[" * 100_000, "", "cannot be used"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(path: Path, text: str, place: str, words: str) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(path)
+    assert str(caught.value).startswith(f"{path}{place}: the service settings cannot be used: ")
+    assert words in str(caught.value)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_file_in_another_encoding(path: Path) -> None:
+    path.write_bytes(b'{"hubs": "\xff"}')
+    with pytest.raises(ConfigurationError, match="expected UTF-8, found another byte at 10"):
+        load_settings(path)
+
+
+def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf{}")
+    assert load_settings(path) == ServiceSettings()
+
+
+def test_a_missing_file_is_named(path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file or directory"):
+        load_settings(path)

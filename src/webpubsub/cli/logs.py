@@ -31,6 +31,7 @@ _ALWAYS: Final = {
 # What the trace tells of beside functions.
 _TRACED: Final = (
     "connection",
+    "recovery",
     "event",
     "webhook",
     "validation",

@@ -57,6 +57,13 @@ def test_a_refusal_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_what_a_client_chose_writes_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    event = TraceEvent("event", Phase.COMPLETED, IDS, {"name": "é\n00:00:00 webhook failed\x1b[2J"})
+    assert written(capsys, "text", True, event)[9:] == (
+        r"event completed hub=chat connection=c1 name='é\n00:00:00 webhook failed\x1b[2J'" + "\n"
+    )
+
+
 def test_what_was_given_up_is_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
     event = TraceEvent("event", Phase.FAILED, IDS, {"name": "message"}, asyncio.CancelledError())
     assert written(capsys, "text", False, event)[9:] == (

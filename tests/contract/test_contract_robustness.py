@@ -547,3 +547,30 @@ async def test_an_app_that_ends_its_process_is_told_and_starts_again(
             (app / "function_app.py").write_text(source.format("return 'back'"))
             async with session.get(f"{command.host_url}/api/end") as answer:
                 assert await answer.text() == "back"
+
+
+async def test_an_app_that_is_long_in_starting_keeps_nobody_waiting(
+    tmp_path: Path, run_command: Callable[..., Any]
+) -> None:
+    """With ``--reload`` a change starts it again, and Ctrl-C ends the command at once."""
+    app = tmp_path / "app"
+    app.mkdir()
+    source = (
+        "import time\nimport azure.functions as func\napp = func.FunctionApp()\n"
+        "@app.route(route='x')\ndef x(req): return '{0}'\nprint('{0}', flush=True)\ntime.sleep({1})\n"
+    )
+    (app / "function_app.py").write_text(source.format("first", 0))
+    with run_command("start", str(app), "--reload", "--port", "0", "--service-port", "0") as command:
+        (app / "function_app.py").write_text(source.format("stuck", 600))
+        await asyncio.to_thread(command.wait_for_line, "stuck")
+        (app / "function_app.py").write_text(source.format("back", 0))
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{command.host_url}/api/x", timeout=aiohttp.ClientTimeout(20)) as answer,
+        ):
+            assert await answer.text() == "back"
+        (app / "function_app.py").write_text(source.format("stuck again", 600))
+        await asyncio.to_thread(command.wait_for_line, "stuck again")
+        before = time.monotonic()
+        await asyncio.to_thread(command.stop)
+        assert time.monotonic() - before < 10

@@ -394,6 +394,13 @@ async def test_the_master_key_is_changed_and_never_deleted(client: AsgiClient) -
     assert (await call(client, "GET", "/admin/host/systemkeys")).json["keys"][0]["name"] != "_master"
 
 
+async def test_the_name_of_a_key_writes_no_line_of_its_own(
+    client: AsgiClient, events: list[TraceEvent]
+) -> None:
+    await call(client, "POST", "/admin/host/keys/a%0A00:00:00 b")
+    assert events[-1].detail["message"] == r"key 'a\n00:00:00 b' of 'host' (functionKeys) was added"
+
+
 async def test_changes_are_traced_without_the_key(client: AsgiClient, events: list[TraceEvent]) -> None:
     await call(client, "PUT", "/admin/functions/tick/keys/mine", {"value": "se-cret"})
     await call(client, "PUT", "/admin/functions/tick/keys/mine", {"value": "se-cret2"})
@@ -509,3 +516,16 @@ async def test_the_admin_endpoints_cost_a_start_nothing(run_app: Run) -> None:
     client = await run_app(APP, auth=False)
     await client.request("GET", "/api/reader")
     assert "_admin" not in vars(client.app)
+
+
+async def test_no_web_page_reads_the_answers(run_app: Run) -> None:
+    files = {"local__settings__json": '{"Host": {"CORS": "*"}}'}
+    client = await run_app(APP, {}, storage=MemoryStorage(), files=files)
+    page = {"Origin": "http://a.example"}
+    allowed = (await client.request("GET", "/api/rooms/7", page)).header("access-control-allow-origin")
+    assert allowed == "*"
+    answer = await client.request("GET", "/admin/host/systemkeys/_master", page)
+    assert (answer.status, answer.header("access-control-allow-origin")) == (200, None)
+    asked = page | {"Access-Control-Request-Method": "PUT"}
+    answer = await client.request("OPTIONS", "/admin/host/systemkeys/_master", asked)
+    assert (answer.status, answer.header("access-control-allow-origin")) == (405, None)

@@ -15,7 +15,7 @@ import pytest
 from asgi_client import AsgiClient
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.storage.memory import MemoryStorage
-from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.errors import ConfigurationError, StorageError
 from webpubsub.model.trace import Phase, TraceEvent
 
 Run = Callable[..., Any]
@@ -218,6 +218,23 @@ async def test_a_host_whose_keys_cannot_be_used_does_not_start(load_app: Load) -
     await host({"type": "lifespan"}, receive, send)
     assert sent[0]["type"] == "lifespan.startup.failed"
     assert "key 'master' is encrypted" in sent[0]["message"]
+
+
+async def test_a_host_that_cannot_read_its_keys_leaves_no_connection_open(load_app: Load) -> None:
+    class Away(MemoryStorage):
+        is_open = False
+
+        async def read(self, container: str, name: str) -> bytes | None:
+            self.is_open = True
+            raise StorageError("the storage is away")
+
+        async def close(self) -> None:
+            self.is_open = False
+
+    storage = Away()
+    with pytest.raises(StorageError, match="away"):
+        await load_app(APP, storage=storage, auth=True).start()
+    assert not storage.is_open
 
 
 async def test_the_codes_open_what_they_are_for(client: AsgiClient, connection_string: str) -> None:

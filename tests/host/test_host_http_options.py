@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from asgi_client import AsgiClient
 from webpubsub.host.http.throttle import Throttle
+from webpubsub.host.settings.settings import HostSettings
+from webpubsub.model.errors import ConfigurationError
 
 Run = Callable[..., Any]
 
@@ -49,6 +53,21 @@ async def test_a_header_of_the_function_stays(run_app: Run) -> None:
     client = await run_app(APP, files=host_json('{"customHeaders": {"X-Own": "host"}}'))
     answer = await client.request("GET", "/api/x")
     assert [value for name, value in answer.headers if name == b"x-own"] == [b"function"]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (r'{"X-A": "a\r\nSet-Cookie: b=1"}', "'extensions.http.customHeaders.X-A' must be text without line"),
+        ('{"X A": "a"}', "'extensions.http.customHeaders' must be names of headers"),
+        ('{"": "a"}', "'extensions.http.customHeaders' must be names of headers"),
+    ],
+)
+def test_a_custom_header_that_cannot_be_sent_is_refused(tmp_path: Path, header: str, expected: str) -> None:
+    """Else no request at all would have an answer."""
+    (tmp_path / "host.json").write_text(host_json(f'{{"customHeaders": {header}}}')["host__json"])
+    with pytest.raises(ConfigurationError, match=r"host.json:1:\d+: " + re.escape(expected)):
+        HostSettings.load(tmp_path, {})
 
 
 HSTS = '{"hsts": {"isEnabled": true, "maxAge": "10", "includeSubDomains": true, "preload": true}}'

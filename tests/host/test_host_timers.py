@@ -280,6 +280,27 @@ async def test_stopping_waits_for_a_run_and_starts_no_other(
     assert len(runs) == 1
 
 
+@pytest.mark.parametrize("fails_first", [True, False])
+async def test_stopping_waits_for_no_retry(
+    start: Start, hosts: list[FunctionHost], time: FakeTime, events: list[TraceEvent], fails_first: bool
+) -> None:
+    """Neither one that is awaited, nor that of a run which fails while the host stops."""
+    policy = "retry(strategy='fixed_delay', max_retry_count='9', delay_interval='01:00:00')"
+    schedule = "timer_trigger(arg_name='timer', schedule='0 * * * * *')"
+    runs = await start(f"{schedule}\n@app.{policy}", "runs.append(timer); await go.wait(); 1 / 0")
+    await time.advance(60)
+    if fails_first:
+        sys.modules["function_app"].go.set()
+        await time.settle()
+    stopping = asyncio.create_task(hosts[0].stop(10))
+    await time.settle()
+    sys.modules["function_app"].go.set()
+    await time.settle()
+    assert stopping.done()
+    assert len(runs) == 1
+    assert isinstance(events[-1].error, ZeroDivisionError) is not fails_first
+
+
 async def test_stopping_ends_a_run_that_takes_too_long(
     start: Start, hosts: list[FunctionHost], time: FakeTime, events: list[TraceEvent]
 ) -> None:

@@ -98,7 +98,8 @@ def test_a_token_may_be_signed_with_rsa(key_pair: tuple[str, str]) -> None:
         verify(issue(new_key_pair()[0], "RS256", exp=NOW), provider)
 
 
-def test_a_public_key_is_no_secret(key_pair: tuple[str, str]) -> None:
+@pytest.mark.parametrize("before", ["", "\n", "  ", "subject=/CN=provider\n"])
+def test_a_public_key_is_no_secret(key_pair: tuple[str, str], before: str) -> None:
     """Everybody knows it, so a token signed HS256 with its text says nothing."""
     forged = jwt.PyJWS(algorithms=[])
 
@@ -108,9 +109,12 @@ def test_a_public_key_is_no_secret(key_pair: tuple[str, str]) -> None:
 
     forged.register_algorithm("HS256", Text(Text.SHA256))
     payload = jwt.decode(issue(exp=NOW), options={"verify_signature": False})
-    token = forged.encode(json.dumps(payload).encode(), key_pair[1].encode(), "HS256")
+    public = before + key_pair[1]
+    token = forged.encode(json.dumps(payload).encode(), public.encode(), "HS256")
+    provider = TokenIssuer(ISSUER, public)
     with pytest.raises(TokenError):
-        verify(token, TokenIssuer(ISSUER, key_pair[1]))
+        verify(token, provider)
+    verify(issue(key_pair[0], "RS256", exp=NOW), provider)
 
 
 @pytest.mark.parametrize("key", ["", " \n"])

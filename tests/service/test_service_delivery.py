@@ -207,6 +207,13 @@ async def test_who_has_gone_is_not_waited_for() -> None:
     await asyncio.wait_for(found.catch_up(), 1)
 
 
+async def test_who_has_ended_is_not_remembered() -> None:
+    (one, _), (found, _) = client(), delivery()
+    found.hold(one)
+    found.forget(one)
+    assert found._behind == {}
+
+
 # --- clients that do not read, and messages that expire -------------------------------------------------
 
 
@@ -342,6 +349,29 @@ async def test_who_is_back_gets_a_greeting_the_old_messages_the_new_ones_and_no_
     found.deliver(Deliver(message("f"), (receiver,)))
     await turns(1)
     assert again.writes[2:] == [b"f=6;"]
+
+
+async def test_what_was_missed_is_held_when_the_old_messages_fill_the_new_socket() -> None:
+    receiver, _ = reliable_client()
+    found, _ = delivery()
+    found.deliver(Deliver(message("a"), (receiver,)))
+    await turns(1)
+    found.detach(receiver)
+    found.deliver(Deliver(message("b"), (receiver,)))
+    await turns(1)
+
+    class Full(Writes):
+        def write(self, data: Any) -> None:
+            super().write(data)
+            found.hold(receiver)  # as its protocol does when asyncio says so
+
+    receiver.transport = again = Full()
+    found.reattach(receiver, b"hello;")
+    found.deliver(Deliver(message("c"), (receiver,)))
+    await turns(1)
+    assert again.writes == [b"hello;a=1;"]
+    found.release(receiver)
+    assert again.writes[1:] == [b"b=2;c=3;"]
 
 
 async def test_what_expires_while_a_client_is_away_is_not_sent_again() -> None:

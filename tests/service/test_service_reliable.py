@@ -459,6 +459,34 @@ async def test_requests_wait_for_an_event_from_before(time: VirtualTime, is_noti
     assert again.socket.frames() == text('{"type":"pong"}')
 
 
+async def test_a_goodbye_on_a_lost_socket_does_not_end_the_new_one(time: VirtualTime) -> None:
+    held = Held()
+    server = Server(Handler(e=held))
+    alice = await connect(server)
+    await alice.client.say(EVENT)
+    await alice.client.send(closing(1000))  # waits for the event
+    again = await alice.come_back()  # that the old socket is gone is not noticed yet
+    held.futures[0].set_result(EventAnswer())
+    await turns()
+    assert after_greeting(again, alice.id) == text(ACK % 1)
+    alice.client.lose()
+    await again.say('{"type":"ping"}')
+    assert again.socket.frames() == text('{"type":"pong"}')
+
+
+async def test_what_waited_on_a_lost_socket_is_not_taken_beside_the_new_one(server: Server) -> None:
+    alice = await connect(server)
+    server.service.delivery._queued = delivery.MAX_QUEUED + 1
+    await alice.client.say('{"type":"joinGroup","group":"old","ackId":1}')
+    again = await alice.come_back()  # that the old socket is gone is not noticed yet
+    server.service.delivery._queued = 0
+    await turns()
+    assert after_greeting(again, alice.id) == []
+    alice.client.lose()
+    await again.say('{"type":"joinGroup","group":"old","ackId":1}')
+    assert again.socket.frames() == text(ACK % 1), "the client asks again for what got no ack"
+
+
 async def test_sequence_acks_do_not_wait_for_an_event(
     time: VirtualTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -165,6 +165,9 @@ def handler(inside: str) -> str:
             "'Chat' and 'chat' are one hub, as hub names have no case",
         ),
         ('{"hubs": ' + "[" * 100_000, "", "cannot be used"),
+        ('{"\\ud800": 1}', "", "surrogates not allowed"),
+        (hub('"\\udc00": 1'), "", "surrogates not allowed"),
+        ('{"webhookRequestOrigin": "\\ud800"}', "", "surrogates not allowed"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(path: Path, text: str, place: str, words: str) -> None:

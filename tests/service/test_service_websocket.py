@@ -655,8 +655,18 @@ async def test_a_close_behind_an_event_that_ends_the_connection() -> None:
     await turns()
     [(head, body)] = client.socket.frames()
     assert (head, body[:2]) == (CLOSE, b"\x03\xf3")
+    assert client.socket.ended == ["close"], "both have said goodbye"
     client.lose()
     server.assert_nothing_is_left()
+
+
+async def test_who_is_lost_while_it_does_not_read_leaves_nothing(server: Server) -> None:
+    client = await server.open()
+    client.protocol.pause_writing()
+    client.lose(ConnectionResetError())
+    await turns()
+    server.assert_nothing_is_left()
+    assert server.service.delivery._behind == {}
 
 
 async def test_a_client_that_closes_but_does_not_read_is_aborted(server: Server) -> None:

@@ -107,7 +107,9 @@ def _sentence(event: TraceEvent) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    text = f"{value:.6f}" if isinstance(value, float) else str(value)
+    # Clients choose some of these, and are to write no lines of their own.
+    return text if text.isprintable() else repr(text)
 
 
 class _TextFormatter(logging.Formatter):

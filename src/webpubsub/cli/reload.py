@@ -131,19 +131,22 @@ def run_reload(options: StartOptions) -> None:
         while not ended.done():
             changed = asyncio.ensure_future(_change(options.app_dir))
             child = await _Child.start(addresses)
-            hubs = await child.report()
+            started = asyncio.ensure_future(child.report())
             died = asyncio.ensure_future(child.died())
-            if hubs is None:
+            # Neither Ctrl-C nor a change has to wait for an app that takes its time to be imported.
+            await asyncio.wait({ended, changed, started}, return_when=asyncio.FIRST_COMPLETED)
+            hubs = started.result() if started.done() else None
+            if hubs is None and started.done():
                 sys.stderr.write(f"webpubsub: the app did not start; {STARTS_AGAIN}\n")
-            else:
+            elif hubs is not None:
                 following = asyncio.ensure_future(_follow(child, hubs, service))
                 await asyncio.wait({ended, changed, died}, return_when=asyncio.FIRST_COMPLETED)
                 if died.done():
                     sys.stderr.write(f"webpubsub: the app ended with code {died.result()}; {STARTS_AGAIN}\n")
                 following.cancel()
             await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
-            died.cancel()
+            for task in (started, changed, died):
+                task.cancel()
             grace = Grace(GRACE + LAST_SECONDS)
             if ended.done() and service is not None:
                 await service.stop(grace)

@@ -153,10 +153,17 @@ class FunctionHost:
         """
         if not self._is_started:
             if self.access is not None:
-                await self.access.open()
+                await self._open(self.access)
             self._is_started = True
             self._invoker.start()
             self._timers.start()
+
+    async def _open(self, access: Access) -> None:
+        try:
+            await access.open()
+        except WebPubSubError:
+            await self._storage.close()  # nobody stops a host that has not started
+            raise
 
     async def stop(self, timeout: float = 30.0) -> None:
         """Stop the timers, wait up to ``timeout`` seconds for running functions, close connections."""
@@ -198,8 +205,9 @@ class FunctionHost:
 
     async def _answer(self, scope: Message, receive: Receive) -> HttpAnswer:
         path: str = scope["path"]
-        is_webhook = _is_below(path, WEBHOOK_PATH)
-        cors = None if is_webhook else self._cors
+        is_webhook, is_admin = _is_below(path, WEBHOOK_PATH), _is_below(path, ADMIN_PATH)
+        # CORS is for functions: no web page may read keys.
+        cors = None if is_webhook or is_admin else self._cors
         if cors is not None and (answer := cors.preflight(scope["method"], scope["headers"])):
             return answer
         body = await receive_body(receive, MAX_BODY_BYTES)
@@ -207,10 +215,9 @@ class FunctionHost:
             return _TOO_LARGE
         if is_webhook:
             return await self._webhook.handle(scope["method"], scope["headers"], body, scope["query_string"])
-        if _is_below(path, ADMIN_PATH):
-            answer = await self._admin.handle(scope, body)
-        else:
-            answer = await self._http.handle(scope, body) or self._other(scope)
+        if is_admin:
+            return await self._admin.handle(scope, body)
+        answer = await self._http.handle(scope, body) or self._other(scope)
         return answer if self._headers is None else self._headers.add(answer, scope)
 
     def _other(self, scope: Message) -> HttpAnswer:

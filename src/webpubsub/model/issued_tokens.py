@@ -51,7 +51,7 @@ class TokenIssuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"the key of token issuer '{self.issuer}' is empty: expected an RSA public key in PEM, or a "
                 "secret"
             )
-        if self.key.startswith(_PEM):
+        if _is_pem(self.key):
             _read_key(self.key)
 
     def __repr__(self) -> str:
@@ -97,12 +97,17 @@ def _signed_by(token: str, issuers: list[TokenIssuer], name: object) -> tuple[di
 
 
 def _signed_claims(token: str, key: str) -> dict[str, Any]:
-    if not key.startswith(_PEM):
+    if not _is_pem(key):
         return signed_claims(token, [key])
     try:
         return _claims.decode(_rs256().decode(token, _read_key(key), algorithms=["RS256"]))
     except (jwt.PyJWTError, *MALFORMED_JSON) as error:
         raise TokenError(f"the token cannot be read: {error}") from error
+
+
+def _is_pem(key: str) -> bool:
+    """Whether a key is public, and never a secret: text may stand before it (RFC 7468, section 2)."""
+    return _PEM in key
 
 
 @functools.cache

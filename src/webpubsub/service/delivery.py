@@ -133,6 +133,10 @@ class Delivery:
             connection.frames[:0] = frames
         self.flush(connection)
 
+    def forget(self, connection: Connection) -> None:
+        """Let no publisher wait for a connection that has ended."""
+        self._behind.pop(connection, None)
+
     def detach(self, connection: Connection) -> None:
         """Keep the messages that come now: a reliable client is away. Anything else is not for later."""
         waiting = [] if connection.held is None else connection.held.take(self._now())
@@ -150,8 +154,13 @@ class Delivery:
         """Greet a reliable client that is back; then send what it has not acknowledged, and what was kept."""
         assert connection.transport is not None
         assert connection.unacked is not None
-        connection.transport.write(greeting + connection.unacked.replay(self._now()))
-        self.release(connection)
+        now = self._now()
+        kept = [] if connection.held is None else connection.held.take(now)
+        connection.held = None  # before the write, which may find that the client does not read
+        connection.transport.write(greeting + connection.unacked.replay(now))
+        self._queued += len(kept)
+        connection.frames[:0] = kept
+        self.flush(connection)
 
     def _hold(self, connection: Connection, held: Held) -> None:
         is_away, before = connection.transport is None, len(held)

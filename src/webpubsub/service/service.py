@@ -256,6 +256,7 @@ class Service:
     def closed(self, connection: Connection, code: int | None, reason: str) -> None:
         """Let a connection go for good."""
         connection.transport = None
+        self.delivery.forget(connection)
         self._away.discard(connection)
         self._closers.pop(connection, None)
         hub = self.hubs.get(connection.hub)

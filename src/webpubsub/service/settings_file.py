@@ -36,7 +36,8 @@
     }
 
 Everything may be left out; what it means is told by `HubSettings`, `EventHandlerSettings`,
-`Compatibility` and `TokenIssuer`. Access keys are not in the file, so that it can be shown to anybody.
+`Compatibility` and `TokenIssuer`. Access keys are not in the file; but tokens, keys of issuers and codes of
+event handlers may be.
 
 Source: service spec, sections D.1 and I.3.
 """
@@ -118,13 +119,15 @@ class _Text:
 
     def _parsed(self) -> Any:
         try:
-            return json.loads(self._text)
+            found = json.loads(self._text)
+            json.dumps(found, ensure_ascii=False).encode()  # "\ud800" is half a character, and can go nowhere
+            return found
         except json.JSONDecodeError as error:
             where = f"{self._name}:{error.lineno}:{error.colno}"
             raise ConfigurationError(
                 f"{where}: {_UNUSABLE}: expected JSON, found a mistake: {error.msg}"
             ) from error
-        except (ValueError, RecursionError) as error:  # a number or a nesting beyond all measure
+        except (ValueError, RecursionError) as error:  # or a number or a nesting beyond all measure
             raise ConfigurationError(f"{self._name}: {_UNUSABLE}: {error}") from error
 
     def _hubs(self, found: Mapping[str, Any]) -> dict[HubName, HubSettings]:

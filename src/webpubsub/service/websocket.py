@@ -300,7 +300,7 @@ class WebSocketProtocol(asyncio.Protocol):
                 if event is not None:
                     await self._service.raise_event(connection, event)
                 await self._service.delivery.catch_up()
-                if not waiting or self._stage is not _Stage.OPEN:
+                if not waiting or connection.transport is not self._transport:  # or it was recovered
                     break
                 event = self._service.take(connection, *waiting.take())
                 if not waiting.is_over(2):
@@ -312,7 +312,7 @@ class WebSocketProtocol(asyncio.Protocol):
             raise  # a fault of ours: asyncio logs it
         finally:
             self._waiting = self._event = None
-        if self._goodbye is not None and self._stage is _Stage.OPEN:
+        if self._goodbye is not None and connection.transport is self._transport:
             self._client_closes(*self._goodbye)
 
     # --- the end --------------------------------------------------------------------------------------
@@ -328,6 +328,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport.write((goodbye or b"") + close_frame(effect.code, effect.text))
         self._service.closed(connection, effect.code, effect.reason)
         self._let_go()
+        if self._goodbye is not None:  # both have said it
+            self._transport.close()
 
     def _let_go(self) -> None:
         self._shared.discard(self)

@@ -91,7 +91,8 @@ class KeyPages:
 
     def _tell(self, place: KeyPlace, name: str, change: str) -> None:
         if self._trace is not None:
-            message = f"key '{name}' of '{place.file}' ({place.group}) was {change}"
+            # Whoever may change keys may put anything into a name, lines of a log included.
+            message = f"key {name!r} of '{place.file}' ({place.group}) was {change}"
             self._trace(TraceEvent("setting", Phase.COMPLETED, {}, {"message": message}))
 
 

@@ -6,6 +6,8 @@ and HttpThrottleMiddleware.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -16,7 +18,11 @@ __all__ = ["HttpOptions"]
 
 _HTTP: Final = ("extensions", "http")
 _HSTS: Final = (*_HTTP, "hsts")
+_CUSTOM: Final = (*_HTTP, "customHeaders")
 _MONTH: Final = 30 * 86400
+# What would end a header or its name; the server sends no answer with such a header.
+_NO_NAME: Final = re.compile(r'[\x00-\x20\x7f()<>@,;:\[\]={}\\"]|^$')
+_NO_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,10 +54,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
             route_prefix="api" if prefix is None else prefix.strip("/"),
             max_outstanding_requests=_limit(options, "maxOutstandingRequests"),
             max_concurrent_requests=_limit(options, "maxConcurrentRequests"),
-            custom_headers=tuple(
-                (name.lower().encode("latin-1", "replace"), value.encode("utf-8", "replace"))
-                for name, value in options.members(*_HTTP, "customHeaders").items()
-            ),
+            custom_headers=tuple(_headers(options)),
             hsts=_hsts(options) if options.flag(*_HSTS, "isEnabled") else None,
         )
 
@@ -61,6 +64,15 @@ def _limit(options: HostOptions, name: str) -> int | None:
     if number is not None and (number < -1 or number == 0):
         raise options.problem((*_HTTP, name), "a number above 0, or -1 for no limit", number)
     return None if number == -1 else number
+
+
+def _headers(options: HostOptions) -> Iterator[tuple[bytes, bytes]]:
+    for name, value in options.members(*_CUSTOM).items():
+        if _NO_NAME.search(name):
+            raise options.problem(_CUSTOM, "names of headers, which have no spaces or separators", name)
+        if _NO_VALUE.search(value):
+            raise options.problem((*_CUSTOM, name), "text without line breaks and other controls", value)
+        yield name.lower().encode("latin-1", "replace"), value.encode("utf-8", "replace")
 
 
 def _hsts(options: HostOptions) -> bytes:

@@ -125,6 +125,8 @@ class Timer:
             await self._invoker.invoke(self._function, tick, retry=context)
 
         async def pause(seconds: float, context: RetryContext) -> None:
+            if self._stopping:
+                raise asyncio.CancelledError  # as `Timers.stop` does to a pause that has begun
             self._report_retry(seconds, context)
             self.is_busy = False  # nothing is lost when the host stops now
             await self._sleep(seconds)

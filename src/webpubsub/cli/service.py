@@ -68,11 +68,13 @@ def run_service(options: ServiceOptions) -> None:
         await service.start()
         endpoint = f"Service endpoint: {connection.endpoint}\nConnection string: {connection}\n"
         announce_ready(f"{_overview(settings)}{endpoint}")
-        async with _following(
-            options.settings, found, lambda edited: service.use_settings(completed(edited)), trace
-        ):
-            await stopped()
-        await service.stop(Grace(GRACE))
+        try:
+            async with _following(
+                options.settings, found, lambda edited: service.use_settings(completed(edited)), trace
+            ):
+                await stopped()
+        finally:  # whatever ended the watch, clients are told of the end
+            await service.stop(Grace(GRACE))
 
     run_until_stopped(main)
 

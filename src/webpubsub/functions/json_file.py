@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from json.decoder import scanstring  # type: ignore[attr-defined]  # the parser's own, missing in typeshed
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.json_place import JsonPath, place
 
 __all__ = ["JsonFile", "mismatch"]
 
-_BLANKS: Final = " \t\r\n"
 _KINDS: Final = {
     bool: "a boolean",
     int: "a number",
@@ -75,7 +74,7 @@ class JsonFile:
         for name in names:
             if not isinstance(value, dict):
                 raise self.problem(path, "an object", value)
-            found = next((key for key in value if key.lower() == name.lower()), None)
+            found = _key(value, name)
             if found is None:
                 return default
             value, path = value[found], (*path, found)
@@ -103,8 +102,16 @@ class JsonFile:
 
     def place(self, *path: str | int) -> tuple[int, int]:
         """Return line and column of the value at ``path``: names of members, numbers of items."""
-        at = _position(self._text, path)
-        return self._text.count("\n", 0, at) + 1, at - self._text.rfind("\n", 0, at)
+        return place(self._text, tuple(self._spelled(path)))
+
+    def _spelled(self, path: JsonPath) -> Iterator[str | int]:
+        value = self._value
+        for step in path:
+            found = _key(value, step) if isinstance(step, str) else step
+            if found is None:
+                return
+            yield found
+            value = value[found]
 
 
 def mismatch(expected: str, found: Any) -> str:
@@ -113,38 +120,6 @@ def mismatch(expected: str, found: Any) -> str:
     return f"{expected}, found {_KINDS[type(found)]}{value}"
 
 
-def _position(text: str, path: tuple[str | int, ...]) -> int:
-    """Return where the value at ``path`` starts in the valid JSON ``text``.
-
-    Python's parser tells positions of mistakes only, so this walks the objects and lists on the way.
-    """
-    at = _skip(text, 0)
-    for step in path:
-        at = _item(text, at, step) if isinstance(step, int) else _member(text, at, step)
-    return at
-
-
-def _member(text: str, at: int, name: str) -> int:
-    while True:
-        key, at = scanstring(text, _skip(text, at + 1) + 1)
-        at = _skip(text, _skip(text, at) + 1)
-        if key.lower() == name.lower():
-            return at
-        at = _after_value(text, at)
-
-
-def _item(text: str, at: int, number: int) -> int:
-    at = _skip(text, at + 1)
-    for _ in range(number):
-        at = _skip(text, _after_value(text, at) + 1)
-    return at
-
-
-def _after_value(text: str, at: int) -> int:
-    return _skip(text, json.JSONDecoder().raw_decode(text, at)[1])
-
-
-def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _BLANKS:
-        at += 1
-    return at
+def _key(value: dict[str, Any], name: str) -> str | None:
+    """Return how the member ``name`` is spelled."""
+    return next((key for key in value if key.lower() == name.lower()), None)

@@ -23,13 +23,13 @@ from webpubsub.host.loading.app import App, functions_of, load_app
 from webpubsub.host.loading.listing import FunctionListing, listing_of
 from webpubsub.host.running.invoker import Invoker, thread_count
 from webpubsub.host.services.connections import Connections
-from webpubsub.host.services.credentials import TokenCredential
 from webpubsub.host.settings.settings import HostSettings
 from webpubsub.host.storage import Storage
 from webpubsub.host.storage.app_storage import AppStorage
 from webpubsub.host.timers.timers import Sleep, Timers
 from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
 from webpubsub.model.cloudevents import HttpAnswer
+from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import WebPubSubError
 from webpubsub.model.ports import ActionSink
 from webpubsub.model.trace import Phase, Trace, TraceEvent

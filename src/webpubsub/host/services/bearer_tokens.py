@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from webpubsub.host.services.credentials import Identity, TokenCredential
+from webpubsub.host.services.credentials import Identity
+from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import ActionRefused
 
 __all__ = ["SCOPE", "BearerTokens"]

@@ -10,11 +10,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from webpubsub.host.services.bearer_tokens import BearerTokens
-from webpubsub.host.services.credentials import Identity, TokenCredential
+from webpubsub.host.services.credentials import Identity
 from webpubsub.host.services.rest_client import RestClient
 from webpubsub.host.services.rest_sink import RestActionSink
 from webpubsub.host.settings.environment import Environment
 from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.loopback import is_loopback
 from webpubsub.model.ports import ActionSink

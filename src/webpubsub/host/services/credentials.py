@@ -19,40 +19,15 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from webpubsub.host.settings.environment import Environment
+from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["AccessToken", "Identity", "TokenCredential"]
-
-
-class AccessToken(Protocol):
-    """A token of an identity, as ``azure.core.credentials.AccessToken``."""
-
-    @property
-    def token(self) -> str:
-        """The token."""
-        ...
-
-    @property
-    def expires_on(self) -> int:
-        """Seconds since the epoch."""
-        ...
-
-
-class TokenCredential(Protocol):
-    """Gets tokens: any of the credentials of ``azure.identity.aio``."""
-
-    async def get_token(self, *scopes: str) -> AccessToken:
-        """Return a token for ``scopes``."""
-        ...
-
-    async def close(self) -> None:
-        """Close its own connections."""
-        ...
+__all__ = ["Identity"]
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from typing import Any, Final
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobClient, BlobLeaseClient, BlobServiceClient
 
-from webpubsub.host.services.credentials import TokenCredential
 from webpubsub.host.storage import Lease
 from webpubsub.host.storage.account import Account
+from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import StorageError
 
 __all__ = ["BlobStorage"]

@@ -6,33 +6,12 @@ Source: service spec, sections D.1 and I.1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import EventRefused
 from webpubsub.service.event_handlers import WebhookAuth
 
-__all__ = ["Authorization", "TokenCredential"]
-
-
-class AccessToken(Protocol):
-    """A token of an identity, as ``azure.core.credentials.AccessToken``."""
-
-    @property
-    def token(self) -> str:
-        """The token."""
-        ...
-
-
-class TokenCredential(Protocol):
-    """Gets tokens, and keeps them as long as they are good: any of ``azure.identity.aio``."""
-
-    async def get_token(self, *scopes: str) -> AccessToken:
-        """Return a token for ``scopes``."""
-        ...
-
-    async def close(self) -> None:
-        """Close its own connections."""
-        ...
+__all__ = ["Authorization"]
 
 
 def _default_credential() -> TokenCredential:

@@ -1,5 +1,5 @@
 # One door for people and for CI. Everything is done by the scripts beside it; PYTHON=... chooses the interpreter.
-.PHONY: help demo test check format
+.PHONY: help demo test check format bench
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -12,6 +12,9 @@ test: ## Install what the tests need and run them all; ARGS="-k name" passes opt
 
 check: ## Check format, lint and types; changes nothing.
 	@scripts/check
+
+bench: ## Measure side by side with others; WHAT="webhook fanout" chooses parts, ARGS="--list" passes options.
+	@scripts/bench $(WHAT) $(ARGS)
 
 format: ## Format, and fix what the linter can fix.
 	@scripts/format

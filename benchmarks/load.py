@@ -1,0 +1,109 @@
+"""The load clients: each runs on the second core, checks every answer and prints what it saw as JSON."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+import msgspec
+
+from benchmarks.machine import LOAD_CORE, pin
+from benchmarks.programs import HERE, compiled
+from benchmarks.rounds import Sample
+from benchmarks.servers import Running
+
+__all__ = ["Load", "run_calls", "run_load"]
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What a load client prints.
+
+    Attributes:
+        operations: Answers or messages that came within the measured time, all of them right.
+        wrong: Those that were not what they should be.
+        seconds: The measured time.
+        server_cpu_seconds: What the server's processes had of a core in that time.
+        client_cpu_seconds: What the client had.
+        p50_us: Half of the operations took at most so long, in microseconds.
+        p99_us: All but one of a hundred took at most so long.
+        server_bytes: By how much the memory of the server's processes grew; 0: not measured.
+    """
+
+    operations: int
+    wrong: int
+    seconds: float
+    server_cpu_seconds: float
+    client_cpu_seconds: float
+    p50_us: float
+    p99_us: float
+    server_bytes: int = 0
+
+    def sample(self) -> Sample:
+        """Return it as operations a second."""
+        return Sample(
+            self.operations / self.seconds,
+            self.server_cpu_seconds / self.operations * 1e6,
+            self.p50_us,
+            self.p99_us,
+            self.client_cpu_seconds / self.seconds,
+        )
+
+
+def run_load(client: str, server: Running, seconds: float, *arguments: str, **options: object) -> Load:
+    """Let a load client of ``clients/`` work on a server.
+
+    Args:
+        client: Its name.
+        server: Gets the load.
+        seconds: How long.
+        arguments: Given as they are.
+        options: Given as ``--name value``.
+
+    Raises:
+        RuntimeError: The client failed, or an answer was wrong.
+    """
+    command = [
+        compiled(client),
+        *_options({"port": server.port, "pids": ",".join(map(str, server.processes)), "seconds": seconds}),
+        *_options(options),
+        *arguments,
+    ]
+    load = msgspec.json.decode(_output(command, seconds), type=Load)
+    if load.wrong or not load.operations:
+        raise RuntimeError(f"{' '.join(command)}: {load.operations} right and {load.wrong} wrong answers")
+    return load
+
+
+def run_calls(interpreter: str, script: str, *arguments: object, seconds: float) -> Sample:
+    """Let a Python program of ``clients/`` make its calls; the program itself is what is measured.
+
+    Args:
+        interpreter: Has what the program imports.
+        script: Its name.
+        arguments: Stand before the seconds.
+        seconds: How long.
+
+    Raises:
+        RuntimeError: A call failed.
+    """
+    command = [interpreter, str(HERE / "clients" / script), *map(str, arguments), str(seconds)]
+    return msgspec.json.decode(_output(command, seconds), type=Sample)
+
+
+def _output(command: Sequence[str], seconds: float) -> str:
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=seconds + 60,
+        preexec_fn=lambda: pin(LOAD_CORE),
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+def _options(options: dict[str, object]) -> Sequence[str]:
+    return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]

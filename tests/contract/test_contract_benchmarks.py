@@ -1,0 +1,93 @@
+"""The benchmarks themselves: our real commands under the C load clients, for moments only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import others
+from benchmarks.http import http_load, http_request, text_frame, upgrade_request
+from benchmarks.servers import started
+from conftest import missing
+
+ROOT = Path(__file__).parents[2]
+GET = http_request("GET", "/", {})
+
+
+@pytest.fixture(autouse=True)
+def compiler(need: Callable[..., str]) -> None:
+    need("cc", install="apt-get install gcc libc6-dev")
+    if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
+        missing("Linux and two cores", "run it elsewhere")
+
+
+def test_ours_are_measured(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "webhook",
+        "rest",
+        "--ours",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.2",
+    ]
+    done = subprocess.run(
+        [*command, "--json", str(tmp_path / "report.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_bytes())
+    rows = {row["name"]: row for part in report["parts"] for row in part["rows"]}
+    assert {"webhook-async", "webhook-sync", "rest-user", "rest-group", "rest-all"} <= rows.keys()
+    for row in rows.values():
+        for standing in row["standings"]:
+            assert standing["value"] > 0
+            assert standing["cpu_us"] > 0
+            assert 0 < standing["p50_us"] <= standing["p99_us"]
+            assert 0 < standing["client_busy"] <= 1.05
+
+
+@pytest.mark.parametrize(
+    ("expected", "problem"),
+    [
+        ({"status": 200, "body": "ack"}, "expected 200 and ack, found:\nHTTP/1.1 503 Busy"),
+        ({"status": 503, "body": "ack"}, "expected 503 and ack"),
+        ({"status": 503, "contains": "later!"}, "expected 503 and later!"),
+        ({"status": 200}, "expected 200 and any body"),
+    ],
+)
+def test_a_wrong_answer_ends_a_run(expected: dict[str, object], problem: str) -> None:
+    with (
+        started(others.limit("http_answer", "503 Busy", "later")) as running,
+        pytest.raises(RuntimeError, match=problem),
+    ):
+        http_load(running, 0.1, [GET], **expected)
+
+
+def test_right_answers_are_counted_with_what_they_cost() -> None:
+    with started(others.limit("http_answer", "200 OK", "ack")) as running:
+        load = http_load(running, 0.2, [GET, GET], status=200, body="ack")
+    assert load.operations > 0
+    assert load.seconds == pytest.approx(0.2, abs=0.1)
+    assert 0 < load.server_cpu_seconds <= load.seconds * 1.05
+
+
+def test_subscribers_that_are_refused_end_a_run() -> None:
+    upgrade = upgrade_request("localhost", "/")
+    with (
+        started(others.limit("http_answer", "200 OK", "ack")) as running,
+        pytest.raises(RuntimeError, match="expected 101 as answer to an upgrade"),
+    ):
+        http_load(running, 0.1, [GET], upgrades=upgrade, frame=text_frame("a"), receivers=1)

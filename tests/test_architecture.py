@@ -18,9 +18,10 @@ MAX_LINES = 600
 MAY_IMPORT = {
     "model": {"model"},
     "functions": {"model", "functions"},
-    "host": {"model", "functions", "host"},
-    "service": {"model", "service"},
-    "cli": {"model", "functions", "host", "service", "testing", "cli"},
+    "http_client": {"model", "http_client"},
+    "host": {"model", "functions", "host", "http_client"},
+    "service": {"model", "service", "http_client"},
+    "cli": {"model", "functions", "host", "service", "http_client", "testing", "cli"},
     "testing": {"model", "functions", "host", "service", "testing"},
     "": {"model", "functions"},
     "__main__": {"cli"},

@@ -12,6 +12,7 @@ import pytest
 
 from identity_peers import Credential
 from rest_service import RestService, running_rest_service
+from scripted_server import be_silent, scripted_server, then_close
 from webpubsub.host.services.bearer_tokens import BearerTokens
 from webpubsub.host.services.rest_client import MAX_TOKENS, TOKEN_REUSE, RestClient
 from webpubsub.model.actions import (
@@ -158,6 +159,38 @@ async def test_a_connection_closed_while_idle_is_opened_again(make: Make) -> Non
     await client.close()
     server.close()
     assert [b"reason=one" in served[0], b"reason=two" in served[1], len(served)] == [True, True, 2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9\r\n", "the answer is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + b"x" * 11, "the answer has over 10 bytes"),
+        (then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"), "closed the connection"),
+    ],
+)
+async def test_an_answer_that_cannot_be_used_is_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, words: str
+) -> None:
+    monkeypatch.setattr("webpubsub.host.services.rest_client.MAX_ANSWER_BYTES", 10)
+    async with scripted_server() as server:
+        server.scripts = [[answer]]
+        client = RestClient(ConnectionString(server.url(""), KEY))
+        with pytest.raises(ActionRefused, match=words) as caught:
+            await client.request(HUB, GenerateClientToken())
+        await client.close()
+    assert (caught.value.status, len(server.requests)) == (503, 1)
+
+
+async def test_a_service_that_does_not_answer_in_time_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webpubsub.host.services.rest_client.TIMEOUT", 0.02)
+    async with scripted_server() as server:
+        server.scripts = [[be_silent]]
+        client = RestClient(ConnectionString(server.url(""), KEY))
+        with pytest.raises(ActionRefused, match=r"it does not answer within 0\.02 seconds") as caught:
+            await client.request(HUB, GenerateClientToken())
+        await client.close()
+    assert caught.value.status == 503
 
 
 async def test_a_token_is_used_again_for_a_while(make: Make, service: RestService) -> None:

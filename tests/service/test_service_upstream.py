@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from scripted_server import ACCEPTED, hang_up, scripted_server
 from service_peers import KEY, SECOND_KEY
 from webhook_peers import CONNECTED, App, Clock, Gate, Handlers, assert_no_secret, context, user_event
 from webpubsub.model.errors import EventRefused
@@ -345,6 +346,43 @@ async def test_an_app_that_hangs_up(app: App, handler_of: Handlers) -> None:
     assert_no_secret(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9\r\n", "the answer is not HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx",
+            "the content coding 'gzip'",
+        ),
+    ],
+)
+async def test_what_is_no_answer_is_not_asked_for_again(
+    handler_of: Handlers, clock: Clock, answer: bytes, words: str
+) -> None:
+    async with scripted_server() as server:
+        server.scripts = [[answer]]
+        handler = handler_of(server.url("/?code=SECRET"), settings={"validation_mode": "off"})
+        with pytest.raises(EventRefused, match=words) as caught:
+            await handler.handle(user_event())
+    assert (caught.value.status, len(server.requests), clock.slept) == (500, 1, [])
+    assert_no_secret(caught.value)
+
+
+async def test_an_event_that_met_a_connection_that_ended_is_another_attempt(
+    handler_of: Handlers, clock: Clock
+) -> None:
+    """It may have been handled already, so it is the retries' decision; a question just is asked again."""
+    async with scripted_server() as server:
+        allowed = b"HTTP/1.1 200 OK\r\nWebHook-Allowed-Origin: *\r\nContent-Length: 0\r\n\r\n"
+        server.scripts = [[allowed, hang_up], [ACCEPTED, hang_up], [allowed]]
+        handler = handler_of(server.url())
+        assert (await handler.handle(CONNECTED)).attempts == 2
+        assert clock.slept == [1]
+        clock.now += 61
+        await handler.handle(CONNECTED)
+    assert [request.split()[0] for request in server.requests[:3]] == [b"OPTIONS", b"POST", b"POST"]
+
+
 async def test_a_user_id_that_cannot_stand_in_a_header(app: App, handler_of: Handlers) -> None:
     with pytest.raises(EventRefused) as caught:
         await handler_of(app.url()).handle(user_event(user_id=UserId("a\r\nce-hub: other")))
@@ -630,6 +668,14 @@ async def test_only_user_ids_may_be_other_than_ascii(app: App, handler_of: Handl
     with pytest.raises(EventRefused, match="the header ce-connectionState cannot be sent: '\u00fc' is not"):
         await handler_of(app.url()).handle(event)
     assert app.methods == ["OPTIONS"]
+
+
+@pytest.mark.parametrize("user_id", ["a\r\nce-hub: other", "a\x00b", "a\x01b", "a\x7f"])
+async def test_no_header_has_a_control_character(app: App, handler_of: Handlers, user_id: str) -> None:
+    with pytest.raises(EventRefused, match=r"header ce-userId cannot be sent: .* has a control character"):
+        await handler_of(app.url()).handle(user_event(user_id=UserId(user_id)))
+    await handler_of(app.url()).handle(user_event(user_id=UserId("a\tb")))
+    assert app.methods.count("POST") == 1
 
 
 async def test_no_validation_when_it_is_off(app: App, handler_of: Handlers) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from webpubsub.model.connection_string import ConnectionString
@@ -60,7 +61,7 @@ class RequestValidator:
         self._keys: Mapping[str, str | None] = _keys_by_host(connections)
         # Origin and signature of a connection never change, so what was right once is right again. Only
         # what was right is remembered; bounded, oldest out first.
-        self._verified: dict[str, tuple[str, bytes]] = {}
+        self._verified: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
 
     @property
     def accepts_everything(self) -> bool:
@@ -77,7 +78,7 @@ class RequestValidator:
         The first origin that is a configured host decides; a connection without a key has nothing to
         check with and accepts. Comparison takes the same time for every wrong signature.
         """
-        if self.accepts_everything:
+        if not self._keys:
             return True
         origin, given = origin or "", (signature or "").encode()
         known_origin, known = self._verified.get(connection_id, (None, b""))
@@ -95,7 +96,7 @@ class RequestValidator:
         ):
             return False
         if len(self._verified) >= _REMEMBERED:
-            del self._verified[next(iter(self._verified))]
+            self._verified.popitem(last=False)  # a plain dict would look for its first behind all before
         self._verified[connection_id] = (origin, given)
         return True
 

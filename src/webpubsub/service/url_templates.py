@@ -6,6 +6,7 @@ Source: service spec, section D.1.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -53,6 +54,7 @@ def _broken_rule(template: str) -> str | None:
     return None if is_http else _RULE
 
 
+@lru_cache(maxsize=1024)  # 7 us; names of hubs and of most events are few
 def resolve(template: str, hub: str, event: str) -> str:
     """Return the URL of an event.
 

@@ -27,6 +27,7 @@ from webpubsub.model.events import WebPubSubConnection
 from webpubsub.model.names import HubName
 from webpubsub.model.payload import MALFORMED_JSON
 from webpubsub.model.rest import GenerateClientToken
+from webpubsub.model.tokens import client_access
 
 __all__ = ["GeneratedConnectionInput", "SignedConnectionInput", "build_connection_input"]
 
@@ -111,14 +112,11 @@ class SignedConnectionInput:
         connection: ConnectionString,
         clock: Callable[[], float],
     ) -> None:
-        from webpubsub.model.tokens import client_access  # PyJWT: only apps that sign tokens pay for it
-
         self.name = clients.name
         self._clients = clients
         self._as_value = as_value
         self._connection = connection
         self._clock = clock
-        self._access = client_access
 
     def open(self, invocation: Invocation) -> object:
         """Return the connection, as JSON text for a function that is not typed.
@@ -127,7 +125,7 @@ class SignedConnectionInput:
             PeerError: An expression has no value.
         """
         client = self._clients.of(invocation)
-        connection = self._access(
+        connection = client_access(
             self._connection,
             client.hub,
             now=self._clock(),

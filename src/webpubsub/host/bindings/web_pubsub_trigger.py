@@ -16,7 +16,7 @@ from webpubsub.host.bindings.event_parameter import event_parameter, name_proble
 from webpubsub.host.bindings.hub import parse_hub
 from webpubsub.host.expressions import Template, expand_settings, json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
-from webpubsub.model.cloudevents import HttpAnswer, answer_of, build_answer, build_refusal
+from webpubsub.model.cloudevents import HttpAnswer, answer_of, build_answer, build_refusal, build_text_answer
 from webpubsub.model.errors import ConfigurationError, EventRefused
 from webpubsub.model.events import (
     ConnectEventRequest,
@@ -91,7 +91,9 @@ class WebPubSubTrigger:
             parse_connection_names(binding, facilities.connections)
         )
         self._make = event_parameter(binding)
+        adapter = definition.adapter
         self._is_typed = definition.is_typed(self.name)
+        self._read = adapter.read_answer if adapter is not None and self._is_typed else decode_response
         problem = None if self._is_typed else name_problem(self.name)
         self.warnings = () if problem is None else (problem,)
 
@@ -121,10 +123,15 @@ class WebPubSubTrigger:
             UsageError: What the function returned cannot answer the event.
         """
         if source is None or not isinstance(source, AWAITED):
+            if self._is_typed:
+                self._read(source, result)  # refuses an answer that nobody waits for
             return DONE
-        response = result if self._is_typed else decode_response(source, result)
+        if isinstance(result, str) and isinstance(source, UserEventRequest):
+            answer = build_text_answer(source, result)
+            if answer is not None:
+                return answer
         try:
-            return build_answer(answer_of(source, response))
+            return build_answer(answer_of(source, self._read(source, result)))
         except EventRefused as refused:
             return build_refusal(refused)
 

@@ -13,7 +13,7 @@ from webpubsub.host.services.bearer_tokens import BearerTokens
 from webpubsub.host.services.credentials import Identity
 from webpubsub.host.services.rest_client import RestClient
 from webpubsub.host.services.rest_sink import RestActionSink
-from webpubsub.host.settings.environment import Environment
+from webpubsub.host.settings.environment import Environment, canonical_name
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import ConfigurationError
@@ -54,7 +54,7 @@ class Connections:
         self._environment = environment
         self._clock = clock
         self._trace = trace
-        self._given = dict(sinks or {})
+        self._given = {canonical_name(name): sink for name, sink in (sinks or {}).items()}
         self._credentials = dict(credentials or {})
         self._clients: dict[str, RestClient] = {}
         self._validators: dict[tuple[ConnectionString, ...], RequestValidator] = {}
@@ -125,7 +125,7 @@ class Connections:
         Raises:
             ConfigurationError: As `client`.
         """
-        given = self._given.get(name)
+        given = self._given.get(canonical_name(name))
         return RestActionSink(self.client(name), trace=self._trace) if given is None else given
 
     async def close(self) -> None:

@@ -11,11 +11,16 @@ Source: service spec, sections D.1 to D.7.
 from __future__ import annotations
 
 import asyncio
+import re
 import time as clock
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from itertools import count
+from operator import itemgetter
 from typing import Final
 
+from webpubsub.http_client import Deadlines
 from webpubsub.model.cloudevents import REQUEST_ORIGIN, build_body, build_headers, parse_answer
 from webpubsub.model.errors import EventRefused, InvalidData
 from webpubsub.model.events import EventRequest
@@ -31,7 +36,7 @@ from webpubsub.service.settings import ServiceSettings
 from webpubsub.service.upstream.auth import Authorization
 from webpubsub.service.upstream.cookies import CookieJars
 from webpubsub.service.upstream.retries import Retries
-from webpubsub.service.upstream.sending import HttpClient, HttpRequest, HttpResponse, within
+from webpubsub.service.upstream.sending import EventClient, HttpClient, HttpRequest, HttpResponse, late
 from webpubsub.service.upstream.validation import AbuseProtection, check_allowed
 from webpubsub.service.url_templates import resolve
 
@@ -39,10 +44,15 @@ __all__ = ["WebhookEventHandler"]
 
 EVENT_TIMEOUT: Final = 100.0
 VALIDATION_TIMEOUT: Final = 10.0
+# A connection's signature is always the same: 2 us for each event, where 10 us of our own are spent.
+SIGNATURES: Final = 4096
 
 # What `{event}` is in the URL that is asked for its permission.
 _VALIDATE: Final = "validate"
 _MAY_HAVE_OTHER_CHARACTERS: Final = "ce-userId"
+_CONTENT_TYPE: Final = b"content-type"
+_STATE: Final = STATE_HEADER.lower().encode()
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 
 
 class WebhookEventHandler:
@@ -56,6 +66,9 @@ class WebhookEventHandler:
         monotonic: Seconds on a clock that is never set.
         sleep: Waits some seconds.
         authorization: Finds what events have as ``Authorization``.
+
+    Attributes:
+        client: Sends requests to event handlers; another one may take its place before the first event.
     """
 
     def __init__(
@@ -72,7 +85,11 @@ class WebhookEventHandler:
         self.settings = settings
         self._event_timeout = event_timeout
         self._validation_timeout = validation_timeout
-        self._http = HttpClient()
+        self.client: EventClient = HttpClient()
+        self._deadlines = Deadlines()
+        # GUIDs, each of another event; nobody needs to be unable to guess the next (`uuid.uuid4`: 2.8 us).
+        self._request_ids = map(f"{str(uuid.uuid4())[:-12]}{{:012x}}".format, count())
+        self._signature = lru_cache(maxsize=SIGNATURES)(signature_header)
         self._retries = Retries(sleep, trace)
         self._cookies = CookieJars()
         self._authorization = authorization or Authorization()
@@ -97,8 +114,11 @@ class WebhookEventHandler:
                 resolve(handler.url_template, context.hub, _VALIDATE), settings.origin
             )
         url = resolve(handler.url_template, context.hub, context.event_name)
-        async with within(self._event_timeout, url):
-            return await self._post(url, request, handler, settings)
+        try:
+            with self._deadlines.within(self._event_timeout):
+                return await self._post(url, request, handler, settings)
+        except TimeoutError as error:
+            raise late(url) from error
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Drop the cookies of a connection that raises no more events."""
@@ -119,7 +139,7 @@ class WebhookEventHandler:
         """Close the pooled connections."""
         await self._protection.close()
         await self._authorization.close()
-        await self._http.close()
+        await self.client.close()
 
     async def _post(
         self, url: str, request: EventRequest, handler: EventHandlerSettings, settings: ServiceSettings
@@ -128,9 +148,9 @@ class WebhookEventHandler:
         headers = build_headers(
             request,
             origin=settings.origin,
-            signature=signature_header(settings.access_keys, context.connection_id),
-            time=clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime()),
-            request_id=str(uuid.uuid4()),
+            signature=self._signature(settings.access_keys, context.connection_id),
+            time=_timestamp(int(clock.time())),
+            request_id=next(self._request_ids),
         )
         _check_characters(headers)
         if handler.auth is not None:
@@ -138,44 +158,63 @@ class WebhookEventHandler:
         headers += self._cookies.headers(context.connection_id, url)
         sent = HttpRequest("POST", url, headers, build_body(request))
         response, attempts = await self._retries.send(
-            self._http, sent, settings.retry_delays_in_seconds, event=request
+            self.client, sent, settings.retry_delays_in_seconds, event=request
         )
         try:
             answer = _parse(request, response)
         except EventRefused as refused:
             refused.attempts = attempts
             raise
-        self._cookies.keep(context.connection_id, response)
+        self._cookies.keep(context.connection_id, url, response)
         return EventAnswer(answer.response, answer.state, answer.metadata, response.status, attempts)
 
     async def _ask(self, url: str, origin: str) -> None:
         """Ask an app whether it takes events from here; some can only be asked by GET."""
         headers = [(REQUEST_ORIGIN, origin), ("ce-awpsversion", "1.0")]
         delays = self.settings.retry_delays_in_seconds
-        async with within(self._validation_timeout, url):
-            response, _ = await self._retries.send(self._http, HttpRequest("OPTIONS", url, headers), delays)
-            if response.status == 404:
-                response, _ = await self._retries.send(self._http, HttpRequest("GET", url, headers), delays)
+        try:
+            with self._deadlines.within(self._validation_timeout):
+                response, _ = await self._retries.send(
+                    self.client, HttpRequest("OPTIONS", url, headers), delays
+                )
+                if response.status == 404:
+                    response, _ = await self._retries.send(
+                        self.client, HttpRequest("GET", url, headers), delays
+                    )
+        except TimeoutError as error:
+            raise late(url) from error
         check_allowed(url, origin, response)
 
 
 def _parse(request: EventRequest, response: HttpResponse) -> EventAnswer:
     try:
-        metadata = parse_metadata_headers(response.raw_headers)
+        metadata = parse_metadata_headers(response.headers)
     except InvalidData as error:
         raise EventRefused(500, f"the answer cannot be used: {error}") from error
     return parse_answer(
         request,
         response.status,
-        response.last("Content-Type"),
-        response.last(STATE_HEADER),
+        response.last(_CONTENT_TYPE),
+        response.last(_STATE),
         response.body,
         metadata,
     )
 
 
+@lru_cache(maxsize=1)  # 0.7 us for all but the first event of a second
+def _timestamp(seconds: int) -> str:
+    return clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime(seconds))
+
+
 def _check_characters(headers: list[tuple[str, str]]) -> None:
     """Let an event fail that would need a header which HTTP cannot carry; only user ids may be UTF-8."""
+    everything = "".join(map(itemgetter(1), headers))
+    if everything.isascii() and everything.isprintable():  # as usual; 2 us less than to look at each
+        return
     for name, value in headers:
         if not value.isascii() and name != _MAY_HAVE_OTHER_CHARACTERS:
             raise EventRefused(500, f"the header {name} cannot be sent: {value[:80]!r} is not ASCII")
+        if not value.isprintable() and _CONTROL.search(value):
+            raise EventRefused(
+                500, f"the header {name} cannot be sent: {value[:80]!r} has a control character"
+            )

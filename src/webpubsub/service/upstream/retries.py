@@ -11,7 +11,7 @@ from typing import Any
 from webpubsub.model.events import EventRequest
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.event_calls import event_ids
-from webpubsub.service.upstream.sending import HttpClient, HttpRequest, HttpResponse, Unreachable
+from webpubsub.service.upstream.sending import EventClient, HttpRequest, HttpResponse, Unreachable
 from webpubsub.service.url_templates import shown
 
 __all__ = ["Retries", "is_passing"]
@@ -41,7 +41,7 @@ class Retries:
 
     async def send(
         self,
-        client: HttpClient,
+        client: EventClient,
         request: HttpRequest,
         delays: Iterable[float],
         event: EventRequest | None = None,

@@ -31,6 +31,8 @@ __all__ = ["AbuseProtection", "check_allowed"]
 LIFETIME: Final = 60.0
 LONGEST_WAIT: Final = 60.0
 
+_ALLOWED: Final = ALLOWED_ORIGIN.lower().encode()
+
 Ask = Callable[[str, str], Awaitable[None]]
 
 
@@ -124,6 +126,6 @@ def check_allowed(url: str, origin: str, response: HttpResponse) -> None:
     """
     if not 200 <= response.status < 300:
         raise EventRefused(500, f"abuse protection for {shown(url)} failed with status {response.status}")
-    allowed = [value.strip().lower() for value in response.all(ALLOWED_ORIGIN)]
+    allowed = [value.strip().lower() for value in response.all(_ALLOWED)]
     if "*" not in allowed and origin.lower() not in allowed:
         raise EventRefused(500, f"abuse protection for {shown(url)} missed '{origin}' in {ALLOWED_ORIGIN}")

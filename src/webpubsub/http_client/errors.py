@@ -1,0 +1,27 @@
+"""What goes wrong with a call; its text names host and port, never a path or query, which may hold a key."""
+
+from __future__ import annotations
+
+from webpubsub.model.errors import WebPubSubError
+
+__all__ = ["HttpCallError", "InvalidAnswer", "InvalidCall", "NotReached", "Unanswered"]
+
+
+class HttpCallError(WebPubSubError):
+    """A call that brought no answer; callers say what that means to them."""
+
+
+class InvalidCall(HttpCallError):
+    """The request has no form in which it could be sent."""
+
+
+class NotReached(HttpCallError):
+    """No connection could be made, or it ended before the answer did; the same may work later."""
+
+
+class Unanswered(NotReached):
+    """The connection ended before the first byte of an answer."""
+
+
+class InvalidAnswer(HttpCallError):
+    """What came back is no HTTP answer, or not one to this request."""

@@ -8,11 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from rest_peers import Api
 from service_peers import CHAT, KEY
 from webhook_peers import App, Clock, Handlers
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
 from webpubsub.service.upstream import WebhookEventHandler
+
+
+@pytest.fixture(params=["asgi", "lane"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask the REST API over ASGI, then by its fast lane: every answer is the same."""
+    monkeypatch.setattr(Api, "by_lane", request.param == "lane")
 
 
 @pytest.fixture

@@ -25,6 +25,15 @@ def test_the_last_thousand_are_kept() -> None:
     assert all(ack_id in acks for ack_id in range(1, 1001))
 
 
+def test_an_id_that_comes_again_takes_no_place() -> None:
+    acks = AckCache()
+    for _ in range(1001):
+        acks.add(1)
+    acks.add(2)
+    assert 1 in acks
+    assert 2 in acks
+
+
 def test_connect_was_event_0_so_events_count_from_1() -> None:
     client = connection()
     assert [client.next_event_id() for _ in range(3)] == [1, 2, 3]

@@ -15,6 +15,7 @@ from service_peers import CHAT, connection, group
 from webpubsub.model.errors import RestError
 from webpubsub.model.names import ConnectionId, HubName
 from webpubsub.model.rest import ListConnections
+from webpubsub.service import connection_pages
 from webpubsub.service.connection_pages import Bookmarks, Listed, list_page
 
 LIST = "/groups/big/connections"
@@ -194,3 +195,24 @@ def test_a_bookmark_is_read_back(name: str) -> None:
 def test_any_other_bookmark_is_refused(token: str) -> None:
     with pytest.raises(RestError):
         BOOKMARKS.read(CHAT, group("g"), token)
+
+
+def test_a_list_is_ordered_once_for_all_its_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    order = connection_pages._order
+
+    def counted(name: ConnectionId) -> tuple[str, str]:
+        looked_at.append(name)
+        return order(name)
+
+    monkeypatch.setattr(connection_pages, "_order", counted)
+    members = [connection(f"{number:05}") for number in range(2000)]
+    question, pages = ListConnections("g", 10), 0
+    while True:
+        found = list_page(CHAT, members, question, BOOKMARKS)
+        pages += 1
+        if found.next is None:
+            break
+        question = found.next
+    assert pages == 200
+    assert len(looked_at) <= len(members) + pages * 12  # each page looks for its start by halves

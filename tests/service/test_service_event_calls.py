@@ -61,6 +61,25 @@ async def test_a_fault_refuses_and_is_told_with_its_traceback(is_traced: bool) -
     assert [event.error for event in traced] == ([None, fault] if is_traced else [])
 
 
+async def test_a_listener_is_told_only_what_it_hears() -> None:
+    class Failures:
+        def __init__(self) -> None:
+            self.told: list[TraceEvent] = []
+
+        def __call__(self, event: TraceEvent) -> None:
+            self.told.append(event)
+
+        def hears(self, name: str, phase: Phase) -> bool:
+            assert name == "event"
+            return phase is Phase.FAILED
+
+    traced = Failures()
+    await call_handler(Handler(connected=EventAnswer()), CONNECTED, traced)
+    with pytest.raises(EventRefused):
+        await call_handler(Handler(connected=EventRefused(403, "no")), CONNECTED, traced)
+    assert [event.phase for event in traced.told] == [Phase.FAILED]
+
+
 async def test_a_client_that_goes() -> None:
     traced: list[TraceEvent] = []
     call = asyncio.create_task(call_handler(Handler(connected=Held()), CONNECTED, traced.append))

@@ -352,3 +352,54 @@ def test_masking_works_without_the_c_routine(without_speedups: ModuleType) -> No
         assert mask(body, key) == bytes(byte ^ key[at % 4] for at, byte in enumerate(body))
     parser = without_speedups.FrameParser()
     assert list(parser.receive_data(client_frame(0x81, b"Hello"))) == [(1, b"Hello")]
+
+
+# --- the short way of whole text messages -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535])
+def test_a_whole_text_message_is_taken_at_once(size: int) -> None:
+    parser = FrameParser()
+    assert parser.receive_text(client_frame(0x81, b"x" * size)) == b"x" * size
+    assert list(parser.receive_data(client_frame(0x82, b"a"))) == [(2, b"a")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x81",
+        client_frame(0x81, b"abc")[:-1],
+        client_frame(0x81, b"a") * 2,
+        client_frame(0x82, b"a"),
+        client_frame(0x01, b"a"),
+        client_frame(0x80, b"a"),
+        client_frame(0xC1, b"a"),
+        client_frame(0x89, b"a"),
+        client_frame(0x81, "é".encode()),
+        client_frame(0x81, b"x" * 65_536),
+        client_frame(0x81, b"x" * 130)[:-1],
+        b"\x81\x01a",
+        b"\x81\xfe\x00\x01\x00\x00\x00\x00a",
+    ],
+)
+def test_anything_else_is_left_to_be_looked_at(data: bytes) -> None:
+    assert FrameParser().receive_text(data) is None
+
+
+def test_a_message_behind_part_of_another_is_not_taken_at_once() -> None:
+    whole, part = client_frame(0x81, b"whole"), FrameParser()
+    list(part.receive_data(b"\x81"))
+    assert part.receive_text(whole) is None
+    fragments = FrameParser()
+    list(fragments.receive_data(client_frame(0x01, b"a")))
+    assert fragments.receive_text(whole) is None
+    assert FrameParser(max_size=4).receive_text(whole) is None
+
+
+@given(
+    st.one_of(st.binary(max_size=300), st.builds(client_frame, st.integers(0, 255), st.binary(max_size=300)))
+)
+def test_what_is_taken_at_once_is_what_the_parser_finds(data: bytes) -> None:
+    found = FrameParser().receive_text(data)
+    if found is not None:
+        assert list(FrameParser().receive_data(data)) == [(1, found)]

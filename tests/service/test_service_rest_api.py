@@ -23,6 +23,9 @@ from webpubsub.service.effects import Close
 VERSION = "api-version=2024-12-01"
 
 
+pytestmark = pytest.mark.usefixtures("way")
+
+
 @pytest.fixture
 async def api() -> Api:
     found = Api()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from webpubsub.model.errors import RestError
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.rest_bodies import read_json, read_message
+from webpubsub.service.rest_bodies import json_form, message_form
 
 TEXT, JSON, BINARY = WebPubSubDataType.TEXT, WebPubSubDataType.JSON, WebPubSubDataType.BINARY
 
@@ -17,13 +14,6 @@ TEXT, JSON, BINARY = WebPubSubDataType.TEXT, WebPubSubDataType.JSON, WebPubSubDa
 def headers(content_type: str | None, length: int) -> dict[bytes, bytes]:
     found = {b"content-length": str(length).encode()}
     return found if content_type is None else found | {b"content-type": content_type.encode("latin-1")}
-
-
-def body_of(raw: bytes) -> Any:
-    async def receive() -> Mapping[str, Any]:
-        return {"type": "http.request", "body": raw}
-
-    return receive
 
 
 @pytest.mark.parametrize(
@@ -59,25 +49,25 @@ def body_of(raw: bytes) -> Any:
         ("\xe9/\xe9", b"", None),
     ],
 )
-async def test_the_media_type_says_how_a_message_is_read(
+def test_the_media_type_says_how_a_message_is_read(
     content_type: str | None, raw: bytes, payload: Payload | None
 ) -> None:
     asked = headers(content_type, len(raw))
     if payload is not None:
-        assert await read_message(asked, body_of(raw)) == payload
+        assert message_form(asked).payload(raw) == payload
         return
     with pytest.raises(RestError) as refused:
-        await read_message(asked, body_of(raw))
+        message_form(asked).payload(raw)
     assert (refused.value.status, refused.value.code) == (415, "Error.UnsupportedMediaType")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON;charset=utf-8"])
-async def test_an_object_is_json(content_type: str) -> None:
-    assert await read_json(headers(content_type, 2), body_of(b"{}")) == Payload(b"{}", JSON)
+def test_an_object_is_json(content_type: str) -> None:
+    assert json_form(headers(content_type, 2)).payload(b"{}") == Payload(b"{}", JSON)
 
 
-async def test_a_length_that_is_none_is_refused_even_where_none_is_needed() -> None:
+def test_a_length_that_is_none_is_refused_even_where_none_is_needed() -> None:
     asked = {b"content-length": b"junk"}
     with pytest.raises(RestError) as refused:
-        await read_message(asked, body_of(b""), require_length=False)
+        message_form(asked, require_length=False)
     assert (refused.value.status, refused.value.target) == (400, "Content-Length")

@@ -16,6 +16,9 @@ ROOM = {"room": {"j1", "r1"}}
 CLOSED = "Application server closed the connection."
 
 
+pytestmark = pytest.mark.usefixtures("way")
+
+
 @pytest.fixture
 async def api() -> Api:
     found = Api()

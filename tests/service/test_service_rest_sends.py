@@ -14,6 +14,9 @@ from webpubsub.model.actions import SendToGroupAction
 SENDS = ["/:send", "/groups/room/:send", "/users/alice/:send"]
 
 
+pytestmark = pytest.mark.usefixtures("way")
+
+
 @pytest.fixture
 async def api() -> Api:
     found = Api()

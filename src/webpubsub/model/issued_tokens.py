@@ -1,7 +1,8 @@
 """Tokens of identity providers: what callers without an access key send to the REST API.
 
 Azure's provider is Microsoft Entra ID, which signs RS256 with keys it publishes. Here the keys are set, so
-that a test's or an organisation's own provider can stand in for it, with RS256 or with HS256.
+that a test's or an organisation's own provider can stand in for it, with RS256 or with HS256. PyJWT checks
+RS256; it is imported where a key asks for it, as that takes 90 ms.
 
 Source: service spec, section B.3; RFC 7519, sections 4.1 and 7.2.
 """
@@ -12,18 +13,16 @@ import functools
 from collections.abc import Iterable
 from typing import Any, Final
 
-import jwt
 import msgspec
 
 from webpubsub.model.errors import ConfigurationError, TokenError
-from webpubsub.model.payload import MALFORMED_JSON
-from webpubsub.model.tokens import check_times, signed_claims, texts
+from webpubsub.model.jws import unverified_payload
+from webpubsub.model.tokens import check_times, claims_of, signed_claims, texts
 
 __all__ = ["ENTRA_AUDIENCE", "TokenIssuer", "verify_issued_token"]
 
 ENTRA_AUDIENCE: Final = "https://webpubsub.azure.com"
 _PEM: Final = "-----BEGIN "
-_claims: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 class TokenIssuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,11 +78,7 @@ def verify_issued_token(token: str, issuers: Iterable[TokenIssuer], *, now: floa
 
 def _claimed_issuer(token: str) -> object:
     """Return the issuer as the token says; true only once the signature is checked with its key."""
-    try:
-        payload = jwt.PyJWS().decode_complete(token, options={"verify_signature": False})["payload"]
-        return _claims.decode(payload).get("iss")
-    except (jwt.PyJWTError, UnicodeEncodeError, *MALFORMED_JSON) as error:
-        raise TokenError(f"the token cannot be read: {error}") from error
+    return claims_of(unverified_payload(token)).get("iss")
 
 
 def _signed_by(token: str, issuers: list[TokenIssuer], name: object) -> tuple[dict[str, Any], TokenIssuer]:
@@ -99,10 +94,13 @@ def _signed_by(token: str, issuers: list[TokenIssuer], name: object) -> tuple[di
 def _signed_claims(token: str, key: str) -> dict[str, Any]:
     if not _is_pem(key):
         return signed_claims(token, [key])
+    import jwt
+
     try:
-        return _claims.decode(_rs256().decode(token, _read_key(key), algorithms=["RS256"]))
-    except (jwt.PyJWTError, *MALFORMED_JSON) as error:
+        payload = jwt.PyJWS(algorithms=["RS256"]).decode(token, _read_key(key), algorithms=["RS256"])
+    except jwt.PyJWTError as error:
         raise TokenError(f"the token cannot be read: {error}") from error
+    return claims_of(payload)
 
 
 def _is_pem(key: str) -> bool:
@@ -110,13 +108,10 @@ def _is_pem(key: str) -> bool:
     return _PEM in key
 
 
-@functools.cache
-def _rs256() -> jwt.PyJWS:
-    return jwt.PyJWS(algorithms=["RS256"])
-
-
 @functools.lru_cache(maxsize=64)
 def _read_key(pem: str) -> Any:
+    import jwt
+
     algorithm = jwt.algorithms.get_default_algorithms().get("RS256")
     if algorithm is None:
         raise ConfigurationError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
@@ -77,6 +78,8 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
         query: Attribute of ``value`` to query parameter.
         status: HTTP status of success.
         members: The attributes that are members of a JSON object in the body.
+        has_payload: Whether the body is a message.
+        attributes: All that stand in path and query.
     """
 
     value: type[Any]
@@ -86,11 +89,8 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     query: Mapping[str, str]
     status: int
     members: Sequence[str] = ()
-
-    @property
-    def has_payload(self) -> bool:
-        """Whether the body is a message."""
-        return issubclass(self.value, SendAction)
+    has_payload: bool = False
+    attributes: Sequence[str] = ()
 
 
 class RestRequest(msgspec.Struct, frozen=True):
@@ -175,8 +175,24 @@ _JSON_BODIES: Final[Mapping[type[Any], Sequence[str]]] = {
     actions.AddConnectionsToGroupsAction: _BULK,
     actions.RemoveConnectionsFromGroupsAction: _BULK,
 }
+
+
+def _names_in(path: str) -> list[str]:
+    return re.findall(r"{(\w+)}", path)
+
+
 OPERATIONS: Final = tuple(
-    Operation(value, method, path, re.findall(r"{(\w+)}", path), query, status, _JSON_BODIES.get(value, ()))
+    Operation(
+        value,
+        method,
+        path,
+        _names_in(path),
+        query,
+        status,
+        _JSON_BODIES.get(value, ()),
+        issubclass(value, SendAction),
+        (*_names_in(path), *query),
+    )
     for value, method, path, query, status in _ROWS
 )
 
@@ -196,9 +212,7 @@ def build_request(hub: HubName, value: Any) -> RestRequest:
         '/api/hubs/chat/groups/a%20b/:send?excluded=c1&api-version=2024-12-01'
     """
     operation = _BY_VALUE[type(value)]
-    names = {name: quote(str(getattr(value, name)), safe="") for name in operation.names}
-    path = f"/api/hubs/{quote(hub, safe='')}/{operation.path.format(**names)}"
-    target = f"{path}?{urlencode(_query(operation, value), quote_via=quote)}"
+    target = _target(operation, hub, tuple([getattr(value, name) for name in operation.attributes]))
     if isinstance(value, SendAction):
         payload = value.payload
         headers = build_metadata_headers(value.metadata) if value.metadata else ()
@@ -212,10 +226,18 @@ def build_request(hub: HubName, value: Any) -> RestRequest:
     return RestRequest(operation.method, target, operation.status)
 
 
-def _query(operation: Operation, value: Any) -> list[tuple[str, str]]:
+@lru_cache(maxsize=256)  # 3 us for each action; apps send to few targets
+def _target(operation: Operation, hub: HubName, values: tuple[Any, ...]) -> str:
+    found = dict(zip(operation.attributes, values, strict=True))
+    names = {name: quote(str(found[name]), safe="") for name in operation.names}
+    path = f"/api/hubs/{quote(hub, safe='')}/{operation.path.format(**names)}"
+    return f"{path}?{urlencode(_query(operation, found), quote_via=quote)}"
+
+
+def _query(operation: Operation, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     query: list[tuple[str, str]] = []
     for attribute, parameter in operation.query.items():
-        found = getattr(value, attribute)
+        found = values[attribute]
         if isinstance(found, tuple):
             query += [(parameter, item) for item in found]
         elif found is not None:
@@ -258,16 +280,14 @@ def parse_path(
     Raises:
         RestError: A name is outside its rules (400).
     """
-    _, _, _, hub, *below = (
-        decode_segment(segment, decode_slash=decode_slash) for segment in _segments(raw_path)
-    )
+    segments = _segments(raw_path)
     try:
-        name = parse_hub_name(hub)
+        hub = parse_hub_name(decode_segment(segments[3], decode_slash=decode_slash))
     except InvalidName as error:
         raise refused("hub", error) from error
-    return name, {
-        attribute: parse_in_path(attribute, text)
-        for attribute, text in zip(operation.names, below[1::2], strict=True)
+    return hub, {
+        attribute: parse_in_path(attribute, decode_segment(segment, decode_slash=decode_slash))
+        for attribute, segment in zip(operation.names, segments[5::2], strict=True)
     }
 
 

@@ -14,19 +14,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-import jwt
 import msgspec
-from jwt.algorithms import HMACAlgorithm
 
 from webpubsub.model.connection_string import ClientProtocol, ConnectionString
 from webpubsub.model.errors import TokenError
 from webpubsub.model.events import WebPubSubConnection
+from webpubsub.model.jws import sign, signed_payload
 from webpubsub.model.payload import MALFORMED_JSON
 
 __all__ = [
     "ClientToken",
     "audience_matches",
     "check_times",
+    "claims_of",
     "client_access",
     "client_token",
     "decode_client_token",
@@ -177,6 +177,8 @@ def audience_matches(audience: str, expected: str) -> bool:
     compared by host (default ports dropped), decoded path without a trailing slash, and no query. A path
     below the expected one is taken too; http, https, ws and wss are interchangeable.
     """
+    if audience.partition("?")[0] == expected:  # as most callers write it: spares two URLs that may be new
+        return True
     audience_host, audience_path = _normalised(audience)
     expected_host, expected_path = _normalised(expected)
     if audience_host is None or audience_host != expected_host:
@@ -200,47 +202,51 @@ def _normalised(url: str) -> tuple[str | None, str]:
     return host, unquote(parts.path).rstrip("/").lower()
 
 
-class _AccessKey(HMACAlgorithm):
-    """HS256 that takes an access key as people have it.
-
-    PyJWT would warn about keys under 32 bytes, and looks at every key for signs of a certificate; an
-    access key is never one, and its length is the owner's choice.
-    """
-
-    def prepare_key(self, key: str | bytes) -> bytes:
-        return key if isinstance(key, bytes) else key.encode()
-
-    def check_key_length(self, key: bytes) -> None:
-        return None
-
-
-# Signatures only: PyJWT's checks of claims look at the wall clock, and here the clock is the caller's.
-_jws: Final = jwt.PyJWS(algorithms=[])
-_jws.register_algorithm("HS256", _AccessKey(HMACAlgorithm.SHA256))
 _claims: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def signed_token(claims: Mapping[str, Any], access_key: str) -> str:
     """Return a token with these claims, signed HS256; `signed_claims` reads it."""
-    return _jws.encode(msgspec.json.encode(claims), access_key.encode(), algorithm="HS256")
+    return sign(msgspec.json.encode(claims), access_key)
+
+
+class _Signed(msgspec.Struct, frozen=True):
+    """What a token says that was signed with a key of ours.
+
+    Attributes:
+        claims: All of it.
+        audiences: Its ``aud``.
+        begins: When it becomes valid, with the grace for clocks.
+        ends: When it is no longer valid, likewise.
+    """
+
+    claims: Mapping[str, Any]
+    audiences: Sequence[str]
+    begins: float
+    ends: float
 
 
 def _verified_claims(
     token: str, access_keys: Sequence[str], *, expected: Iterable[str], now: float
 ) -> Mapping[str, Any]:
-    claims = _known_claims(token, tuple(access_keys))
-    check_times(claims, now)
+    known = _known(token, tuple(access_keys))
+    if not known.begins <= now < known.ends:
+        check_times(known.claims, now)
     wanted = list(expected)
-    audiences = texts(claims.get("aud"))
-    if not any(audience_matches(audience, url) for audience in audiences for url in wanted):
-        raise TokenError(f"the token is for {audiences or 'no audience'}: expected {wanted}")
-    return claims
+    for url in wanted:
+        for audience in known.audiences:
+            if audience_matches(audience, url):
+                return known.claims
+    raise TokenError(f"the token is for {known.audiences or 'no audience'}: expected {wanted}")
 
 
 # Callers send one token many times, and what is signed stays signed; a token that is not is never kept.
+# 0.2 us instead of 7 us.
 @functools.lru_cache(maxsize=1024)
-def _known_claims(token: str, access_keys: tuple[str, ...]) -> Mapping[str, Any]:
-    return signed_claims(token, access_keys)
+def _known(token: str, access_keys: tuple[str, ...]) -> _Signed:
+    claims = signed_claims(token, access_keys)
+    begins, ends = _validity(claims)
+    return _Signed(claims, texts(claims.get("aud")), begins, ends)
 
 
 def check_times(claims: Mapping[str, Any], now: float) -> None:
@@ -249,14 +255,18 @@ def check_times(claims: Mapping[str, Any], now: float) -> None:
     Raises:
         TokenError: The token expired, is not valid yet, or has something else than times there.
     """
-    expires = _seconds(claims, "exp")
-    if expires is None:
+    begins, ends = _validity(claims)
+    if ends <= now:
+        raise TokenError(f"the token expired {now - ends + CLOCK_SKEW:.0f} seconds ago")
+    if begins > now:
+        raise TokenError(f"the token is not valid for another {begins + CLOCK_SKEW - now:.0f} seconds")
+
+
+def _validity(claims: Mapping[str, Any]) -> tuple[float, float]:
+    ends, begins = _seconds(claims, "exp"), _seconds(claims, "nbf")
+    if ends is None:
         raise TokenError("the token has no 'exp'")
-    if expires + CLOCK_SKEW <= now:
-        raise TokenError(f"the token expired {now - expires:.0f} seconds ago")
-    not_before = _seconds(claims, "nbf")
-    if not_before is not None and not_before - CLOCK_SKEW > now:
-        raise TokenError(f"the token is not valid for another {not_before - now:.0f} seconds")
+    return float("-inf") if begins is None else begins - CLOCK_SKEW, ends + CLOCK_SKEW
 
 
 def signed_claims(token: str, access_keys: Sequence[str]) -> dict[str, Any]:
@@ -265,14 +275,19 @@ def signed_claims(token: str, access_keys: Sequence[str]) -> dict[str, Any]:
     Raises:
         TokenError: It is malformed, or signed with another key.
     """
-    for key in access_keys:
-        try:
-            return _claims.decode(_jws.decode(token, key.encode(), algorithms=["HS256"]))
-        except jwt.InvalidSignatureError:
-            continue
-        except (jwt.PyJWTError, UnicodeEncodeError, *MALFORMED_JSON) as error:
-            raise TokenError(f"the token cannot be read: {error}") from error
-    raise TokenError("the token is signed with another key")
+    return claims_of(signed_payload(token, access_keys))
+
+
+def claims_of(payload: bytes) -> dict[str, Any]:
+    """Return the claims in a token's payload.
+
+    Raises:
+        TokenError: It is no JSON object.
+    """
+    try:
+        return _claims.decode(payload)
+    except MALFORMED_JSON as error:
+        raise TokenError(f"the token cannot be read: {error}") from error
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float | None:

@@ -8,38 +8,34 @@ Source: service spec, sections A.6, B.2 and B.4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from webpubsub.service.handshake import ClientRequest
+from webpubsub.service.rest_head import Head
 from webpubsub.service.settings import ServiceSettings
 
 __all__ = ["base_urls", "client_audiences", "request_url"]
 
-Scope = Mapping[str, Any]
-Headers = Mapping[bytes, bytes]
 
-
-def base_urls(settings: ServiceSettings, headers: Headers, scope: Scope) -> list[str]:
+def base_urls(settings: ServiceSettings, head: Head) -> list[str]:
     """Return the URLs under which the sender of a request may know this service.
 
     Their schemes mean nothing: TLS may end before this service.
     """
-    hosts = [headers.get(b"host", b"")]
+    hosts = [head.values.get(b"host", b"")]
     if settings.trust_forwarded_headers:
-        hosts.append(_first(headers.get(b"x-forwarded-host", b"")))
-    root = scope.get("root_path", "")
-    return [*(f"http://{host.decode('latin-1')}{root}" for host in hosts if host), *settings.public_endpoints]
+        hosts.append(_first(head.values.get(b"x-forwarded-host", b"")))
+    urls = [f"http://{host.decode('latin-1')}{head.root}" for host in hosts if host]
+    return [*urls, *settings.public_endpoints] if settings.public_endpoints else urls
 
 
-def request_url(settings: ServiceSettings, headers: Headers, scope: Scope) -> str:
+def request_url(settings: ServiceSettings, head: Head) -> str:
     """Return the URL under which the sender of a request has reached this service, to be called again."""
-    host, scheme = headers.get(b"host", b""), scope.get("scheme", "http")
+    host, scheme = head.values.get(b"host", b""), head.scheme
     if settings.trust_forwarded_headers:
-        host = _first(headers.get(b"x-forwarded-host", b"")) or host
-        scheme = _first(headers.get(b"x-forwarded-proto", b"")).decode("latin-1") or scheme
-    return f"{scheme}://{host.decode('latin-1')}{scope.get('root_path', '')}"
+        host = _first(head.values.get(b"x-forwarded-host", b"")) or host
+        scheme = _first(head.values.get(b"x-forwarded-proto", b"")).decode("latin-1") or scheme
+    return f"{scheme}://{host.decode('latin-1')}{head.root}"
 
 
 def client_audiences(settings: ServiceSettings, request: ClientRequest) -> list[str]:

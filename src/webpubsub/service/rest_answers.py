@@ -1,4 +1,4 @@
-"""Answers of the REST API.
+"""Answers of the REST API, each with the header that all of them have.
 
 Source: service spec, sections A.1 and A.3.
 """
@@ -10,44 +10,43 @@ from typing import Any, Final
 
 import msgspec
 
+from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import PeerError, RestError, TokenError
 from webpubsub.model.headers import RawHeaders
 from webpubsub.model.rest import API_VERSIONS
 
-__all__ = ["Answer", "error_answer", "json_answer", "send_answer"]
+__all__ = ["empty_answer", "error_answer", "json_answer", "send_answer"]
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _SUPPORTED: Final = (b"api-supported-versions", ", ".join(API_VERSIONS).encode())
+_EMPTY: Final = {status: HttpAnswer(status, (_SUPPORTED,)) for status in (200, 202, 204)}
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What a request is answered with, beside the headers that every answer has."""
-
-    status: int
-    headers: RawHeaders = ()
-    body: bytes = b""
+def empty_answer(status: int) -> HttpAnswer:
+    """Return the answer of a request that was done."""
+    return _EMPTY[status]
 
 
-def json_answer(status: int, value: Any, headers: RawHeaders = ()) -> Answer:
+def json_answer(status: int, value: Any, headers: RawHeaders = ()) -> HttpAnswer:
     """Return an answer with a JSON body."""
-    return Answer(status, (_JSON, *headers), msgspec.json.encode(value))
+    return HttpAnswer(status, (_SUPPORTED, _JSON, *headers), msgspec.json.encode(value))
 
 
-def error_answer(error: PeerError, headers: RawHeaders = ()) -> Answer:
+def error_answer(error: PeerError, headers: RawHeaders = ()) -> HttpAnswer:
     """Return the answer of an error; a missing or wrong token gets no explanation."""
     if isinstance(error, TokenError):
-        return Answer(401, ((b"www-authenticate", b"Bearer"), *headers))
+        return HttpAnswer(401, (_SUPPORTED, (b"www-authenticate", b"Bearer"), *headers))
     code = error.code if isinstance(error, RestError) else "Error.BadRequest"
     target = error.target if isinstance(error, RestError) else "Request"
     body = {"code": code, "message": str(error), "target": target}
     return json_answer(error.status, body, ((b"x-ms-error-code", code.encode()), *headers))
 
 
-async def send_answer(send: Send, answer: Answer, *, with_body: bool) -> None:
+async def send_answer(send: Send, answer: HttpAnswer, *, with_body: bool) -> None:
     """Send an answer; to a HEAD request without its body."""
-    headers = [_SUPPORTED, *answer.headers]
+    headers = [*answer.headers]
     if answer.status != 204:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -1,4 +1,4 @@
-"""The REST data plane as a raw ASGI application.
+"""The REST data plane: a raw ASGI application with a fast lane.
 
 The order of checks is Azure's: is there such a path (404) with such a method (405), token (401),
 api-version, path and query (400, before the body is read), length, media type, body.
@@ -9,6 +9,8 @@ key to the service, and a page must not. So OPTIONS is a method like any other t
 ::
 
     rest_api.py            the order of checks, and what is done
+    rest_head.py           what stands before a body
+    rest_targets.py        methods and targets that are asked for
     endpoints.py           what this service is called
     rest_bodies.py         length, media type and charset of bodies
     rest_answers.py        answers and errors
@@ -23,14 +25,17 @@ import functools
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import quote
+
+import msgspec
 
 from webpubsub.model.actions import SendToConnectionAction
+from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import PeerError, RestError, TokenError
+from webpubsub.model.fast_lane import LaneHandler
+from webpubsub.model.headers import RawHeaders
 from webpubsub.model.issued_tokens import verify_issued_token
 from webpubsub.model.names import GroupName, HubName
-from webpubsub.model.payload import Payload
 from webpubsub.model.rest import (
     API_VERSIONS,
     ConnectionExists,
@@ -42,8 +47,6 @@ from webpubsub.model.rest import (
     fold_names,
     parse_api_version,
     parse_headers,
-    parse_parameters,
-    parse_path,
     parse_query,
     parse_value,
 )
@@ -51,10 +54,11 @@ from webpubsub.model.tokens import client_token, verify_rest_token
 from webpubsub.model.trace import Phase, TraceEvent
 from webpubsub.service.connection_pages import Bookmarks, list_page
 from webpubsub.service.endpoints import base_urls, request_url
-from webpubsub.service.filters import parse_filter
 from webpubsub.service.handshake import refuse_unserved
-from webpubsub.service.rest_answers import Answer, error_answer, json_answer, send_answer
-from webpubsub.service.rest_bodies import read_json, read_message
+from webpubsub.service.rest_answers import empty_answer, error_answer, json_answer, send_answer
+from webpubsub.service.rest_bodies import Form, json_form, message_form, read_body
+from webpubsub.service.rest_head import Head
+from webpubsub.service.rest_targets import Targets
 from webpubsub.service.service import Service
 
 __all__ = ["RestApi"]
@@ -62,8 +66,8 @@ __all__ = ["RestApi"]
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = Mapping[bytes, bytes]
 
+_HUBS: Final = b"/api/hubs/"
 _HEALTH: Final = b"/api/health"
 _HEALTH_METHODS: Final = ("GET", "HEAD")
 _NEWER: Final = (
@@ -72,12 +76,31 @@ _NEWER: Final = (
 )
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """A request of which the head is all right; the body is another matter.
+
+    Attributes:
+        head: What was sent so far.
+        operation: What is asked for.
+        hub: Of which hub.
+        parameters: What path, query and headers say.
+        form: How its body is read, or None when it has none.
+    """
+
+    head: Head
+    operation: Operation
+    hub: HubName
+    parameters: Mapping[str, Any]
+    form: Form | None
+
+
 class RestApi:
-    """Answers REST requests on behalf of a service."""
+    """Answers REST requests on behalf of a service: as an ASGI application, and as a `FastLane`."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._bookmarks = Bookmarks(secrets.token_bytes(32))
+        self._targets = Targets()
         self._newer_versions: set[str] = set()  # that were warned of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,48 +108,88 @@ class RestApi:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
-        headers = dict(scope["headers"])
-        try:
-            answer = await self._answer(scope, headers, receive)
-        except PeerError as error:
-            answer = error_answer(error)
-            self._report(scope, headers, answer, error)
-        else:
-            self._report(scope, headers, answer)
+        answer = await self._answer(Head.of_scope(scope), receive)
         await send_answer(send, answer, with_body=scope["method"] != "HEAD")
 
-    async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
-        method, path = scope["method"], _path(scope)
-        operations = find_operations(path)
-        if operations is None:
-            return self._answer_elsewhere(method, path, scope)
-        operation = operations.get(method)
-        if operation is None:
-            return _not_allowed(method, operations)
-        self._authorise(headers, scope, path)
-        settings = self._service.settings
-        version, hub, parameters = _read_target(
-            operation,
-            path,
-            scope["query_string"],
-            strict=settings.strict_api_version,
-            decode_slash=settings.decode_slash_in_segments,
-        )
-        self._warn_of_newer(version)
-        if operation.has_payload:
-            parameters = parameters | parse_headers(operation, scope["headers"])
-        value = parse_value(operation, parameters, await self._body(operation, headers, receive))
-        return self._perform(hub, operation, value, headers, scope)
+    async def _answer(self, head: Head, receive: Receive) -> HttpAnswer:
+        try:
+            asked = self._read(head)
+            if isinstance(asked, HttpAnswer):
+                self._report(head, asked)
+                return asked
+            body = b"" if asked.form is None else await read_body(receive, asked.form.limit)
+        except PeerError as error:
+            return self._refuse(head, error)
+        return self._complete(asked, body)
 
-    def _answer_elsewhere(self, method: str, path: bytes, scope: Scope) -> Answer:
-        if path == _HEALTH:
-            query = fold_names(parse_query(scope["query_string"]))
+    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | None:
+        """Return who answers a request without ASGI, see `FastLane`.
+
+        What can be refused by its head is left to ASGI, where that does not wait for the body.
+        """
+        if not target.startswith(_HUBS) or b"#" in target:
+            return None
+        path, _, query = target.partition(b"?")
+        try:
+            asked = self._read(Head(method, path, query, headers, dict(headers)))
+        except PeerError:
+            return None
+        if isinstance(asked, HttpAnswer) or asked.operation.value in _BY_ADDRESS:
+            return None
+        return functools.partial(self._complete, asked)
+
+    def _read(self, head: Head) -> _Asked | HttpAnswer:
+        """Return what a request asks for, or its answer when that is known already.
+
+        Raises:
+            PeerError: It is refused.
+        """
+        settings = self._service.settings
+        target = self._targets.find(head, settings)
+        operation = self._operation(head) if target is None else target.operation
+        if isinstance(operation, HttpAnswer):
+            return operation
+        self._authorise(head)
+        target = target or self._targets.read(operation, head, settings)
+        self._warn_of_newer(target.version)
+        parameters = target.parameters
+        if operation.has_payload and (metadata := parse_headers(operation, head.headers)):
+            parameters = {**parameters, **metadata}
+        return _Asked(head, operation, target.hub, parameters, self._form(operation, head))
+
+    def _operation(self, head: Head) -> Operation | HttpAnswer:
+        operations = find_operations(head.path)
+        if operations is None:
+            return self._answer_elsewhere(head)
+        return operations.get(head.method) or _not_allowed(head.method, operations)
+
+    def _complete(self, asked: _Asked, body: bytes) -> HttpAnswer:
+        """Do what is asked for, now that the whole body is there."""
+        try:
+            payload = None if asked.form is None else asked.form.payload(body)
+            value = parse_value(asked.operation, asked.parameters, payload)
+            answer = self._perform(asked, value)
+        except PeerError as error:
+            return self._refuse(asked.head, error)
+        self._report(asked.head, answer)
+        return answer
+
+    def _refuse(self, head: Head, error: PeerError) -> HttpAnswer:
+        answer = error_answer(error)
+        self._report(head, answer, error)
+        return answer
+
+    def _answer_elsewhere(self, head: Head) -> HttpAnswer:
+        if head.path == _HEALTH:
+            query = fold_names(parse_query(head.query))
             parse_api_version(query, strict=self._service.settings.strict_api_version)
-            return Answer(200) if method in _HEALTH_METHODS else _not_allowed(method, _HEALTH_METHODS)
-        if path.startswith(b"/client"):
-            refuse_unserved(path.decode("latin-1"))
+            is_known = head.method in _HEALTH_METHODS
+            return empty_answer(200) if is_known else _not_allowed(head.method, _HEALTH_METHODS)
+        path = head.path.decode("latin-1")
+        if path.startswith("/client"):
+            refuse_unserved(path)
             raise PeerError("This is an endpoint for WebSocket clients: the request is not an upgrade.")
-        raise RestError(404, "Error.NotFound", f"Nothing is at {path.decode('latin-1')}.", "Path")
+        raise RestError(404, "Error.NotFound", f"Nothing is at {path}.", "Path")
 
     def _warn_of_newer(self, version: str) -> None:
         if version in API_VERSIONS or version in self._newer_versions:
@@ -136,49 +199,44 @@ class RestApi:
         if self._service.trace is not None:
             self._service.trace(TraceEvent("setting", Phase.FAILED, {}, {"message": message}))
 
-    def _authorise(self, headers: Headers, scope: Scope, path: bytes) -> None:
-        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    def _authorise(self, head: Head) -> None:
+        scheme, _, token = head.values.get(b"authorization", b"").decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise TokenError("the request has no bearer token")
         settings, now = self._service.settings, self._service.now()
-        below = path.decode("latin-1")
-        expected = [f"{base}{below}" for base in base_urls(settings, headers, scope)]
+        token, below = token.strip(), head.path.decode("latin-1")
+        expected = [f"{base}{below}" for base in base_urls(settings, head)]
         try:
-            verify_rest_token(token.strip(), settings.access_keys, expected=expected, now=now)
+            verify_rest_token(token, settings.access_keys, expected=expected, now=now)
         except TokenError:
             if not settings.token_issuers:
                 raise
-            verify_issued_token(token.strip(), settings.token_issuers, now=now)
+            verify_issued_token(token, settings.token_issuers, now=now)
 
-    async def _body(self, operation: Operation, headers: Headers, receive: Receive) -> Payload | None:
+    def _form(self, operation: Operation, head: Head) -> Form | None:
         if operation.has_payload:
-            require_length = self._service.settings.require_content_length
-            return await read_message(headers, receive, require_length=require_length)
-        return await read_json(headers, receive) if operation.members else None
+            return message_form(head.values, require_length=self._service.settings.require_content_length)
+        return json_form(head.values) if operation.members else None
 
-    def _perform(
-        self, hub: HubName, operation: Operation, value: Any, headers: Headers, scope: Scope
-    ) -> Answer:
-        special = _SPECIAL.get(operation.value)
+    def _perform(self, asked: _Asked, value: Any) -> HttpAnswer:
+        special = _SPECIAL.get(asked.operation.value)
         if special is not None:
-            return special(self, hub, value, headers, scope)
-        self._service.perform(hub, value)
-        return Answer(operation.status)
+            return special(self, asked, value)
+        self._service.perform(asked.hub, value)
+        return empty_answer(asked.operation.status)
 
-    def _send_to_connection(
-        self, hub: HubName, action: SendToConnectionAction, _headers: Headers, _scope: Scope
-    ) -> Answer:
+    def _send_to_connection(self, asked: _Asked, action: SendToConnectionAction) -> HttpAnswer:
         if self._service.settings.missing_connection_send == 404:
-            self._service.perform(hub, ConnectionExists(action.connection_id))
-        self._service.perform(hub, action)
-        return Answer(202)
+            self._service.perform(asked.hub, ConnectionExists(action.connection_id))
+        self._service.perform(asked.hub, action)
+        return empty_answer(asked.operation.status)
 
-    def _token(self, hub: HubName, wanted: GenerateClientToken, headers: Headers, scope: Scope) -> Answer:
+    def _token(self, asked: _Asked, wanted: GenerateClientToken) -> HttpAnswer:
         settings = self._service.settings
-        here = request_url(settings, headers, scope)
+        here = request_url(settings, asked.head)
         endpoint = settings.public_endpoints[0] if settings.public_endpoints else here
         token = client_token(
-            ConnectionString(endpoint).client_audience(hub, wanted.client_type),
+            ConnectionString(endpoint).client_audience(asked.hub, wanted.client_type),
             settings.access_keys[0],
             now=self._service.now(),
             expires_after=60.0 * wanted.minutes_to_expire,
@@ -188,55 +246,35 @@ class RestApi:
         )
         return json_answer(200, {"token": token})
 
-    def _list(self, hub: HubName, question: ListConnections, headers: Headers, scope: Scope) -> Answer:
-        found = self._service.hubs.get(hub)
+    def _list(self, asked: _Asked, question: ListConnections) -> HttpAnswer:
+        found = self._service.hubs.get(asked.hub)
         members = () if found is None else found.groups.get(GroupName(question.group), ())
-        page = list_page(hub, members, question, self._bookmarks)
-        here = request_url(self._service.settings, headers, scope)
-        link = None if page.next is None else f"{here}{build_request(hub, page.next).target}"
+        page = list_page(asked.hub, members, question, self._bookmarks)
+        here = request_url(self._service.settings, asked.head)
+        link = None if page.next is None else f"{here}{build_request(asked.hub, page.next).target}"
         return json_answer(200, {"value": page.value, "nextLink": link})
 
-    def _report(self, scope: Scope, headers: Headers, answer: Answer, error: PeerError | None = None) -> None:
+    def _report(self, head: Head, answer: HttpAnswer, error: PeerError | None = None) -> None:
         if self._service.trace is None:
             return
-        request_id = headers.get(b"x-ms-client-request-id", b"").decode("latin-1")
-        detail = {"method": scope["method"], "path": scope["path"], "status": answer.status}
-        is_no = scope["method"] == "HEAD" and answer.status == 404  # an answer like any other
+        request_id = head.values.get(b"x-ms-client-request-id", b"").decode("latin-1")
+        detail = {"method": head.method, "path": head.shown_path, "status": answer.status}
+        is_no = head.method == "HEAD" and answer.status == 404  # an answer like any other
         phase = Phase.COMPLETED if answer.status < 400 or is_no else Phase.FAILED
         self._service.trace(TraceEvent("rest", phase, {"request": request_id}, detail, error))
 
 
 # Operations that are more than an action or a question for the hub.
-_SPECIAL: Final[Mapping[type[Any], Callable[..., Answer]]] = {
+_SPECIAL: Final[Mapping[type[Any], Callable[..., HttpAnswer]]] = {
     GenerateClientToken: RestApi._token,
     ListConnections: RestApi._list,
     SendToConnectionAction: RestApi._send_to_connection,
 }
+# Their answers say how this service was reached, which only ASGI knows.
+_BY_ADDRESS: Final = {GenerateClientToken, ListConnections}
 
 
-# Who may call asks for the same things again and again.
-@functools.lru_cache(maxsize=1024)
-def _read_target(
-    operation: Operation, path: bytes, query_string: bytes, *, strict: bool, decode_slash: bool
-) -> tuple[str, HubName, dict[str, Any]]:
-    """Return the api-version, the hub and the parameters of a request; nobody may change them."""
-    query = fold_names(parse_query(query_string))
-    version = parse_api_version(query, strict=strict)
-    hub, parameters = parse_path(operation, path, decode_slash=decode_slash)
-    parameters |= parse_parameters(operation, query)
-    if parameters.get("filter"):
-        parse_filter(parameters["filter"])
-    return version, hub, parameters
-
-
-def _path(scope: Scope) -> bytes:
-    """Return the path below where this application is mounted, percent-encoded."""
-    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-    root: str = scope.get("root_path", "")
-    return path.removeprefix(quote(root).encode()) if root else path
-
-
-def _not_allowed(method: str, allowed: Iterable[str]) -> Answer:
+def _not_allowed(method: str, allowed: Iterable[str]) -> HttpAnswer:
     methods = ", ".join(allowed)
     error = RestError(405, "Error.MethodNotAllowed", f"{method} is not one of {methods}.", "Method")
     return error_answer(error, ((b"allow", methods.encode()),))

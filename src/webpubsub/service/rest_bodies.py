@@ -9,10 +9,20 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from webpubsub.model.errors import PeerError, RestError
 from webpubsub.model.payload import Payload, WebPubSubDataType
 
-__all__ = ["MAX_JSON_BYTES", "MAX_MESSAGE_BYTES", "read_json", "read_message"]
+__all__ = [
+    "MAX_JSON_BYTES",
+    "MAX_MESSAGE_BYTES",
+    "Form",
+    "bad_length",
+    "json_form",
+    "message_form",
+    "read_body",
+]
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Headers = Mapping[bytes, bytes]
@@ -49,34 +59,74 @@ _TYPE: Final = re.compile(rf"\s*{_TOKEN}/{_TOKEN}")
 _END: Final = re.compile(r"[\s;]*")
 
 
-async def read_message(headers: Headers, receive: Receive, *, require_length: bool = True) -> Payload:
-    """Read the body of a send.
+class Form(msgspec.Struct, frozen=True):
+    """How a body is read.
+
+    Attributes:
+        data_type: What it is.
+        charset: Of its text: Python's name.
+        limit: How many bytes it may have.
+    """
+
+    data_type: WebPubSubDataType
+    charset: str
+    limit: int
+
+    def payload(self, body: bytes) -> Payload:
+        """Return what a whole body says.
+
+        Raises:
+            RestError: A message over 1 MiB (400), another body over 30 MB (413), or not of its charset (415).
+        """
+        if len(body) > self.limit:
+            raise _too_long(self.limit)
+        if self.charset != "utf-8" and self.data_type is not WebPubSubDataType.BINARY:
+            body = _transcoded(body, self.charset)
+        return Payload(body, self.data_type)
+
+
+# As nearly all callers write them.
+_PLAIN: Final = {
+    name.encode(): Form(data_type, "utf-8", MAX_MESSAGE_BYTES) for name, data_type in _MEDIA_TYPES.items()
+}
+
+
+def message_form(headers: Headers, *, require_length: bool = True) -> Form:
+    """Return how the body of a send is read.
 
     Args:
         headers: Of the request.
-        receive: ASGI's.
         require_length: Whether bodies that do not say how long they are are refused.
 
     Raises:
         RestError: Its length is unknown or over 1 MiB (400), or its media type is not served (415).
     """
     _check_length(headers, require_length=require_length)
-    data_type, charset = _media_type(headers, _MEDIA_TYPES)
-    body = await _read(receive, MAX_MESSAGE_BYTES)
-    if data_type is not WebPubSubDataType.BINARY:
-        body = _transcoded(body, charset)
-    return Payload(body, data_type)
+    form = _PLAIN.get(headers.get(b"content-type", b""))
+    return form or Form(*_media_type(headers, _MEDIA_TYPES), MAX_MESSAGE_BYTES)
 
 
-async def read_json(headers: Headers, receive: Receive) -> Payload:
-    """Read a body that is a JSON object and no message.
+def json_form(headers: Headers) -> Form:
+    """Return how a body is read that is a JSON object and no message.
 
     Raises:
-        RestError: Its media type is another (415), or it has over 30 MB (413).
+        RestError: Its media type is another (415).
     """
-    _, charset = _media_type(headers, {"application/json": WebPubSubDataType.JSON})
-    body = await _read(receive, MAX_JSON_BYTES)
-    return Payload(_transcoded(body, charset), WebPubSubDataType.JSON)
+    return Form(*_media_type(headers, {"application/json": WebPubSubDataType.JSON}), MAX_JSON_BYTES)
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """Read a body over ASGI, but not much more than ``limit`` bytes of it.
+
+    Raises:
+        PeerError: The client went before it was complete.
+        RestError: It is longer.
+    """
+    message = await receive()
+    if message["type"] != "http.request":
+        raise _cut_off()
+    body: bytes = message.get("body", b"")
+    return await _read_more(receive, body, limit) if message.get("more_body", False) else body
 
 
 def _check_length(headers: Headers, *, require_length: bool) -> None:
@@ -85,10 +135,11 @@ def _check_length(headers: Headers, *, require_length: bool) -> None:
         return
     # The bytes of a number too long to be a length are not read as one.
     if length is None or not length.isdigit() or len(length) > 9 or int(length) > MAX_MESSAGE_BYTES:
-        raise _bad_length()
+        raise bad_length()
 
 
-def _bad_length() -> RestError:
+def bad_length() -> RestError:
+    """Return the error of a message that is over 1 MiB, or does not say how long it is."""
     return RestError(400, "Error.BadRequest", "Invalid Content-Length header.", "Content-Length")
 
 
@@ -131,18 +182,6 @@ def _transcoded(body: bytes, charset: str) -> bytes:
         raise RestError(415, "Error.UnsupportedMediaType", problem) from error
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    message = await receive()
-    if message["type"] != "http.request":
-        raise _cut_off()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body", False):
-        body = await _read_more(receive, body, limit)
-    if len(body) > limit:
-        raise _too_long(limit)
-    return body
-
-
 async def _read_more(receive: Receive, start: bytes, limit: int) -> bytes:
     chunks, size, more = [start], len(start), True
     while more:
@@ -164,5 +203,5 @@ def _cut_off() -> PeerError:
 
 def _too_long(limit: int) -> RestError:
     if limit == MAX_MESSAGE_BYTES:
-        return _bad_length()
+        return bad_length()
     return RestError(413, "Error.RequestEntityTooLarge", f"The body has more than {limit} bytes.")

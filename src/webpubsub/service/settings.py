@@ -47,7 +47,10 @@ class HubSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
 
     def handler(self, event_type: WebPubSubEventType, name: str) -> EventHandlerSettings | None:
         """Return the handler of a system or user event, or None when nobody takes it."""
-        return next((found for found in self.event_handlers if found.takes(event_type, name)), None)
+        for found in self.event_handlers:  # a plain loop, as this is asked about every event
+            if found.takes(event_type, name):
+                return found
+        return None
 
     def presence_handler(self, name: str, group: str) -> EventHandlerSettings | None:
         """Return the handler of a presence event, or None when nobody takes it, as is usual."""

@@ -54,6 +54,11 @@ class _Stage(Enum):
     OVER = auto()
 
 
+# By these names a member costs a fifth of what it costs through its class, 0.1 us; here and elsewhere.
+_HANDSHAKE, _DECIDING, _OPEN, _CLOSING, _OVER = _Stage
+_TEXT, _BINARY, _CLOSE, _PING = Opcode.TEXT, Opcode.BINARY, Opcode.CLOSE, Opcode.PING
+
+
 class WebSocketProtocol(asyncio.Protocol):
     """One client's socket; uvicorn hands it over when it sees the upgrade."""
 
@@ -84,7 +89,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._service = service
         self._shared = keep_alive
         self._server = server_state
-        self._stage = _Stage.HANDSHAKE
+        self._stage = _HANDSHAKE
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._connection: Connection | None = None
         self._parser = FrameParser(service.settings.max_message_bytes)
@@ -104,11 +109,11 @@ class WebSocketProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """React to bytes by stage."""
         self._pings = 0
-        if self._stage is _Stage.OPEN or self._stage is _Stage.CLOSING:
+        if self._stage is _OPEN or self._stage is _CLOSING:
             self._receive(data)
-        elif self._stage is _Stage.HANDSHAKE:
+        elif self._stage is _HANDSHAKE:
             self._start(data)
-        elif self._stage is _Stage.DECIDING:
+        elif self._stage is _DECIDING:
             self._cancel_event()
             self._refuse(400, "the client sent frames before its upgrade was answered")
 
@@ -117,7 +122,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
         A reliable connection waits for its client, and so does the answer to its event.
         """
-        self._stage = _Stage.OVER
+        self._stage = _OVER
         self._server.connections.discard(cast(Any, self))
         self._shared.discard(self)
         if self._closing is not None:
@@ -144,9 +149,9 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Say goodbye, as the server stops (called by uvicorn)."""
-        if self._stage is _Stage.OPEN and self._connection is not None:
+        if self._stage is _OPEN and self._connection is not None:
             self.close(Close(self._connection, 1001, SERVICE_RELOAD, SERVICE_RELOAD))
-        elif self._stage in (_Stage.HANDSHAKE, _Stage.DECIDING):
+        elif self._stage in (_HANDSHAKE, _DECIDING):
             self._cancel_event()
             self._refuse(503, "the service is stopping")
 
@@ -157,7 +162,7 @@ class WebSocketProtocol(asyncio.Protocol):
     # --- handshake ------------------------------------------------------------------------------------
 
     def _start(self, data: bytes) -> None:
-        self._stage = _Stage.DECIDING
+        self._stage = _DECIDING
         self._event = asyncio.get_running_loop().create_task(self._decide(data))
 
     async def _decide(self, data: bytes) -> None:
@@ -177,7 +182,7 @@ class WebSocketProtocol(asyncio.Protocol):
             raise  # a fault of ours: asyncio logs it
         finally:
             self._event = None
-        if self._stage is not _Stage.DECIDING:
+        if self._stage is not _DECIDING:
             if admitted is not None:
                 self._service.handler.forget(admitted[0].id)
             return  # given up meanwhile, though the handler did not mind being cancelled
@@ -189,7 +194,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._service.open(connection, groups, self.close)
 
     def _accept(self, request: ClientRequest, connection: Connection) -> None:
-        self._stage = _Stage.OPEN
+        self._stage = _OPEN
         self._connection = connection
         connection.transport = self._transport
         self._transport.write(accept_response(request.key, connection.subprotocol))
@@ -210,7 +215,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _decline(self, request: ClientRequest, error: PeerError) -> None:
         """Refuse a recovery: clients that saw an HTTP error would try again for half a minute."""
-        self._stage = _Stage.CLOSING
+        self._stage = _CLOSING
         self._report_refusal(101, str(error))
         subprotocol, _ = choose_subprotocol(request.subprotocols, None)
         self._transport.write(accept_response(request.key, subprotocol) + close_frame(1008, RECOVERY_REFUSED))
@@ -218,9 +223,9 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _refuse(self, status: int, message: str, reason: str | None = None) -> None:
         """Refuse the upgrade; ``reason`` is what the trace gets when it is not for the client."""
-        if self._stage is _Stage.OVER:
+        if self._stage is _OVER:
             return
-        self._stage = _Stage.OVER
+        self._stage = _OVER
         self._report_refusal(status, message if reason is None else reason)
         self._transport.write(refuse_response(status, message))
         self._transport.close()
@@ -236,15 +241,19 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._goodbye is not None:
             return
         try:
+            text = self._parser.receive_text(data)
+            if text is not None:
+                self._take(True, text)
+                return
             for opcode, body in self._parser.receive_data(data):
-                if opcode <= Opcode.BINARY:
-                    self._take(opcode is Opcode.TEXT, body)
-                elif opcode is Opcode.CLOSE:
+                if opcode <= _BINARY:
+                    self._take(opcode is _TEXT, body)
+                elif opcode is _CLOSE:
                     self._goodbye = parse_close(body)
-                    if self._waiting is None or self._stage is not _Stage.OPEN:
+                    if self._waiting is None or self._stage is not _OPEN:
                         self._client_closes(*self._goodbye)
                     return  # else what the client asked for before comes first
-                elif opcode is Opcode.PING:
+                elif opcode is _PING:
                     self._pong(body)
         except ProtocolError as error:
             self._fail(error)
@@ -256,7 +265,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._service.delivery.deliver(Deliver(pong_frame(body), (self._connection,)))
 
     def _take(self, is_text: bool, body: bytes) -> None:
-        if self._stage is not _Stage.OPEN or self._connection is None:
+        if self._stage is not _OPEN or self._connection is None:
             return
         if self._waiting is not None:
             if take_sequence_ack(self._connection, is_text, body):
@@ -320,9 +329,9 @@ class WebSocketProtocol(asyncio.Protocol):
     def close(self, effect: Close) -> None:
         """Close from our side: what waits, a word why, the close frame; then the client has 5 seconds."""
         connection = self._connection
-        if connection is None or self._stage is not _Stage.OPEN:
+        if connection is None or self._stage is not _OPEN:
             return
-        self._stage = _Stage.CLOSING
+        self._stage = _CLOSING
         self._service.delivery.release(connection)
         goodbye = connection.codec.disconnected(effect.reason) if effect.code in (1000, 1001) else None
         self._transport.write((goodbye or b"") + close_frame(effect.code, effect.text))
@@ -340,7 +349,7 @@ class WebSocketProtocol(asyncio.Protocol):
         """Say why, and look at nothing that the client still sends (RFC 6455, section 7.1.7)."""
         if self._connection is not None:
             self.close(Close(self._connection, error.close_code, str(error), str(error)))
-        self._stage = _Stage.OVER
+        self._stage = _OVER
         # Closing at once could make the client's system throw away the close frame with what it still sends.
         if self._transport.can_write_eof():
             self._transport.write_eof()
@@ -348,18 +357,18 @@ class WebSocketProtocol(asyncio.Protocol):
             self._transport.close()
 
     def _client_closes(self, code: int | None, reason: str) -> None:
-        if self._stage is _Stage.OPEN and self._connection is not None:
-            self._stage = _Stage.CLOSING
+        if self._stage is _OPEN and self._connection is not None:
+            self._stage = _CLOSING
             self._service.delivery.release(self._connection)
             self._transport.write(close_frame(code))
             self._service.lost(self._connection, code, reason)
             self._let_go()
-        self._stage = _Stage.OVER
+        self._stage = _OVER
         self._transport.close()
 
     def ping(self) -> None:
         """Ping the client; one that was silent for three pings is gone, and a reliable one may come back."""
-        if self._stage is not _Stage.OPEN or self._connection is None:
+        if self._stage is not _OPEN or self._connection is None:
             return
         # While we do not read, its pongs cannot be seen.
         self._pings = self._pings + 1 if self._transport.is_reading() else 0

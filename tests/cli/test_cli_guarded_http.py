@@ -12,27 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from service_peers import Socket, turns
+from http_wire import Wire
+from service_peers import turns
 from webpubsub.cli import guarded_http
 from webpubsub.cli.guarded_http import HEAD_SECONDS, MAX_HEAD_BYTES, GuardedHttp
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 UPGRADE = b"GET /client HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
-
-
-class Wire(Socket):
-    """A socket whose protocol may change, as in an upgrade."""
-
-    protocol: asyncio.BaseProtocol
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        return self.protocol
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self.protocol = protocol
-
-    def is_closing(self) -> bool:
-        return bool(self.ended)
 
 
 class Client:

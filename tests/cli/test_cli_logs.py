@@ -6,15 +6,16 @@ import asyncio
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from webpubsub.cli.logs import set_log_levels, start_logging
+from webpubsub.cli.logs import set_log_levels, start_logging, telling_once
 from webpubsub.host.settings.log_levels import LogLevels
 from webpubsub.model.errors import EventRefused
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Phase, TraceEvent, hearing_of
 
 
 @pytest.fixture(autouse=True)
@@ -138,3 +139,36 @@ def test_host_json_decides_what_is_shown(
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     found = " ".join(line.get("message") or line["detail"]["n"] for line in lines)
     assert found == shown[verbose]
+    hears = hearing_of(trace)
+    assert hears("function", Phase.COMPLETED) or "3" not in found, "else it would not even be told"
+    assert hears("rest", Phase.COMPLETED) or "2" not in found
+    assert hears("function", Phase.FAILED) or "4" not in found
+
+
+def test_the_log_hears_of_what_goes_well_when_it_shows_it() -> None:
+    assert not hearing_of(start_logging("text", verbose=False))("function", Phase.COMPLETED)
+    assert hearing_of(start_logging("text", verbose=True))("function", Phase.COMPLETED)
+    assert hearing_of(start_logging("text", verbose=False))("connection", Phase.COMPLETED)
+
+
+def test_each_line_of_a_worker_has_its_number_and_process(capsys: pytest.CaptureFixture[str]) -> None:
+    event = TraceEvent("connection", Phase.STARTED, IDS, {})
+    start_logging("text", verbose=False, worker=2)(event)
+    line = capsys.readouterr().err
+    assert line[8:] == f" [worker 2, {os.getpid()}] connection started hub=chat connection=c1\n"
+    start_logging("json", verbose=False, worker=2)(event)
+    found = json.loads(capsys.readouterr().err)
+    assert (found["worker"], found["pid"]) == (2, os.getpid())
+
+
+def test_problems_that_another_worker_told_are_not_told_again(capsys: pytest.CaptureFixture[str]) -> None:
+    trace = start_logging("text", verbose=False)
+    old, new = (TraceEvent("setting", Phase.FAILED, {}, {"message": name}) for name in ("old", "new"))
+    with telling_once(["setting failed: old"]) as told:
+        trace(old)
+        trace(new)
+        trace(TraceEvent("action", Phase.FAILED, {}, {"message": "old"}))
+    trace(old)
+    assert told == ["setting failed: old", "setting failed: new"]
+    lines = [line[9:] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["setting failed: new", "action failed: old", "setting failed: old"]

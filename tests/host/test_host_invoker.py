@@ -218,3 +218,36 @@ async def test_a_cancelled_request_is_told_as_failed(
         await call
     assert isinstance(events[-1].error, asyncio.CancelledError)
     await host.stop(1)
+
+
+async def test_a_listener_that_hears_only_failures_is_told_only_those(run_app: Run) -> None:
+    class Failures(list[TraceEvent]):
+        __call__ = list.append
+
+        def hears(self, _name: str, phase: Phase) -> bool:
+            return phase is Phase.FAILED
+
+    told = Failures()
+    client = await run_app(
+        HEAD
+        + """
+@app.route(route="fine")
+async def fine(req):
+    return ""
+
+@app.route(route="fails")
+async def fails(req):
+    raise ZeroDivisionError
+""",
+        trace=told,
+    )
+    await client.request("GET", "/api/fine")
+    assert told == []
+    await client.request("GET", "/api/fails")
+    (event,) = told
+    assert (event.phase, event.ids["function"], type(event.error)) == (
+        Phase.FAILED,
+        "fails",
+        ZeroDivisionError,
+    )
+    assert event.detail["duration"] >= 0

@@ -232,6 +232,21 @@ async def test_changes_are_told_and_keep_what_others_wrote_meanwhile(storage: Me
     assert seen == ["function-4", "given", None]
 
 
+async def test_what_another_process_changed_is_there_once_it_is_read_again(storage: MemoryStorage) -> None:
+    ours, theirs = KeyStore(storage, "my-host"), KeyStore(storage, "my-host")
+    await ours.load(["chat"])
+    await theirs.load(["chat"])
+    told: list[str] = []
+    ours.on_change = lambda: told.append("changed")
+    await theirs.put(KeyPlace(SYSTEM), "ours", "new")
+    await theirs.put(KeyPlace.of_function("chat"), "ours", "newer")
+    assert ours.find(KeyPlace(SYSTEM), "ours") is None
+    await ours.reload()
+    assert ours.find(KeyPlace(SYSTEM), "ours") == "new"
+    assert ours.find(KeyPlace.of_function("chat"), "ours") == "newer"
+    assert told == [], "who reads again knows it"
+
+
 async def test_keys_set_at_once_are_all_kept(storage: MemoryStorage) -> None:
     class Slow(MemoryStorage):
         async def read(self, container: str, name: str) -> bytes | None:

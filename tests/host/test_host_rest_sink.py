@@ -61,6 +61,27 @@ async def test_the_trace_is_told(client: RestClient, service: RestService, event
     }
 
 
+async def test_the_trace_is_told_only_what_it_hears(client: RestClient, service: RestService) -> None:
+    class Failures:
+        def __init__(self) -> None:
+            self.told: list[TraceEvent] = []
+
+        def __call__(self, event: TraceEvent) -> None:
+            self.told.append(event)
+
+        def hears(self, name: str, phase: Phase) -> bool:
+            assert name == "action"
+            return phase is Phase.FAILED
+
+    traced = Failures()
+    sink = RestActionSink(client, trace=traced)
+    await sink.perform(HUB, SendToAllAction("x"))
+    service.status = 500
+    with pytest.raises(ActionRefused):
+        await sink.perform(HUB, SendToAllAction("x"))
+    assert [event.phase for event in traced.told] == [Phase.FAILED]
+
+
 async def test_the_trace_is_told_of_failures(
     client: RestClient, service: RestService, events: list[TraceEvent]
 ) -> None:

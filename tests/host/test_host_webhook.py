@@ -138,6 +138,45 @@ async def test_other_paths_are_not_the_webhook(client: Any, path: str) -> None:
     assert (await client.request("POST", path, MESSAGE, b"hello")).status == 404
 
 
+@pytest.mark.parametrize("target", [WEBHOOK, f"{WEBHOOK}?code=1", f"{WEBHOOK}?"])
+async def test_events_take_the_fast_lane(client: Any, target: str) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in MESSAGE.items()]
+    handler = client.app.open("POST", target.encode(), headers)
+    by_asgi = await client.request("POST", target, MESSAGE, b"hello")
+    answer = await handler(b"hello")
+    assert (answer.status, [*answer.headers], answer.body) == (200, by_asgi.headers[:-1], by_asgi.body)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [({"ce-signature": OTHER_SIGNATURE}, 401), ({"ce-hub": "other"}, 404), ({"Content-Type": "x/y"}, 400)],
+)
+async def test_events_are_refused_at_once_in_the_fast_lane(
+    client: Any, changed: dict[str, str], status: int
+) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in (MESSAGE | changed).items()]
+    answer = client.app.open("POST", WEBHOOK.encode(), headers)(b"hello")
+    by_asgi = await client.request("POST", WEBHOOK, MESSAGE | changed, b"hello")
+    assert (answer.status, [*answer.headers], answer.body) == (status, by_asgi.headers[:-1], by_asgi.body)
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("OPTIONS", WEBHOOK),
+        ("POST", f"{WEBHOOK}/"),
+        ("POST", "/Runtime/WebHooks/WebPubSub"),
+        ("POST", f"{WEBHOOK}s"),
+        ("POST", f"{WEBHOOK}?a#b"),
+        ("POST", f"http://localhost{WEBHOOK}"),
+        ("POST", "/api/index"),
+        ("GET", "/"),
+    ],
+)
+async def test_all_else_goes_by_asgi(client: Any, method: str, target: str) -> None:
+    assert client.app.open(method, target.encode(), []) is None
+
+
 @pytest.mark.parametrize("method", ["PATCH", "HEAD"])
 async def test_the_host_knows_no_other_methods_there(client: Any, method: str) -> None:
     assert (await client.request(method, WEBHOOK, MESSAGE)).status == 404

@@ -134,7 +134,9 @@ def test_metadata_is_names_with_texts(metadata: Any) -> None:
         actions.SendToAllAction("hi", metadata=metadata)
 
 
-@pytest.mark.parametrize("metadata", [{"a b": ""}, {"": "x"}, {"a": "é"}, {"a": "x" * 1025}])
+@pytest.mark.parametrize(
+    "metadata", [{"a b": ""}, {"": "x"}, {"a": "é"}, {"a": "x" * 1025}, {"a": "1\r\nb: 2"}, {"a": "\x7f"}]
+)
 def test_metadata_outside_its_rules_is_refused(metadata: Any) -> None:
     with pytest.raises(InvalidData):
         actions.SendToAllAction("hi", metadata=metadata)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from webpubsub.model.cloudevents import (
     MAX_ANSWER_BYTES,
@@ -17,11 +18,12 @@ from webpubsub.model.cloudevents import (
     build_body,
     build_headers,
     build_refusal,
+    build_text_answer,
     parse_answer,
     parse_context,
     parse_event,
 )
-from webpubsub.model.errors import CloudEventError, EventRefused, UsageError
+from webpubsub.model.errors import CloudEventError, EventRefused, InvalidData, UsageError
 from webpubsub.model.events import (
     ClientCertificate,
     ConnectedEventRequest,
@@ -467,6 +469,23 @@ def test_a_response_has_one_http_answer(
     request_: EventRequest, response: EventResponse | None, expected: HttpAnswer
 ) -> None:
     assert build_answer(answer_of(request_, response)) == expected
+
+
+@given(text=st.text(st.characters(exclude_categories=())), state=st.sampled_from([None, "", COUNTER_2]))
+def test_the_short_way_to_a_text_answer_leads_to_the_same(text: str, state: str | None) -> None:
+    states = ConnectionStates(state)
+    request = UserEventRequest(replace(MESSAGE.connection_context, states=states), Payload.of("x"))
+    found = build_text_answer(request, text)
+    if found is None:
+        with pytest.raises(InvalidData):
+            UserEventResponse(text)
+        return
+    expected = build_answer(answer_of(request, UserEventResponse(text)))
+    assert (found.status, [*found.headers], found.body) == (
+        expected.status,
+        [*expected.headers],
+        expected.body,
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 import sys
 import traceback
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,16 +19,20 @@ from webpubsub.model.trace import Phase, Trace, TraceEvent
 if TYPE_CHECKING:
     from webpubsub.host.settings.log_levels import LogLevels  # the service alone logs without the host
 
-__all__ = ["set_log_levels", "start_logging"]
+__all__ = ["set_log_levels", "start_logging", "telling_once"]
 
 logger = logging.getLogger("webpubsub")
 
-# Written without --verbose too: what a person at the terminal wants to see of a healthy app.
-_ALWAYS: Final = {
-    ("connection", Phase.STARTED),
-    ("connection", Phase.COMPLETED),
-    ("retry", Phase.STARTED),
-    ("setting", Phase.COMPLETED),
+# Written without --verbose too: what a person at the terminal wants to see of a healthy app, and failures.
+_LEVELS: Final[Mapping[Phase, Mapping[str, int]]] = {
+    Phase.STARTED: {"connection": logging.INFO, "retry": logging.INFO, "worker": logging.INFO},
+    Phase.COMPLETED: {"connection": logging.INFO, "setting": logging.INFO},
+    Phase.FAILED: {"function": logging.ERROR, "timer": logging.ERROR},
+}
+_OTHERS: Final = {
+    Phase.STARTED: logging.DEBUG,
+    Phase.COMPLETED: logging.DEBUG,
+    Phase.FAILED: logging.WARNING,
 }
 # What the trace tells of beside functions.
 _TRACED: Final = (
@@ -41,6 +47,7 @@ _TRACED: Final = (
     "retry",
     "storage",
     "setting",
+    "worker",
 )
 # A refusal is a sentence, and giving up is no fault; only what nobody foresaw needs its traceback.
 _FORESEEN: Final = (WebPubSubError, asyncio.CancelledError)
@@ -48,17 +55,21 @@ _COLOURS: Final = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", loggi
 _RESET: Final = "\x1b[0m"
 
 
-def start_logging(log_format: str, *, verbose: bool) -> Trace:
-    """Set the process's logging up and return the listener that writes trace events to it."""
+def start_logging(log_format: str, *, verbose: bool, worker: int = 0) -> Trace:
+    """Set the process's logging up and return the listener that writes trace events to it.
+
+    Each line of one of several workers has its number, from 1 on, and its process.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter(sys.stderr.isatty()))
+    coloured = sys.stderr.isatty()
+    handler.setFormatter(_JsonFormatter(worker) if log_format == "json" else _TextFormatter(coloured, worker))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "azure", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what functions print is seen now, in a pipe too
-    return _write
+    return _Log()
 
 
 def set_log_levels(levels: LogLevels, *, verbose: bool) -> None:
@@ -75,6 +86,30 @@ def set_log_levels(levels: LogLevels, *, verbose: bool) -> None:
     logger.addFilter(lambda record: record.levelno >= levels.of(_category(record), usual))
 
 
+@contextlib.contextmanager
+def telling_once(told: Collection[str]) -> Iterator[list[str]]:
+    """Log no problem of the app that somebody has told before; yield the list of all there were.
+
+    Args:
+        told: Their messages.
+    """
+    found: list[str] = []
+
+    def is_new(record: logging.LogRecord) -> bool:
+        event: TraceEvent | None = getattr(record, "trace_event", None)
+        if event is None or (event.name, event.phase) != ("setting", Phase.FAILED):
+            return True
+        message = record.getMessage()
+        found.append(message)
+        return message not in told
+
+    logger.addFilter(is_new)
+    try:
+        yield found
+    finally:
+        logger.removeFilter(is_new)
+
+
 def _category(record: logging.LogRecord) -> str:
     event: TraceEvent | None = getattr(record, "trace_event", None)
     if event is None:
@@ -82,18 +117,23 @@ def _category(record: logging.LogRecord) -> str:
     return f"Function.{event.ids['function']}" if event.name == "function" else f"Host.{event.name}"
 
 
-def _write(event: TraceEvent) -> None:
-    level = _level(event)
-    if logger.isEnabledFor(level):
-        error = event.error
-        shown = None if isinstance(error, _FORESEEN) else error
-        logger.log(level, _sentence(event), exc_info=shown, extra={"trace_event": event})
+class _Log:
+    """The listener."""
+
+    def __call__(self, event: TraceEvent) -> None:
+        level = _level(event.name, event.phase)
+        if logger.isEnabledFor(level):
+            error = event.error
+            shown = None if isinstance(error, _FORESEEN) else error
+            logger.log(level, _sentence(event), exc_info=shown, extra={"trace_event": event})
+
+    def hears(self, name: str, phase: Phase) -> bool:
+        """See `hearing_of`."""
+        return logger.isEnabledFor(_level(name, phase))
 
 
-def _level(event: TraceEvent) -> int:
-    if event.phase is Phase.FAILED:
-        return logging.ERROR if event.name in ("function", "timer") else logging.WARNING
-    return logging.INFO if (event.name, event.phase) in _ALWAYS else logging.DEBUG
+def _level(name: str, phase: Phase) -> int:
+    return _LEVELS[phase].get(name) or _OTHERS[phase]
 
 
 def _sentence(event: TraceEvent) -> str:
@@ -113,8 +153,9 @@ def _shown(value: Any) -> str:
 
 
 class _TextFormatter(logging.Formatter):
-    def __init__(self, coloured: bool) -> None:
-        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
+    def __init__(self, coloured: bool, worker: int) -> None:
+        who = f" [worker {worker}, %(process)d]" if worker else ""
+        super().__init__(f"%(asctime)s{who} %(message)s", "%H:%M:%S")
         self._coloured = coloured
 
     def format(self, record: logging.LogRecord) -> str:
@@ -124,12 +165,18 @@ class _TextFormatter(logging.Formatter):
 
 
 class _JsonFormatter(logging.Formatter):
+    def __init__(self, worker: int) -> None:
+        super().__init__()
+        self._worker = worker
+
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
             "level": record.levelname.lower(),
             "logger": record.name,
         }
+        if self._worker:
+            line |= {"worker": self._worker, "pid": record.process}
         event: TraceEvent | None = getattr(record, "trace_event", None)
         if event is None:
             line["message"] = record.getMessage()

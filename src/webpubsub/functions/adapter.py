@@ -66,6 +66,7 @@ class Adapter:
         self._renamed: Mapping[str, str] = {}
         self._parameters: dict[str, str] = {}
         self._event_parameters: tuple[str, ...] = ()
+        self._hides_request = False  # the function does without
         self.shown: tuple[str, ...] = tuple(self.function.parameters)
         self.wrapper = _wrap(self)
         setattr(self.wrapper, _ATTRIBUTE, self)
@@ -90,6 +91,7 @@ class Adapter:
         if self.trigger is not None:
             names = [name for name in self.function.parameters if name in EVENT_PARAMETERS]
             self._event_parameters = tuple(name for name in names if name not in taken)
+            self._hides_request = self.trigger.parameter not in self.function.parameters
         self._sign()
 
     def rename(self, parameters: Mapping[str, str]) -> None:
@@ -112,20 +114,27 @@ class Adapter:
         Raises:
             UsageError: The function answered its event with something impossible.
         """
-        result = self.function.call(**self._arguments(values))
+        result = self.start(values)
         return self._awaited(values, result) if self.is_async else self._result(values, result)
+
+    def start(self, values: Mapping[str, Any]) -> Any:
+        """Call the function as `call` does; return what it returned, not read as an answer.
+
+        An asynchronous function returns an awaitable, unless a decorator of its author's changed that.
+        """
+        return self.function.call(**self._arguments(values))
 
     async def _awaited(self, values: Mapping[str, Any], result: Any) -> Any:
         return self._result(values, await result if inspect.isawaitable(result) else result)
 
     def _arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         arguments = {self._parameters.get(name, name): value for name, value in values.items()}
-        if self.trigger is None:
+        if self.trigger is None or not (self._event_parameters or self._hides_request):
             return arguments
         request = values[self.trigger.name]
         for name in self._event_parameters:
             arguments[name] = self._event_value(request, name)
-        if self.trigger.parameter not in self.function.parameters:
+        if self._hides_request:
             del arguments[self.trigger.parameter]
         return arguments
 
@@ -136,10 +145,16 @@ class Adapter:
         return getattr(request, name)
 
     def _result(self, values: Mapping[str, Any], result: Any) -> Any:
-        if self.trigger is None:
-            return result
+        return result if self.trigger is None else self.read_answer(values[self.trigger.name], result)
+
+    def read_answer(self, request: EventRequest | None, result: Any) -> EventResponse | None:
+        """Return the answer to an event that the function meant by ``result``.
+
+        Raises:
+            UsageError: It cannot answer this event.
+        """
         try:
-            return decode_response(values[self.trigger.name], result)
+            return decode_response(request, result)
         except UsageError as error:
             raise self._usage_error(str(error)) from error
 

@@ -5,6 +5,7 @@ Source: extension spec, sections 3.4 and 4.1.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -30,7 +31,7 @@ from webpubsub.model.mqtt_events import (
 __all__ = ["EVENT_PARAMETERS", "SYSTEM_EVENTS", "USER_EVENT", "EventKind", "event_of"]
 
 
-class EventKind(msgspec.Struct, frozen=True):
+class EventKind(msgspec.Struct, frozen=True, dict=True):
     """One kind of event.
 
     Attributes:
@@ -53,7 +54,7 @@ class EventKind(msgspec.Struct, frozen=True):
         requests = {"webpubsub": (self.request,), "mqtt": (self.mqtt_request,)}
         return requests.get(client_protocols) or tuple(dict.fromkeys((self.request, self.mqtt_request)))
 
-    @property
+    @cached_property
     def answers(self) -> tuple[type[EventResponse], ...]:
         """The classes that can answer it, one for MQTT clients only included."""
         return (*self.responses, MqttEventErrorResponse) if self.responses else ()

@@ -181,6 +181,8 @@ def _read_connect(request: EventRequest, value: Any) -> EventResponse:
 
 
 def _read_user(request: EventRequest, value: Any) -> EventResponse:
+    if isinstance(value, str):
+        return UserEventResponse(value)
     if isinstance(value, _TYPED):
         raise _impossible("user", value, "UserEventResponse or EventErrorResponse")
     if isinstance(value, Action):

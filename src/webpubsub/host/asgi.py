@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from webpubsub.host.bindings.http import HttpTrigger
@@ -31,6 +31,8 @@ from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import WebPubSubError
+from webpubsub.model.fast_lane import LaneHandler
+from webpubsub.model.headers import RawHeaders
 from webpubsub.model.ports import ActionSink
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
@@ -43,6 +45,7 @@ ADMIN_PATH: Final = "/admin"
 
 MAX_BODY_BYTES: Final = 100 * 1024 * 1024  # the Functions host's own limit
 
+_WEBHOOK_TARGET: Final = WEBHOOK_PATH.encode()
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _HOME: Final = HttpAnswer(200, _TEXT, b"Your function app is up and running.\n")
 _NO_HOME: Final = "AzureWebJobsDisableHomepage"
@@ -189,6 +192,13 @@ class FunctionHost:
     def webhook(self) -> Webhook | GuardedWebhook:
         """Answers requests of the service; for servers that have a shorter way to it than ASGI."""
         return self._webhook
+
+    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | None:
+        """Take events into the fast lane, as the service sends them; see `FastLane.open`."""
+        path, _, query = target.partition(b"?")
+        if path != _WEBHOOK_TARGET or method != "POST" or b"#" in query:
+            return None
+        return partial(self._webhook.answer, method, headers, query)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one HTTP request, or the server's own life."""

@@ -171,7 +171,7 @@ class HostFunction:
         result: The output fed by the return value, or None.
         is_async: `run` returns an awaitable.
         takes_context: It has a ``context`` parameter that is no binding.
-        run: Calls it with values by binding name.
+        run: Calls it with values by binding name; what it returns is for the trigger to read.
     """
 
     __slots__ = (
@@ -204,5 +204,5 @@ class HostFunction:
         names = {binding["name"] for binding in definition.bindings}
         self.takes_context = "context" in inspect.signature(call).parameters and "context" not in names
         self.run: Callable[[dict[str, Any]], Any | Awaitable[Any]] = (
-            adapter.call if adapter is not None else lambda values: call(**values)
+            adapter.start if adapter is not None else lambda values: call(**values)
         )

@@ -5,7 +5,7 @@ Source: extension spec, sections 3.1 to 3.8; where it differs, the design, secti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Final
 
 from webpubsub.host.bindings.web_pubsub_trigger import (
@@ -99,6 +99,13 @@ class Webhook:
             body: The whole body.
             query: As it stands in the URL; a webhook that asks for keys looks there.
         """
+        answer = self.answer(method, headers, query, body)
+        return answer if isinstance(answer, HttpAnswer) else await answer
+
+    def answer(
+        self, method: str, headers: RawHeaders, _query: bytes, body: bytes
+    ) -> HttpAnswer | Awaitable[HttpAnswer]:
+        """See `handle`; what no function runs for is answered at once."""
         if method in _PROBES:
             return self._probe(headers)
         if method not in _METHODS:
@@ -121,7 +128,7 @@ class Webhook:
         except CloudEventError as error:
             refusal = HttpAnswer(400, _TEXT, str(error).encode(errors="replace"))
             return self._refuse(refusal, context, str(error))
-        return await self._run(function, context, request, headers)
+        return self._run(function, context, request, headers)
 
     def _probe(self, headers: RawHeaders) -> HttpAnswer:
         """Abuse protection: may events of this origin be sent here?"""
@@ -145,9 +152,8 @@ class Webhook:
         request: EventRequest | None,
         headers: RawHeaders,
     ) -> HttpAnswer:
-        event = None if self._trace is None else f"{context.connection_id}/{context.event_id}"
         try:
-            answer: HttpAnswer = await self._invoker.invoke(function, request, event=event, headers=headers)
+            answer: HttpAnswer = await self._invoker.invoke(function, request, event=context, headers=headers)
         except Exception:  # noqa: BLE001 - the invoker has told the trace
             answer = _failure(request)
         if isinstance(request, DisconnectedEventRequest):

@@ -8,7 +8,8 @@ Source: extension spec, section 3; service spec, section D.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 
@@ -36,14 +37,15 @@ from webpubsub.model.headers import Headers, RawHeaders, header_text
 from webpubsub.model.metadata import NO_METADATA, Metadata, build_metadata_headers
 from webpubsub.model.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, response_for
-from webpubsub.model.names import ConnectionId, EventName, HubName, UserId, parse_group_name
-from webpubsub.model.payload import MALFORMED_JSON, Payload
+from webpubsub.model.names import parse_group_name
+from webpubsub.model.payload import CONTENT_TYPES, MALFORMED_JSON, Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.presence_events import PresenceEventRequest
-from webpubsub.model.states import STATE_HEADER, ConnectionStates
+from webpubsub.model.states import NO_STATES, STATE_HEADER, ConnectionStates
 
 __all__ = [
     "ALLOWED_ORIGIN",
+    "BODILESS",
     "MAX_ANSWER_BYTES",
     "REQUEST_ORIGIN",
     "HttpAnswer",
@@ -52,10 +54,15 @@ __all__ = [
     "build_body",
     "build_headers",
     "build_refusal",
+    "build_text_answer",
     "parse_answer",
     "parse_context",
     "parse_event",
 ]
+
+BODILESS: Final = frozenset({204, 304})
+"""Statuses without body: it, or its length, would be taken for the next answer on the connection (RFC 9110,
+section 6.4.1)."""
 
 REQUEST_ORIGIN: Final = "WebHook-Request-Origin"
 ALLOWED_ORIGIN: Final = "WebHook-Allowed-Origin"
@@ -63,15 +70,19 @@ MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 _SYSTEM_TYPE: Final = "azure.webpubsub.sys."
 _USER_TYPE: Final = "azure.webpubsub.user."
+_SYSTEM: Final = WebPubSubEventType.SYSTEM
+_USER: Final = WebPubSubEventType.USER
 _PRESENCE_TYPE: Final = "azure.webpubsub.gp."  # read as a user event of its name, as the extension does
 _JSON: Final = "application/json; charset=utf-8"
+_TEXT_ANSWER: Final = ((b"content-type", CONTENT_TYPES[WebPubSubDataType.TEXT].encode()),)
 _STATE_KEY: Final = STATE_HEADER.lower().encode()
 
 # Headers that are joined with commas when repeated, and those that must stand alone; any other may be
 # repeated, and its first value counts.
 _JOINED: Final = {b"ce-signature", b"webhook-request-origin"}
 _ALONE: Final = {b"ce-connectionid", b"ce-hub", b"ce-type", b"ce-eventname", b"ce-userid", _STATE_KEY}
-_REQUIRED: Final = (b"ce-connectionid", b"ce-hub", b"ce-type", b"ce-eventname", b"webhook-request-origin")
+_AWAITED: Final = (ConnectEventRequest, UserEventRequest)
+_REFUSALS: Final = (EventErrorResponse, MqttEventErrorResponse)
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):
@@ -97,6 +108,20 @@ def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
     Raises:
         CloudEventError: A required header is missing, or one that must stand alone is repeated.
     """
+    values = dict(raw)
+    if len(values) < len(raw):
+        values = _without_repetition(raw)
+    try:
+        try:
+            # Nearly all are UTF-8, and then cost half without the function that tries what they are: 0.5 us.
+            return _context(raw, values, bytes.decode)
+        except UnicodeDecodeError:
+            return _context(raw, values, header_text)
+    except KeyError as missing:
+        raise CloudEventError(f"header {missing.args[0].decode()} is missing") from None
+
+
+def _without_repetition(raw: RawHeaders) -> dict[bytes, bytes]:
     values: dict[bytes, bytes] = {}
     for name, value in raw:
         if name in values:
@@ -106,37 +131,44 @@ def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
                 continue
             value = values[name] + b"," + value
         values[name] = value
-    for name in _REQUIRED:
-        if name not in values:
-            raise CloudEventError(f"header {name.decode()} is missing")
-    user_id = values.get(b"ce-userid")
-    state = values.get(_STATE_KEY)
-    states = ConnectionStates(None if state is None else header_text(state))
-    if state:
-        states.check()
-    signature = values.get(b"ce-signature")
-    subprotocol = values.get(b"ce-subprotocol")
-    is_system = values[b"ce-type"].lower().startswith(b"azure.webpubsub.sys.")
+    return values
+
+
+def _context(
+    raw: RawHeaders, values: dict[bytes, bytes], text: Callable[[bytes], Any]
+) -> WebPubSubConnectionContext:
+    """Read a context; ``text`` makes of a value whatever text it is, a hub's name as well as a user's id."""
+    found = values.get
+    user_id, signature, subprotocol = found(b"ce-userid"), found(b"ce-signature"), found(b"ce-subprotocol")
     context = WebPubSubConnectionContext(
-        event_type=WebPubSubEventType.SYSTEM if is_system else WebPubSubEventType.USER,
-        event_name=EventName(header_text(values[b"ce-eventname"])),
-        hub=HubName(header_text(values[b"ce-hub"])),
-        connection_id=ConnectionId(header_text(values[b"ce-connectionid"])),
-        user_id=None if user_id is None else UserId(header_text(user_id)),
-        signature=None if signature is None else header_text(signature),
-        origin=header_text(values[b"webhook-request-origin"]),
-        states=states,
+        connection_id=text(values[b"ce-connectionid"]),
+        hub=text(values[b"ce-hub"]),
+        event_type=_SYSTEM if values[b"ce-type"].lower().startswith(b"azure.webpubsub.sys.") else _USER,
+        event_name=text(values[b"ce-eventname"]),
+        user_id=None if user_id is None else text(user_id),
+        signature=None if signature is None else text(signature),
+        origin=text(values[b"webhook-request-origin"]),
+        states=_states(found(_STATE_KEY), text),
         headers=Headers(raw),
-        subprotocol=None if subprotocol is None else header_text(subprotocol),
-        event_id=_event_id(values.get(b"ce-id")),
+        subprotocol=None if subprotocol is None else text(subprotocol),
+        event_id=_event_id(found(b"ce-id")),
     )
-    physical_id = values.get(b"ce-physicalconnectionid")
+    physical_id = found(b"ce-physicalconnectionid")
     if physical_id is None or subprotocol != b"mqtt":
         return context
-    session_id = values.get(b"ce-sessionid")
+    session_id = found(b"ce-sessionid")
     return MqttConnectionContext.of(
-        context, header_text(physical_id), None if session_id is None else header_text(session_id)
+        context, text(physical_id), None if session_id is None else text(session_id)
     )
+
+
+def _states(value: bytes | None, text: Callable[[bytes], str]) -> ConnectionStates:
+    if value is None:
+        return NO_STATES
+    states = ConnectionStates(text(value))
+    if value:
+        states.check()
+    return states
 
 
 def _event_id(value: bytes | None) -> int:
@@ -246,9 +278,9 @@ def answer_of(request: EventRequest | None, response: EventResponse | None) -> E
         InvalidData: Data or states have no wire form.
     """
     # Nobody waits for the answer to any other event, so whatever it is, it has no effect.
-    if not isinstance(request, ConnectEventRequest | UserEventRequest):
+    if not isinstance(request, _AWAITED):
         return EventAnswer()
-    if isinstance(response, EventErrorResponse | MqttEventErrorResponse):
+    if isinstance(response, _REFUSALS):
         raise _refusal(request, response)
     response = response_for(request, response)
     states = request.connection_context.states
@@ -285,6 +317,20 @@ def build_answer(answer: EventAnswer) -> HttpAnswer:
     if answer.state is not None:
         headers.append((_STATE_KEY, answer.state.encode()))
     return HttpAnswer(200, headers, body)
+
+
+def build_text_answer(request: UserEventRequest, text: str) -> HttpAnswer | None:
+    """Return the answer to a user event that is a mere text; None for a text that has no UTF-8 form.
+
+    It is `build_answer` of `answer_of` a `UserEventResponse`, for the most common answer there is: measured
+    0.5 us instead of 2.9, 7% of a webhook's whole time.
+    """
+    state = request.connection_context.states.header
+    headers = (*_TEXT_ANSWER, (_STATE_KEY, state.encode())) if state else _TEXT_ANSWER
+    try:
+        return HttpAnswer(200, headers, text.encode())
+    except UnicodeEncodeError:
+        return None
 
 
 def build_refusal(refused: EventRefused) -> HttpAnswer:

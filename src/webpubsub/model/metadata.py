@@ -33,6 +33,7 @@ MAX_BYTES: Final = 8 * 1024
 _HEADER: Final = "X-WebPubSub-Metadata-"
 _LOWERED: Final = _HEADER.lower()
 _PREFIX: Final = _LOWERED.encode()
+_PREFIX_SIZE: Final = len(_PREFIX)
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -75,10 +76,9 @@ def parse_metadata_headers(headers: Iterable[tuple[bytes, bytes]]) -> Metadata:
     """
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
-        name = raw_name.lower()
-        if name.startswith(_PREFIX):
+        if len(raw_name) >= _PREFIX_SIZE and raw_name.lower().startswith(_PREFIX):  # most are shorter
             value = raw_value.rpartition(b",")[2].strip(b" \t")
-            found[name[len(_PREFIX) :].decode("latin-1")] = value.decode("latin-1")
+            found[raw_name.lower()[_PREFIX_SIZE:].decode("latin-1")] = value.decode("latin-1")
     if not found:
         return NO_METADATA
     check_metadata(found)
@@ -92,6 +92,8 @@ def metadata_of(headers: Mapping[str, Sequence[str]]) -> Metadata:
         >>> metadata_of({"Host": ["localhost"], "X-WebPubSub-Metadata-trace": ["a, b"]})
         {'trace': 'a, b'}
     """
+    if not headers:
+        return NO_METADATA
     found = ((name.lower(), values) for name, values in headers.items() if values)
     return {name.removeprefix(_LOWERED): values[-1] for name, values in found if name.startswith(_LOWERED)}
 

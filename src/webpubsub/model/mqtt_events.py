@@ -211,13 +211,16 @@ def mqtt_error(request: EventRequest, error: EventErrorResponse) -> MqttEventErr
     return make(_CODES[version][WebPubSubErrorCode(error.code)], error.error_message)
 
 
+_FOR_MQTT: Final = (MqttEventErrorResponse, MqttConnectEventResponse)
+
+
 def check_client(request: EventRequest, response: EventResponse | None) -> None:
     """Check that a response for MQTT clients answers one.
 
     Raises:
         UsageError: This client is none.
     """
-    if isinstance(response, MqttEventErrorResponse | MqttConnectEventResponse) and not is_mqtt(request):
+    if isinstance(response, _FOR_MQTT) and not is_mqtt(request):
         raise UsageError(
             f"{type(response).__name__} answers MQTT clients, and this client is none: expected what "
             "request.create_response(...) or request.create_error_response(...) returns"
@@ -230,8 +233,8 @@ def response_for(request: EventRequest, response: EventResponse | None) -> Event
     Raises:
         UsageError: See `check_client`.
     """
-    check_client(request, response)
-    if not is_mqtt(request):
+    if not isinstance(request.connection_context, MqttConnectionContext):
+        check_client(request, response)
         return response
     if isinstance(response, EventErrorResponse):
         return mqtt_error(request, response)

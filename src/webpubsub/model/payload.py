@@ -95,6 +95,8 @@ class Payload(msgspec.Struct, frozen=True):
         Raises:
             InvalidData: ``data`` cannot be sent as ``data_type``, or has no JSON form.
         """
+        if isinstance(data, str) and (data_type is None or data_type is TEXT):
+            return cls(_encode_text(data), TEXT)
         if isinstance(data, cls):
             if data_type not in (None, data.data_type) and parse_data_type(data_type) is not data.data_type:
                 raise InvalidData(f"a {data.data_type} payload cannot be sent as {data_type}")
@@ -179,7 +181,7 @@ def parse_data_type(value: WebPubSubDataType | str) -> WebPubSubDataType:
         InvalidData: ``value`` names no such data type.
     """
     try:
-        found = WebPubSubDataType(value)
+        found = value if isinstance(value, WebPubSubDataType) else WebPubSubDataType(value)
     except ValueError:
         found = PROTOBUF
     if found is PROTOBUF:

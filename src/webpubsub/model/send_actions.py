@@ -9,12 +9,13 @@ Source: extension spec, section 8; service spec, sections A.3, A.4 and C.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, TypedDict
 
 import msgspec
 
-from webpubsub.model.errors import InvalidName
+from webpubsub.model.errors import InvalidData, InvalidName
 from webpubsub.model.metadata import Metadata, check_metadata
 from webpubsub.model.names import parse_connection_id, parse_group_name, parse_user_id
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 MAX_TTL_SECONDS: Final = 300
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 
 
 class SendOptions(TypedDict, total=False):
@@ -68,12 +71,13 @@ class SendAction(Action, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         message = self._message
         payload = Payload.of(message.data, message.data_type)
+        data: Data = payload
         if payload.data_type is not WebPubSubDataType.JSON:
-            set_fields(self, data=payload.value, data_type=payload.data_type)
-        else:
-            if payload is message.data:
-                payload.check()
-            set_fields(self, data=payload, data_type=payload.data_type)
+            data = payload.value
+        elif payload is message.data:
+            payload.check()
+        _set_field(self, "data", data)
+        _set_field(self, "data_type", payload.data_type)
         if self.message_ttl_seconds is not None:
             _check_ttl(self.message_ttl_seconds)
         if self.metadata is not None:
@@ -152,7 +156,7 @@ class SendToUserAction(SendAction, frozen=True):
     def __post_init__(self) -> None:
         parse_user_id(self.user_id)
         SendAction.__post_init__(self)
-        set_fields(self, filter=filter_text(self.filter))
+        _set_field(self, "filter", filter_text(self.filter))
 
 
 class SendToConnectionAction(SendAction, frozen=True):
@@ -176,10 +180,13 @@ class SendToConnectionAction(SendAction, frozen=True):
 # --- what fields of actions are made of ---------------------------------------------------------------
 
 
+_set_field: Final = msgspec.structs.force_setattr
+
+
 def set_fields(action: Action, **values: Any) -> None:
     """Normalise fields of a frozen action while it is being made."""
     for name, value in values.items():
-        msgspec.structs.force_setattr(action, name, value)
+        _set_field(action, name, value)
 
 
 _SINGULAR: Final = {"excluded": "connection id", "groups": "group name"}
@@ -224,4 +231,7 @@ def _checked_metadata(found: object) -> Metadata | None:
         raise InvalidName("metadata", found, "names with texts, such as {'trace': '1'}")
     metadata = dict(items)
     check_metadata(metadata)
+    for name, value in metadata.items():
+        if _CONTROL.search(value):
+            raise InvalidData(f"the metadata value of {name[:80]!r} has a control character")
     return metadata or None

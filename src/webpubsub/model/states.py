@@ -20,7 +20,7 @@ import msgspec
 from webpubsub.model.errors import CloudEventError, InvalidData
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["CLEARED", "STATE_HEADER", "ConnectionStates", "decode_states", "encode_states"]
+__all__ = ["CLEARED", "NO_STATES", "STATE_HEADER", "ConnectionStates", "decode_states", "encode_states"]
 
 STATE_HEADER: Final = "ce-connectionState"
 # What a cleared set of states looks like on the wire: an empty object. An absent header would mean
@@ -111,6 +111,10 @@ class ConnectionStates(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"ConnectionStates({dict(self)!r})"
+
+
+NO_STATES: Final = ConnectionStates()
+"""Those of a connection that never had any; shared, as nothing changes them."""
 
 
 def encode_states(values: Mapping[str, Any]) -> str:

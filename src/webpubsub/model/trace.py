@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Phase", "Trace", "TraceEvent"]
+__all__ = ["Phase", "Trace", "TraceEvent", "hearing_of"]
 
 
 class Phase(StrEnum):
@@ -49,3 +49,23 @@ class TraceEvent(msgspec.Struct, frozen=True):
 
 
 Trace = Callable[[TraceEvent], None]
+
+
+def hearing_of(trace: Trace | None) -> Callable[[str, Phase], bool]:
+    """Return what tells whether a listener makes anything of events of a name and phase.
+
+    A listener that leaves most of them out, as the log does, has a method ``hears`` for hot paths, which then
+    need not make what nobody looks at. Any other hears all.
+    """
+    if trace is None:
+        return _nothing
+    hears: Callable[[str, Phase], bool] = getattr(trace, "hears", _everything)
+    return hears
+
+
+def _nothing(_name: str, _phase: Phase) -> bool:
+    return False
+
+
+def _everything(_name: str, _phase: Phase) -> bool:
+    return True

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any
 
-from webpubsub.model.cloudevents import HttpAnswer
+from webpubsub.model.cloudevents import BODILESS, HttpAnswer
 
 __all__ = ["ClientGone", "Message", "Receive", "Send", "receive_body", "send_answer"]
 
@@ -13,9 +13,6 @@ __all__ = ["ClientGone", "Message", "Receive", "Send", "receive_body", "send_ans
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-# A body or its length would be taken for the next answer on the connection (RFC 9110, section 6.4.1).
-_BODILESS: Final = {204, 304}
 
 
 class ClientGone(Exception):
@@ -45,7 +42,7 @@ async def receive_body(receive: Receive, limit: int) -> bytes | None:
 
 async def send_answer(answer: HttpAnswer, send: Send) -> None:
     """Send the whole answer."""
-    is_bare = answer.status in _BODILESS
+    is_bare = answer.status in BODILESS
     headers = (
         [*answer.headers] if is_bare else [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
     )

@@ -60,6 +60,16 @@ class Access:
         """
         await self._keys.load(self._with_own_keys())
 
+    async def reload(self) -> None:
+        """Read the keys again, which another process has changed; `on_change` is not called.
+
+        Raises:
+            ConfigurationError: Keys cannot be used.
+            StorageError: The storage cannot be used.
+        """
+        await self._keys.reload()
+        self._take()
+
     def is_admin(self, headers: RawHeaders, query: bytes) -> bool:
         """Whether a request has the master key."""
         return _opens(self._admin, headers, query)
@@ -94,6 +104,10 @@ class Access:
         return [name for name, level in self._levels.items() if level is AuthLevel.FUNCTION]
 
     def _use(self) -> None:
+        self._take()
+        self.on_change()
+
+    def _take(self) -> None:
         keys, master = self._keys, self._keys.master
         system = keys.find(KeyPlace(SYSTEM), WEBHOOK_KEY)
         shared = keys.keys(KeyPlace(HOST_FUNCTIONS)).values()
@@ -103,7 +117,6 @@ class Access:
             name: _encoded([*keys.keys(KeyPlace.of_function(name)).values(), *shared, master])
             for name in self._with_own_keys()
         }
-        self.on_change()
 
 
 def _level(function: HostFunction) -> tuple[str, AuthLevel]:

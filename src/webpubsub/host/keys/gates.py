@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import Final
 
 from webpubsub.host.bindings.http import Scope
@@ -49,8 +49,15 @@ class GuardedWebhook:
 
     async def handle(self, method: str, headers: RawHeaders, body: bytes, query: bytes = b"") -> HttpAnswer:
         """See `Webhook.handle`; without a key of the extension or the master key the answer is 401."""
+        answer = self.answer(method, headers, query, body)
+        return answer if isinstance(answer, HttpAnswer) else await answer
+
+    def answer(
+        self, method: str, headers: RawHeaders, query: bytes, body: bytes
+    ) -> HttpAnswer | Awaitable[HttpAnswer]:
+        """See `handle` and `Webhook.answer`."""
         if self._access.opens_webhook(headers, query):
-            return await self._webhook.handle(method, headers, body)
+            return self._webhook.answer(method, headers, query, body)
         if self._trace is not None:
             error = PeerError(
                 "the request has no key of the webhook: expected '?code=' with the system key "

@@ -46,7 +46,7 @@ class KeyPlace(msgspec.Struct, frozen=True):
 class KeyStore:
     """All keys of one host.
 
-    Each file is read once: a change made by hand is noticed at the next start.
+    Each file is read once: a change made by hand is noticed at the next start, or by `reload`.
 
     Attributes:
         on_change: Called when keys were read or changed.
@@ -89,6 +89,17 @@ class KeyStore:
                 files = await asyncio.gather(*map(self._opened, missing))
                 self._files |= zip(missing, files, strict=True)
                 self.on_change()
+
+    async def reload(self) -> None:
+        """Read again what was read, as another process may have changed it.
+
+        Raises:
+            ConfigurationError: A file cannot be used.
+            StorageError: The storage cannot be used.
+        """
+        async with self._changing:
+            files = await asyncio.gather(*map(self._opened, self._files))
+            self._files = dict(zip(self._files, files, strict=True))
 
     @property
     def master(self) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 from uuid import UUID
 
 import azure.functions as func
+import msgspec
 
 from webpubsub.host.expressions import system_data
 from webpubsub.host.function import HostFunction
 from webpubsub.host.running.retry import FIRST_CALL, RetryContext
+from webpubsub.model.events import WebPubSubConnectionContext
 from webpubsub.model.headers import RawHeaders, header_text
 
 __all__ = ["Context", "Invocation", "Out", "thread_local"]
@@ -25,7 +27,7 @@ thread_local = threading.local()
 BindingData = Mapping[str, Any]
 
 
-class Invocation:
+class Invocation(msgspec.Struct, eq=False):
     """One call of a function.
 
     Most invocations never ask for their id or binding data, so both are made when somebody does.
@@ -33,30 +35,20 @@ class Invocation:
     Attributes:
         function: The function.
         source: What started it, see `Trigger`.
-        event: The id of the event that led here, or None.
+        clock: Seconds since the epoch.
+        event: The context of the event that led here, or None.
         headers: Headers of the HTTP request that led here; empty for a timer.
         retry: How often it was called before with the same source.
     """
 
-    __slots__ = ("_clock", "_data", "_id", "event", "function", "headers", "retry", "source")
-
-    def __init__(
-        self,
-        function: HostFunction,
-        source: Any,
-        clock: Callable[[], float],
-        event: str | None = None,
-        headers: RawHeaders = (),
-        retry: RetryContext = FIRST_CALL,
-    ) -> None:
-        self.function = function
-        self.event = event
-        self.headers = headers
-        self.retry = retry
-        self.source = source
-        self._clock = clock
-        self._id: str | None = None
-        self._data: BindingData | None = None
+    function: HostFunction
+    source: Any
+    clock: Callable[[], float]
+    event: WebPubSubConnectionContext | None = None
+    headers: RawHeaders = ()
+    retry: RetryContext = FIRST_CALL
+    _id: str | None = None
+    _data: BindingData | None = None
 
     @property
     def id(self) -> str:
@@ -74,13 +66,15 @@ class Invocation:
         return self._data
 
     def _utc_now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
+        return datetime.fromtimestamp(self.clock(), UTC)
 
     @property
     def ids(self) -> dict[str, str]:
         """Ids for trace events."""
         ids = {"function": self.function.definition.name, "invocation": self.id}
-        return ids if self.event is None else {**ids, "event": self.event}
+        if self.event is None:
+            return ids
+        return ids | {"event": f"{self.event.connection_id}/{self.event.event_id}"}
 
 
 class Out(func.Out[Any]):

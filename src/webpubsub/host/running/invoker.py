@@ -6,6 +6,8 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
+from inspect import isawaitable
+from types import CoroutineType
 from typing import Any, Final
 
 from webpubsub.host.function import HostFunction
@@ -13,8 +15,9 @@ from webpubsub.host.running.deadlines import Deadlines
 from webpubsub.host.running.invocation import Context, Invocation, thread_local
 from webpubsub.host.running.pool import ThreadPool
 from webpubsub.host.running.retry import FIRST_CALL, RetryContext
+from webpubsub.model.events import WebPubSubConnectionContext
 from webpubsub.model.headers import RawHeaders
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of
 
 __all__ = ["Invoker", "thread_count"]
 
@@ -52,6 +55,7 @@ class Invoker:
         self._threads = threads
         self._clock = clock
         self._trace = trace
+        self._hears = hearing_of(trace)
         self._pool: ThreadPool | None = None
         self._deadlines = Deadlines(function_timeout, given_up=self._replace_threads)
 
@@ -79,7 +83,7 @@ class Invoker:
         function: HostFunction,
         source: Any,
         *,
-        event: str | None = None,
+        event: WebPubSubConnectionContext | None = None,
         headers: RawHeaders = (),
         retry: RetryContext = FIRST_CALL,
     ) -> Any:
@@ -88,7 +92,7 @@ class Invoker:
         Args:
             function: The function.
             source: What its trigger takes.
-            event: The id of the event that led here.
+            event: The context of the event that led here.
             headers: Headers of the request that led here.
             retry: How often it was called before with this source.
 
@@ -96,25 +100,29 @@ class Invoker:
             Exception: Whatever the function or a binding raised; the trace has been told.
         """
         invocation = Invocation(function, source, self._clock, event, headers, retry)
-        if self._trace is None:
-            return await self._run(function, invocation, source)
-        return await self._run_traced(self._trace, function, invocation, source)
-
-    async def _run_traced(
-        self, trace: Trace, function: HostFunction, invocation: Invocation, source: Any
-    ) -> Any:
-        ids = invocation.ids
-        trace(TraceEvent("function", Phase.STARTED, ids))
+        # What the log leaves out is not made: 1.6 us a call, 5% of a webhook's whole time.
+        is_heard = self._hears("function", Phase.COMPLETED)
+        if is_heard:
+            self._tell(Phase.STARTED, invocation, {})
         began = time.perf_counter()
         try:
             answer = await self._run(function, invocation, source)
         except BaseException as error:
-            duration = time.perf_counter() - began
-            trace(TraceEvent("function", Phase.FAILED, ids, {"duration": duration}, error))
+            self._tell(Phase.FAILED, invocation, {"duration": time.perf_counter() - began}, error)
             raise
-        duration = time.perf_counter() - began
-        trace(TraceEvent("function", Phase.COMPLETED, ids, {"duration": duration}))
+        if is_heard:
+            self._tell(Phase.COMPLETED, invocation, {"duration": time.perf_counter() - began})
         return answer
+
+    def _tell(
+        self,
+        phase: Phase,
+        invocation: Invocation,
+        detail: Mapping[str, Any],
+        error: BaseException | None = None,
+    ) -> None:
+        if self._trace is not None:
+            self._trace(TraceEvent("function", phase, invocation.ids, detail, error))
 
     async def _run(self, function: HostFunction, invocation: Invocation, source: Any) -> Any:
         self._deadlines.enter(invocation)
@@ -131,7 +139,10 @@ class Invoker:
                 values["context"] = Context(invocation)
             try:
                 if function.is_async:
-                    result = await function.run(values)
+                    result = function.run(values)
+                    # A decorator of the user's own may have left nothing to await. (`isawaitable`: 0.4 us)
+                    if isinstance(result, CoroutineType) or isawaitable(result):
+                        result = await result
                 else:
                     result = await self._run_in_thread(function, invocation, values)
             except BaseException as error:

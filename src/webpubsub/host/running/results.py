@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import Any, Final
 
 from webpubsub.functions.response_json import RESPONSE_MEMBERS
@@ -37,7 +38,8 @@ def run_of(function: HostFunction) -> Run:
         return run
 
     async def run_async(values: Values) -> Any:
-        return take(values, await run(values))
+        result = run(values)
+        return take(values, await result if isawaitable(result) else result)
 
     return run_async if function.is_async else lambda values: take(values, run(values))
 

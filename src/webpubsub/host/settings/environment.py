@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-__all__ = ["Environment"]
+__all__ = ["Environment", "canonical_name"]
 
 
 class Environment(Mapping[str, str]):
@@ -19,13 +19,13 @@ class Environment(Mapping[str, str]):
 
     def __init__(self, *layers: Mapping[str, str]) -> None:
         """Lay ``layers`` over each other."""
-        self._values = {_canonical(name): value for layer in layers for name, value in layer.items()}
+        self._values = {canonical_name(name): value for layer in layers for name, value in layer.items()}
 
     def __getitem__(self, name: str) -> str:
-        return self._values[_canonical(name)]
+        return self._values[canonical_name(name)]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and _canonical(name) in self._values
+        return isinstance(name, str) and canonical_name(name) in self._values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -34,5 +34,6 @@ class Environment(Mapping[str, str]):
         return len(self._values)
 
 
-def _canonical(name: str) -> str:
+def canonical_name(name: str) -> str:
+    """Return the one spelling of a setting's name."""
     return name.replace("__", ":").lower()

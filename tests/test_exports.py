@@ -93,6 +93,7 @@ SERVERS = [
     "croniter",
     "websockets",
     "webpubsub.host",
+    "webpubsub.http_client",
     "webpubsub.service",
 ]
 

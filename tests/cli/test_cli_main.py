@@ -102,6 +102,42 @@ def test_a_start_names_the_setting_that_is_wrong(
     assert text in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--workers", "0"], "Invalid value for '--workers'"),
+        (["--workers", "2"], "several workers need one for all of them: start with --no-service, or set"),
+        (["--workers", "1"], "several workers need one for all of them"),
+        (["--workers", "2", "--no-service", "--reload"], "--workers: it cannot be used with --reload"),
+        (["--in-process", "--reload"], "--in-process: it cannot be used with --reload"),
+    ],
+)
+def test_options_that_do_not_go_together_are_wrong_usage(
+    tmp_path: Path, arguments: list[str], text: str
+) -> None:
+    done = command("start", str(tmp_path), *arguments)
+    assert done.returncode == 2
+    assert text in " ".join(done.stderr.split())
+
+
+def test_a_start_joins_only_the_service_that_runs_with_it(tmp_path: Path) -> None:
+    done = command("start", str(tmp_path), "--in-process", "--no-service", "--port", "0")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "webpubsub: --in-process is for the service that runs with the app, and this start uses another one: "
+        "leave the option out\n",
+    )
+
+
+def test_what_is_wrong_with_an_app_is_told_once_by_all_workers(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text("import azure.functions as func\nraise ValueError('no app')\n")
+    done = command("start", str(tmp_path), "--workers", "3", "--no-service", "--port", "0")
+    assert done.returncode == 1
+    assert done.stderr.count("setting failed: ") == 1, done.stderr
+    assert done.stderr.endswith("webpubsub: worker 1 ended with code 1 before it was ready\n")
+    assert "Ready" not in done.stdout
+
+
 def test_an_event_handler_is_for_the_service_of_this_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,9 +147,17 @@ def start_example(tmp_path: Path) -> Callable[..., AbstractContextManager[Comman
 
 
 @pytest.fixture
-def chat(start_example: Callable[..., AbstractContextManager[Command]]) -> Iterator[Command]:
+def chat_arguments() -> tuple[str, ...]:
+    """More arguments of `chat`; tests may have their own."""
+    return ()
+
+
+@pytest.fixture
+def chat(
+    start_example: Callable[..., AbstractContextManager[Command]], chat_arguments: tuple[str, ...]
+) -> Iterator[Command]:
     """The chat example, fresh for each test, as everybody in it hears everybody."""
-    with start_example("simplechat") as command:
+    with start_example("simplechat", *chat_arguments) as command:
         yield command
 
 

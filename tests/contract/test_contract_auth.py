@@ -37,7 +37,7 @@ def message(request: wps.UserEventRequest) -> str:
 """
 
 
-@pytest.fixture(params=[("--auth",), ("--auth", "--reload")], ids=" ".join)
+@pytest.fixture(params=[("--auth",), ("--auth", "--reload"), ("--auth", "--in-process")], ids=" ".join)
 def command(request: pytest.FixtureRequest, tmp_path: Path, run_command: Callable[..., Any]) -> Iterator[Any]:
     app = tmp_path / "app"
     app.mkdir()

@@ -60,7 +60,7 @@ def app(tmp_path: Path) -> Path:
 Run = Callable[..., AbstractContextManager[Any]]
 
 
-@pytest.mark.parametrize("more", [[], ["--reload"]], ids=["start", "start --reload"])
+@pytest.mark.parametrize("more", [[], ["--reload"], ["--in-process"]], ids=" ".join)
 async def test_the_embedded_service_sends_events_to_http_functions(
     app: Path, run_command: Run, more: list[str]
 ) -> None:

@@ -20,6 +20,7 @@ from spec_app import running_app
 pytestmark = pytest.mark.contract
 
 Start = Callable[..., AbstractContextManager[Any]]
+IN_PROCESS = pytest.mark.parametrize("more", [(), ("--in-process",)], ids=["http", "in process"])
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -82,8 +83,9 @@ async def test_strangers_get_nowhere(chat_by_http: Any, method: str, path: str, 
 # --- iot-hub-data-visualization -------------------------------------------------------------------------
 
 
-async def test_readings_of_devices_reach_the_page(start_example: Start) -> None:
-    with start_example("iot-hub-data-visualization") as command:
+@IN_PROCESS
+async def test_readings_of_devices_reach_the_page(start_example: Start, more: tuple[str, ...]) -> None:
+    with start_example("iot-hub-data-visualization", *more) as command:
         assert await page_title(command) == "Temperature &amp; humidity, live"
         negotiated = await get_json(f"{command.host_url}/api/negotiate?id=1")
         assert negotiated["baseUrl"].endswith("/client/hubs/iot")
@@ -106,8 +108,9 @@ async def test_readings_of_devices_reach_the_page(start_example: Start) -> None:
 # --- aadchat --------------------------------------------------------------------------------------------
 
 
-async def test_people_who_are_signed_in_talk(start_example: Start) -> None:
-    with start_example("aadchat") as command:
+@IN_PROCESS
+async def test_people_who_are_signed_in_talk(start_example: Start, more: tuple[str, ...]) -> None:
+    with start_example("aadchat", *more) as command:
         assert await page_title(command) == "Chat, signed in"
         negotiate = f"{command.host_url}/api/negotiate"
         async with aiohttp.ClientSession() as session:

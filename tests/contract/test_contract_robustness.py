@@ -411,6 +411,7 @@ async def test_stopping_during_traffic_says_goodbye(run_command: Callable[..., A
         assert isinstance(told, AzureError)
 
 
+@pytest.mark.parametrize("chat_arguments", [(), ("--in-process",)], ids=["http", "in process"])
 async def test_stopping_the_app_tells_its_clients(chat: Any) -> None:
     negotiated = await get_json(f"{chat.host_url}/api/negotiate?userId=alice")
     client = await connect(negotiated["url"])

@@ -14,6 +14,12 @@ from contract_clients import get_json, hear
 pytestmark = pytest.mark.contract
 
 
+@pytest.fixture(params=[(), ("--in-process",)], ids=["http", "in process"])
+def chat_arguments(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    arguments: tuple[str, ...] = request.param
+    return arguments
+
+
 async def join(chat: Any, name: str) -> ClientConnection:
     negotiated = await get_json(f"{chat.host_url}/api/negotiate?userId={name}")
     return await connect(negotiated["url"])

@@ -7,7 +7,7 @@ import sys
 __all__ = ["main"]
 
 # What only `pip install "webpubsub[server]"` brings; the bindings alone run without it.
-_SERVER_PACKAGES = {"aiohttp", "croniter", "httptools", "jwt", "rich", "typer", "uvicorn", "watchfiles"}
+_SERVER_PACKAGES = {"croniter", "httptools", "jwt", "rich", "typer", "uvicorn", "watchfiles"}
 
 
 def main() -> None:

@@ -63,19 +63,27 @@ class Addresses(msgspec.Struct, frozen=True):
         port = next(
             port for port in (options.port, settings.local_http_port, DEFAULT_PORT) if port is not None
         )
-        connections = Connections(settings.environment, time.time)
-        configured = connections.find(SETTING) if SETTING in connections else None
+        configured = _configured(settings)
         host = options.host or settings.local_http_address or DEFAULT_HOST
         listener = bind(host, port, "choose another with --port (0 takes any free port)")
         url = shown_url(listener, host)
-        if not options.with_service or (configured is not None and not is_loopback(configured.host)):
-            _check_no_event_handlers(options)
+        if not _embeds(options, configured):
+            _check_is_alone(options)
             return cls(url, listener, configured)
         wanted = configured or DEFAULT_CONNECTION
         key = wanted.access_key or DEFAULT_ACCESS_KEY
         service_listener = _bind_service(options, host, wanted.endpoint, key)
         connection = local_connection(service_listener, host, key)
         return cls(url, listener, connection, service_listener)
+
+    @staticmethod
+    def embeds_service(options: StartOptions) -> bool:
+        """Whether a start would run the service itself.
+
+        Raises:
+            ConfigurationError: A setting cannot be used.
+        """
+        return _embeds(options, _configured(HostSettings.load(options.app_dir, os.environ)))
 
     @property
     def webhook(self) -> str:
@@ -107,11 +115,25 @@ class Addresses(msgspec.Struct, frozen=True):
         )
 
 
-def _check_no_event_handlers(options: StartOptions) -> None:
+def _configured(settings: HostSettings) -> ConnectionString | None:
+    connections = Connections(settings.environment, time.time)
+    return connections.find(SETTING) if SETTING in connections else None
+
+
+def _embeds(options: StartOptions, configured: ConnectionString | None) -> bool:
+    return options.with_service and (configured is None or is_loopback(configured.host))
+
+
+def _check_is_alone(options: StartOptions) -> None:
     if options.event_handlers:
         raise ConfigurationError(
             "--event-handler is for the service that runs with the app, and this start uses another one: "
             "register the event handler there, or leave the option out"
+        )
+    if options.in_process:
+        raise ConfigurationError(
+            "--in-process is for the service that runs with the app, and this start uses another one: leave "
+            "the option out"
         )
 
 

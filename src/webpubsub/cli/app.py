@@ -83,6 +83,14 @@ def start(
         bool,
         typer.Option("--reload", help="Start the app anew when its files change; clients stay connected."),
     ] = False,
+    in_process: Annotated[
+        bool,
+        typer.Option("--in-process", help="Join app and embedded service without HTTP between them: faster."),
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Run the app in so many processes, for a service that is not embedded."),
+    ] = None,
     auth: Annotated[
         bool,
         typer.Option("--auth", help="Ask for keys, as Azure does: of functions, /admin and the webhook."),
@@ -115,13 +123,29 @@ def start(
         insecure_default_key=insecure_default_key,
         log_format=log_format.value,
         verbose=verbose,
+        in_process=in_process,
     )
-    if not reload:
+    if reload and (in_process or workers is not None):
+        raise typer.BadParameter(
+            "it cannot be used with --reload, which runs the app in one process, and the service in another",
+            param_hint="--in-process" if in_process else "--workers",
+        )
+    if not reload and workers is None:
         run_start(options)
         return
-    from webpubsub.cli.reload import SUPERVISED, run_reload, run_supervised
+    from webpubsub.cli.child import SUPERVISED
 
     inheritance = os.environ.pop(SUPERVISED, None)
+    if workers is not None:
+        from webpubsub.cli.workers import run_worker, run_workers
+
+        if inheritance is None:
+            run_workers(options, workers)
+        else:
+            run_worker(options, inheritance)
+        return
+    from webpubsub.cli.reload import run_reload, run_supervised
+
     if inheritance is None:
         run_reload(options)
     else:

@@ -28,25 +28,27 @@ __all__ = ["EmbeddedService", "check_keys", "local_connection"]
 
 
 class EmbeddedService:
-    """A running service: its sockets, its event handler, its pings."""
+    """A running service: its sockets, its event handler, its pings.
+
+    Attributes:
+        service: The service itself.
+        handler: Sends its events.
+    """
 
     def __init__(self, settings: ServiceSettings, listener: socket.socket, trace: Trace | None) -> None:
         self._settings = settings
-        self._handler = WebhookEventHandler(settings, trace=trace)
-        self._service = Service(settings, self._handler, now=time.time, trace=trace)
+        self.handler = WebhookEventHandler(settings, trace=trace)
+        self.service = Service(settings, self.handler, now=time.time, trace=trace)
         self._keep_alive = KeepAlive()
-        self._server = Server(
-            RestApi(self._service),
-            listener,
-            ws=protocol_factory(self._service, self._keep_alive),
-        )
+        api = RestApi(self.service)
+        self._server = Server(api, listener, ws=protocol_factory(self.service, self._keep_alive), lane=api)
         self._pings: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Return when clients can connect."""
         await self._server.start()
         self._pings = asyncio.create_task(self._keep_alive.run())
-        self._handler.validate_configured()
+        self.handler.validate_configured()
 
     def use_hubs(self, hubs: Mapping[HubName, HubSettings]) -> None:
         """Send events by other hub settings from now on; clients stay connected."""
@@ -54,22 +56,22 @@ class EmbeddedService:
 
     def use_settings(self, settings: ServiceSettings) -> None:
         """Go by other settings from now on; clients stay connected, and events under way keep theirs."""
-        self._settings = self._service.settings = self._handler.settings = settings
+        self._settings = self.service.settings = self.handler.settings = settings
         if self._pings is not None:  # else it is done on start
-            self._handler.validate_configured()
+            self.handler.validate_configured()
 
     async def stop(self, grace: Grace) -> None:
         """Say goodbye to the clients, and tell the event handlers that they are gone.
 
         Half of what is left of ``grace`` stays for what is stopped after the service.
         """
-        await self._service.retire(grace.half())
+        await self.service.retire(grace.half())
         await self._server.stop(grace.half())
         if self._pings is not None:
             self._pings.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._pings
-        await self._handler.close()
+        await self.handler.close()
 
 
 def local_connection(listener: socket.socket, host: str, access_key: str) -> ConnectionString:

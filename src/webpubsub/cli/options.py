@@ -10,7 +10,11 @@ __all__ = ["StartOptions"]
 
 
 class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of ``webpubsub start``."""
+    """Options of ``webpubsub start``.
+
+    Attributes:
+        in_process: See `webpubsub.cli.in_process`.
+    """
 
     app_dir: Path
     host: str | None
@@ -24,3 +28,4 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     insecure_default_key: bool
     log_format: str
     verbose: bool
+    in_process: bool = False

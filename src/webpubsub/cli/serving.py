@@ -9,13 +9,16 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any, Final, cast
 
 import uvicorn
 
 from webpubsub.cli.ending import end_soon
+from webpubsub.cli.fast_lane import FastLaneHttp
 from webpubsub.cli.guarded_http import GuardedHttp
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.fast_lane import FastLane
 
 __all__ = ["Server", "announce_ready", "bind", "reachable_url", "run_until_stopped", "shown_url"]
 
@@ -30,11 +33,21 @@ _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 class Server:
     """One HTTP server on one socket."""
 
-    def __init__(self, app: Any, listener: socket.socket, *, ws: Any = "none") -> None:
-        """Serve ``app``, and WebSockets with what uvicorn's ``ws=`` takes."""
+    def __init__(
+        self, app: Any, listener: socket.socket, *, ws: Any = "none", lane: FastLane | None = None
+    ) -> None:
+        """Serve ``app``.
+
+        Args:
+            app: The ASGI application.
+            listener: A socket that listens.
+            ws: Serves WebSockets: what uvicorn's ``ws=`` takes.
+            lane: The application's short way for hot requests, or None.
+        """
+        http: Any = GuardedHttp if lane is None else partial(FastLaneHttp, lane)
         config = uvicorn.Config(
             app,
-            http=GuardedHttp,
+            http=http,
             ws=ws,
             lifespan="off",
             loop="none",

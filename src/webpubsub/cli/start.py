@@ -17,6 +17,7 @@ from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.embedded import EmbeddedService
 from webpubsub.cli.ending import Grace
 from webpubsub.cli.event_handlers import add_event_handlers
+from webpubsub.cli.in_process import send_events_to, sinks_of
 from webpubsub.cli.logs import set_log_levels, start_logging
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.overview import overview, with_code
@@ -55,10 +56,13 @@ def run_start(options: StartOptions) -> None:
     """
     trace = start_logging(options.log_format, verbose=options.verbose)
     addresses = Addresses.find(options)
-    host = load_host(options, addresses, trace)
     service: EmbeddedService | None = None
     if addresses.service_listener is not None:
         service = EmbeddedService(addresses.service_settings({}), addresses.service_listener, trace)
+    joined = service if options.in_process else None
+    host = load_host(options, addresses, trace, joined)
+    if joined is not None:
+        send_events_to(host, addresses.app_url, joined)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         grace = Grace(GRACE)
@@ -78,7 +82,7 @@ def run_start(options: StartOptions) -> None:
 @asynccontextmanager
 async def serving(host: FunctionHost, listener: socket.socket, grace: Grace) -> AsyncIterator[None]:
     """Serve the app's functions; at the end requests and functions under way may finish in time."""
-    server = Server(host, listener)
+    server = Server(host, listener, lane=host)
     await host.start()
     await server.start()
     try:
@@ -88,10 +92,18 @@ async def serving(host: FunctionHost, listener: socket.socket, grace: Grace) -> 
         await host.stop(grace.left())
 
 
-def load_host(options: StartOptions, addresses: Addresses, trace: Trace) -> FunctionHost:
+def load_host(
+    options: StartOptions, addresses: Addresses, trace: Trace, joined: EmbeddedService | None = None
+) -> FunctionHost:
     """Load the app; user code finds its settings in ``os.environ``.
 
     The functions without problems run; the trace has shown all problems at once.
+
+    Args:
+        options: Which app, and which of its functions.
+        addresses: Where it listens.
+        trace: The listener.
+        joined: The service that performs its actions in this process, or None.
 
     Raises:
         ConfigurationError: No function is left, or ``strict`` and there is a problem or a warning.
@@ -103,7 +115,10 @@ def load_host(options: StartOptions, addresses: Addresses, trace: Trace) -> Func
     settings = HostSettings.load(options.app_dir, os.environ)
     export_values(settings, os.environ)
     set_log_levels(settings.log_levels, verbose=options.verbose)
-    host = FunctionHost(settings, only=options.functions, auth=options.auth, trace=trace)
+    sinks = None
+    if joined is not None and addresses.connection is not None:
+        sinks = sinks_of(settings.environment, addresses.connection, joined.service, trace)
+    host = FunctionHost(settings, only=options.functions, auth=options.auth, sinks=sinks, trace=trace)
     count = len(host.problems) + (len(host.warnings) if options.strict else 0)
     if count and (options.strict or not host.functions):
         found = "1 problem is" if count == 1 else f"{count} problems are"

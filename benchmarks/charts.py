@@ -1,28 +1,43 @@
-"""Charts as SVG: a field a row, a bar a contender."""
+"""Charts as SVG: a field a row with a bar a contender, or a field a curve."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from benchmarks.rounds import OURS, RowResult, Standing
+from benchmarks.curves import CurveResult
+from benchmarks.rounds import LIMIT, OURS, RowResult, Standing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["write_chart"]
+__all__ = ["write_bars", "write_curves"]
 
-LIMIT: Final = "C: "
+Shown = TypeVar("Shown", RowResult, CurveResult)
+
 WIDTH: Final = 8.0  # inches, as all lengths here
 BAR: Final = 0.3
 FIELD: Final = 0.9  # title and distance
-COLOURS: Final = {True: "#0a6ebd", False: "#9aa5b1"}
+CURVE: Final = 2.2
+OURS_COLOUR: Final = "#0a6ebd"
+PEER_COLOUR: Final = "#9aa5b1"
 LIMIT_COLOUR: Final = "#d9dee3"
 
 
-def write_chart(rows: Sequence[RowResult], file: Path) -> None:
+def write_bars(rows: Sequence[RowResult], file: Path) -> None:
     """Draw rows below each other; what is ours stands out, and limits stand back."""
+    _write(rows, [FIELD + BAR * len(row.standings) for row in rows], _draw_bars, file)
+
+
+def write_curves(curves: Sequence[CurveResult], file: Path) -> None:
+    """Draw curves below each other, over a logarithmic scale of what grows."""
+    _write(curves, [CURVE for _ in curves], _draw_curve, file)
+
+
+def _write(
+    shown: Sequence[Shown], heights: Sequence[float], draw: Callable[[Shown, Axes], None], file: Path
+) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -30,21 +45,35 @@ def write_chart(rows: Sequence[RowResult], file: Path) -> None:
 
     # Text stays text, and the same figures give the same file.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "webpubsub", "font.size": 9}):
-        heights = [FIELD + BAR * len(row.standings) for row in rows]
         figure, fields = pyplot.subplots(
-            len(rows),
+            len(shown),
             figsize=(WIDTH, sum(heights)),
             height_ratios=heights,
             squeeze=False,
             layout="constrained",
         )
-        for row, field in zip(rows, fields[:, 0], strict=True):
-            _draw(row, field)
+        for each, field in zip(shown, fields[:, 0], strict=True):
+            draw(each, field)
         figure.savefig(file, metadata={"Date": None})
         pyplot.close(figure)
 
 
-def _draw(row: RowResult, field: Axes) -> None:
+def _draw_curve(curve: CurveResult, field: Axes) -> None:
+    field.plot(
+        [point.x for point in curve.points], [point.y for point in curve.points], "o-", color=OURS_COLOUR
+    )
+    for point in curve.points:
+        field.annotate(f"{point.y:.3g}", (point.x, point.y), (0, 6), textcoords="offset points", ha="center")
+    field.set_xscale("symlog", linthresh=max(1, min(filter(None, (point.x for point in curve.points)))))
+    field.set_xticks([point.x for point in curve.points], [f"{point.x:,}" for point in curve.points])
+    field.minorticks_off()
+    field.set_ylim(0, 1.35 * max(point.y for point in curve.points))
+    field.set_title(f"{curve.title}: {curve.y}", loc="left", fontsize=10)
+    field.set_xlabel(curve.x)
+    field.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_bars(row: RowResult, field: Axes) -> None:
     bars = field.barh(
         [standing.name for standing in row.standings],
         [standing.value for standing in row.standings],
@@ -60,7 +89,9 @@ def _draw(row: RowResult, field: Axes) -> None:
 
 
 def _colour(standing: Standing) -> str:
-    return LIMIT_COLOUR if standing.name.startswith(LIMIT) else COLOURS[standing.name.startswith(OURS)]
+    if standing.name.startswith(LIMIT):
+        return LIMIT_COLOUR
+    return OURS_COLOUR if standing.name.startswith(OURS) else PEER_COLOUR
 
 
 def _label(standing: Standing) -> str:

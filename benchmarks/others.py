@@ -21,13 +21,13 @@ _ENVIRONMENT: Final = {"ACCESS_KEY": KEY}
 _NODE_WARM_UP: Final = 4.0
 
 
-def node(script: str, *arguments: str) -> Server:
+def node(script: str, *arguments: str, warm_up: float = _NODE_WARM_UP) -> Server:
     """Return a script of ``peers/node``; its first argument is the port."""
     return Server(
         (PORT, *arguments),
         program=partial(node_peer, script),
         environment={**_ENVIRONMENT, "NODE_ENV": "production"},
-        warm_up=_NODE_WARM_UP,
+        warm_up=warm_up,
     )
 
 

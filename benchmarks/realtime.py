@@ -33,6 +33,9 @@ __all__ = [
 JOINS: Final = "webpubsub.joinLeaveGroup"
 PUBLISHES: Final = "webpubsub.sendToGroup"
 
+# Sending to a thousand clients, a just-in-time compiler has seen all there is after a moment.
+WARM_UP: Final = 1.0
+
 Targets = Callable[[Running], Sequence[str]]
 
 
@@ -79,10 +82,10 @@ OURS_IN: Final = {
     **{protocol: of_ours(service(), protocol) for protocol in ("json", "json-reliable", "protobuf")},
     "raw": Realtime(OURS, service(), "raw", _raw_subscribers, _raw_publisher),
 }
-NODE_WS: Final = Realtime("node ws", others.node("ws_group.mjs"))
+NODE_WS: Final = Realtime("node ws", others.node("ws_group.mjs", warm_up=WARM_UP))
 SOCKET_IO: Final = Realtime(
     "Socket.IO",
-    others.node("socketio_group.mjs"),
+    others.node("socketio_group.mjs", warm_up=WARM_UP),
     "socket.io",
     lambda _: ("/socket.io/?EIO=4&transport=websocket",),
     call="socket.io",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.charts import write_chart
+from benchmarks.charts import write_bars, write_curves
 from benchmarks.curves import CurveResult
 from benchmarks.goals import Goal, Verdict
 from benchmarks.machine import facts
@@ -19,6 +19,11 @@ from benchmarks.rounds import RowResult, Standing
 __all__ = ["PartResult", "Report", "print_row", "verdicts", "write_json", "write_page"]
 
 COLUMNS = ("", "median", "min .. max", "ours is", "CPU us", "ours needs", "p50 ms", "p99 ms", "client busy")
+VERDICTS: Mapping[Verdict, str] = {
+    Verdict.REACHED: "reached",
+    Verdict.ABOVE_FLOOR: "not reached",
+    Verdict.MISSED: "**below**",
+}
 WIDTH = 140  # where stdout is no terminal
 
 
@@ -115,7 +120,10 @@ def write_json(report: Report, file: Path) -> None:
 def write_page(report: Report, folder: Path) -> None:
     """Write ``performance-tables.md`` and one chart a part into a folder."""
     for part in report.parts:
-        write_chart(part.rows, folder / chart_name(part))
+        if part.rows:
+            write_bars(part.rows, folder / chart_name(part))
+        if part.curves:
+            write_curves(part.curves, folder / chart_name(part))
     (folder / "performance-tables.md").write_text("\n".join(_page(report)) + "\n", encoding="utf-8")
 
 
@@ -130,10 +138,24 @@ def _page(report: Report) -> Iterator[str]:
     machine = ", ".join(f"{name} {value}" for name, value in report.machine.items())
     yield f"{report.date[:10]}; {machine}."
     yield "What the columns mean, and how to reproduce them: [performance.md](performance.md)."
+    yield from _goals([row for part in report.parts for row in part.rows])
     for part in report.parts:
         yield f"\n## {part.name}\n\n![{part.name}]({chart_name(part)})"
         for row in part.rows:
             yield from _section(row)
+        for curve in part.curves:
+            yield from _curve_section(curve)
+
+
+def _goals(rows: Iterable[RowResult]) -> Iterator[str]:
+    yield "\n## What ours must reach\n"
+    yield "| | against | found | goal | never below | |\n|---|---|--:|--:|--:|---|"
+    for row in rows:
+        for goal in row.goals:
+            found = row.ratio(goal.against)
+            shown = f"{number(found)}x" if goal.against else f"{number(found)} {row.unit}"
+            verdict = VERDICTS[goal.verdict(found, row.better)]
+            yield f"| {row.title} | {goal.against} | {shown} | {goal.goal:g} | {goal.floor:g} | {verdict} |"
 
 
 def _section(row: RowResult) -> Iterator[str]:
@@ -144,3 +166,10 @@ def _section(row: RowResult) -> Iterator[str]:
     if row.goals:
         yield ""
         yield from (f"* {line}" for _, line in verdicts(row))
+
+
+def _curve_section(curve: CurveResult) -> Iterator[str]:
+    yield f"\n### {curve.title}\n\n| {curve.x} | {curve.y} | p99 ms |\n|--:|--:|--:|"
+    for point in curve.points:
+        p99 = "" if point.p99_us is None else f"{point.p99_us / 1000:.2f}"
+        yield f"| {point.x:,} | {point.y:.3g} | {p99} |"

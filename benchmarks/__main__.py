@@ -75,7 +75,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, *CURVES, []], metavar="PART", help=PART_HELP)
     parser.add_argument("--list", action="store_true", help="show the rows, measure nothing")
-    parser.add_argument("--ours", action="store_true", help="no peers: needs a C compiler and nothing else")
+    parser.add_argument(
+        "--ours", action="store_true", help="no peers: needs a C compiler and OpenSSL, nothing else"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (default: 3)")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn (default: 1)")
     parser.add_argument("--json", type=Path, help="write all figures to this file")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,12 +34,16 @@ def upgrade_request(host: str, target: str) -> bytes:
     return http_request("GET", target, headers)
 
 
-def status_of(running: Running, request: bytes) -> int:
-    """Return the status with which a server answers one request."""
-    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
+def status_of(running: Running, request: bytes, tls: ssl.SSLContext | None = None) -> int:
+    """Return the status with which a server answers one request, sent as it is or by TLS."""
+    with contextlib.ExitStack() as opened:
+        plain = socket.create_connection(("127.0.0.1", running.port), timeout=10)
+        connection = opened.enter_context(plain)
+        if tls is not None:
+            connection = opened.enter_context(tls.wrap_socket(plain, server_hostname="localhost"))
         connection.sendall(request)
-        with connection.makefile("rb") as answer:
-            return int(answer.readline().split()[1])
+        answer = opened.enter_context(connection.makefile("rb"))
+        return int(answer.readline().split()[1])
 
 
 def text_frame(text: str) -> bytes:
@@ -55,7 +61,7 @@ def http_load(running: Running, seconds: float, requests: Iterable[bytes], **opt
         running: Gets them.
         seconds: How long.
         requests: Whole requests.
-        options: Those of ``clients/http_load.c``; bytes become a file.
+        options: Those of ``clients/http_load.c``; bytes become a file. With ``trust`` they are sent by TLS.
 
     Raises:
         RuntimeError: An answer was wrong, or a message has not come.
@@ -66,4 +72,5 @@ def http_load(running: Running, seconds: float, requests: Iterable[bytes], **opt
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         paths = {name: Path(folder) / name for name in files}
-        return run_load("http_load", running, seconds, **{**options, **paths})
+        client = "https_load" if "trust" in options else "http_load"
+        return run_load(client, running, seconds, **{**options, **paths})

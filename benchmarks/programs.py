@@ -11,15 +11,44 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["HERE", "PYTHON", "compiled", "debian", "node_peer", "python_of_peers", "python_peer"]
+__all__ = [
+    "BUILT",
+    "HERE",
+    "PYTHON",
+    "compiled",
+    "debian",
+    "node_peer",
+    "python_of_peers",
+    "python_peer",
+    "run",
+]
 
 HERE: Final = Path(__file__).parent
 BUILT: Final = HERE / ".built"
 NODE: Final = HERE / "peers" / "node"
 PYTHON: Final = HERE / "peers" / "python"
 CFLAGS: Final = ("-D_GNU_SOURCE=", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{HERE / 'clients'}")
+
+
+class Library(NamedTuple):
+    """What a C program is linked with.
+
+    Attributes:
+        header: Is there when the library is.
+        package: Brings it, on Debian.
+        options: Of the linker.
+    """
+
+    header: Path
+    package: str
+    options: tuple[str, ...]
+
+
+LIBRARIES: Final = {
+    "https_load": Library(Path("/usr/include/openssl/ssl.h"), "libssl-dev", ("-lssl", "-lcrypto")),
+}
 
 
 @cache
@@ -32,13 +61,23 @@ def compiled(name: str) -> str:
     source = next(
         path for path in (HERE / "clients" / f"{name}.c", HERE / "limits" / f"{name}.c") if path.exists()
     )
-    includes = sorted((HERE / "clients").glob("*.h"))
+    includes = sorted((HERE / "clients").glob("*.[ch]"))
     digest = _digest(source, *includes)
     program = BUILT / f"{name}-{digest}"
     if not program.exists():
         BUILT.mkdir(exist_ok=True)
-        _run("cc", *CFLAGS, "-o", str(program), str(source), "-lm")
+        run("cc", *CFLAGS, "-o", str(program), str(source), "-lm", *_linked(name))
     return str(program)
+
+
+def _linked(name: str) -> tuple[str, ...]:
+    """Return the linker's options for a program; its library is installed if it is not there."""
+    library = LIBRARIES.get(name)
+    if library is None:
+        return ()
+    if not library.header.exists():
+        _install(library.package)
+    return library.options
 
 
 @cache
@@ -47,7 +86,7 @@ def node_peer(script: str) -> tuple[str, ...]:
     lock = NODE / "package-lock.json"
     marker = NODE / "node_modules" / f".installed-{_digest(lock)}"
     if not marker.exists():
-        _run("npm", "ci", "--no-audit", "--no-fund", cwd=NODE)
+        run("npm", "ci", "--no-audit", "--no-fund", cwd=NODE)
         marker.touch()
     return ("node", str(NODE / script))
 
@@ -67,8 +106,8 @@ def python_of_peers() -> str:
         BUILT.mkdir(exist_ok=True)
         unfinished = environment.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        _run(sys.executable, "-m", "venv", str(unfinished))
-        _run(str(unfinished / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(requirements))
+        run(sys.executable, "-m", "venv", str(unfinished))
+        run(str(unfinished / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(requirements))
         unfinished.rename(environment)
     return str(environment / "bin" / "python")
 
@@ -82,11 +121,15 @@ def debian(program: str, *packages: str) -> str:
     """
     found = _find(program)
     if found is None:
-        _run("apt-get", "install", "--yes", "--no-install-recommends", *packages)
+        _install(*packages)
         found = _find(program)
     if found is None:
         raise RuntimeError(f"Debian's {' '.join(packages)} has no program {program}")
     return found
+
+
+def _install(*packages: str) -> None:
+    run("apt-get", "install", "--yes", "--no-install-recommends", *packages)
 
 
 def _find(program: str) -> str | None:
@@ -100,7 +143,12 @@ def _digest(*files: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _run(*command: str, cwd: Path | None = None) -> None:
+def run(*command: str, cwd: Path | None = None) -> None:
+    """Run a command to its end.
+
+    Raises:
+        RuntimeError: It is not there, or it fails.
+    """
     print("benchmarks:", *command, file=sys.stderr)
     try:
         done = subprocess.run(

@@ -132,7 +132,7 @@ class RowResult(msgspec.Struct, frozen=True):
 
 
 def without_peers(row: Row) -> Row:
-    """Return a row that needs nothing but a C compiler; goals that are ratios to peers fall out."""
+    """Return a row without what comes from elsewhere; goals that are ratios to peers fall out."""
     contenders = tuple(one for one in row.contenders if one.name.startswith((OURS, LIMIT)))
     names = {"", *(one.name for one in contenders)}
     goals = tuple(goal for goal in row.goals if goal.against in names)

@@ -13,13 +13,18 @@
 #include "http_subscribers.h"
 #include <signal.h>
 #include <sys/epoll.h>
+#ifdef TLS
+#include "wire_tls.h"
+#else
+#include "wire.h"
+#endif
 
 #define WARM_UP_NS 300000000u
 #define DRAIN_NS 10000000000u
 
 /* A connection that has one request under way. */
 struct caller {
-    int fd;
+    struct wire wire;
     uint64_t sent; /* when, in nanoseconds */
     size_t size;   /* of what came of the answer */
     char buffer[16384];
@@ -40,8 +45,7 @@ static void caller_send(struct caller *caller) {
     if (++next_request == requests.count) next_request = 0;
     caller->size = 0;
     caller->sent = now_ns();
-    ssize_t wrote = write(caller->fd, request->data, request->size);
-    if (wrote != (ssize_t)request->size) die("a request was not taken whole: %s", strerror(errno));
+    wire_write(&caller->wire, request->data, request->size);
     sent_requests++;
 }
 
@@ -53,7 +57,7 @@ static bool answer_is_right(const struct answer *answer) {
 
 static void caller_read(struct caller *caller) {
     if (caller->size == sizeof caller->buffer - 1) die("an answer has over %zu bytes", caller->size);
-    ssize_t got = read(caller->fd, caller->buffer + caller->size, sizeof caller->buffer - 1 - caller->size);
+    ssize_t got = wire_read(&caller->wire, caller->buffer + caller->size, sizeof caller->buffer - 1 - caller->size);
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) die("the server closed a connection after %llu answers", (unsigned long long)answered_requests);
     caller->size += (size_t)got;
@@ -113,6 +117,9 @@ int main(int argc, char **argv) {
         {"subscriber-port", OPTION_NUMBER, &subscriber_port},
         {"frame", OPTION_TEXT, &frame},
         {"receivers", OPTION_NUMBER, &receivers},
+#ifdef TLS
+        {"trust", OPTION_TEXT, &wire_trust},
+#endif
         {NULL, OPTION_TEXT, NULL},
     };
     options_parse(argc, argv, rules);
@@ -128,7 +135,10 @@ int main(int argc, char **argv) {
     if (events_of < 0 || !callers) die("no memory for connections");
     if (upgrades) subscribers_connect(&subscribers, subscriber_port ? subscriber_port : port, upgrades, frame);
     for (size_t i = 0; i < subscribers.count; i++) watch(events_of, subscribers.each[i].fd, count + i);
-    for (size_t i = 0; i < count; i++) watch(events_of, callers[i].fd = dial(port, (int)i), i);
+    for (size_t i = 0; i < count; i++) {
+        wire_open(&callers[i].wire, port, (int)i);
+        watch(events_of, callers[i].wire.fd, i);
+    }
     for (size_t i = 0; i < count; i++) caller_send(&callers[i]);
 
     for (uint64_t warm = now_ns() + WARM_UP_NS; now_ns() < warm;) take(events_of, callers, count);

@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from benchmarks import others
 from benchmarks.goals import Goal
 from benchmarks.http import http_load, http_request, status_of
 from benchmarks.ours import HUB, KEY, WEBHOOK, start
 from benchmarks.rounds import LIMIT, OURS, Contender, Row, Sample
 from benchmarks.servers import Running, Server
+from benchmarks.tls import CERTIFICATE, trusting, with_certificate
+from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.signature import signature_header
 
 __all__ = ["rows"]
@@ -33,7 +37,7 @@ app = wps.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
 def rows() -> list[Row]:
-    """An ``async def`` function, and a ``def`` function, which runs in a thread."""
+    """An ``async def`` function, a ``def`` function, which runs in a thread, and the first over TLS."""
     express = _contender(EXPRESS, others.node("webhook_express.mjs"), "/webhook")
     limit = Contender(
         f"{LIMIT}epoll, no checks", others.limit("http_answer", "200 OK", "ack"), partial(_measure, "/")
@@ -61,6 +65,20 @@ def rows() -> list[Row]:
             ),
             (Goal(EXPRESS, 5.5, 3),),
         ),
+        Row(
+            "webhook-tls",
+            "Event over https to an async function and back",
+            "events/s",
+            (
+                _tls_contender(OURS, _tls_start(), WEBHOOK),
+                _tls_contender(
+                    EXPRESS, others.node("webhook_express.mjs", "ack", str(CERTIFICATE)), "/webhook"
+                ),
+                _tls_contender(
+                    "FastAPI async", others.python("webhook_fastapi.py", str(CERTIFICATE)), "/async"
+                ),
+            ),
+        ),
     ]
 
 
@@ -68,23 +86,37 @@ def _ours(definition: str) -> Contender:
     return _contender(OURS, start(APP.format(definition=definition)), WEBHOOK)
 
 
+def _tls_start() -> Server:
+    # An app without a service of its own: whoever has the key is the service.
+    options = ("--no-service", "--ssl-certfile", str(CERTIFICATE), "--ssl-keyfile", str(CERTIFICATE))
+    server = start(APP.format(definition="async def"), *options)
+    connection = str(ConnectionString("http://localhost", KEY))
+    return msgspec.structs.replace(server, environment={"WebPubSubConnectionString": connection})
+
+
 def _contender(name: str, server: Server, target: str) -> Contender:
     return Contender(name, server, partial(_measure_checked, target))
 
 
-def _measure_checked(target: str, running: Running | None, seconds: float) -> Sample:
+def _tls_contender(name: str, server: Server, target: str) -> Contender:
+    return Contender(name, with_certificate(server), partial(_measure_checked, target, is_tls=True))
+
+
+def _measure_checked(target: str, running: Running | None, seconds: float, *, is_tls: bool = False) -> Sample:
     """Measure a webhook that lets nobody in without a signature."""
     assert running is not None
-    status = status_of(running, event(target, 0, key="a key that the webhook does not know"))
+    forged = event(target, 0, key="a key that the webhook does not know")
+    status = status_of(running, forged, trusting() if is_tls else None)
     if status != 401:
         raise RuntimeError(f"{target}: expected 401 as answer to a forged event, found {status}")
-    return _measure(target, running, seconds)
+    return _measure(target, running, seconds, **({"trust": CERTIFICATE} if is_tls else {}))
 
 
-def _measure(target: str, running: Running | None, seconds: float) -> Sample:
+def _measure(target: str, running: Running | None, seconds: float, **options: object) -> Sample:
     assert running is not None
     requests = [event(target, number) for number in range(CLIENTS)]
-    return http_load(running, seconds, requests, connections=CONNECTIONS, status=200, body="ack").sample()
+    expected = {"connections": CONNECTIONS, "status": 200, "body": "ack"}
+    return http_load(running, seconds, requests, **expected, **options).sample()
 
 
 def event(target: str, number: int, key: str = KEY) -> bytes:

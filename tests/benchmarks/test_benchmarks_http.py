@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks.http import http_request, text_frame, upgrade_request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import http
+from benchmarks.http import http_load, http_request, text_frame, upgrade_request
+from benchmarks.servers import Running
 
 
 def test_a_request_with_a_body() -> None:
@@ -31,3 +38,16 @@ def test_a_frame() -> None:
 
 def test_a_frame_with_a_longer_text() -> None:
     assert text_frame("x" * 2048) == b"\x81\x7e\x08\x00" + b"x" * 2048
+
+
+@pytest.mark.parametrize(("options", "client"), [({}, "http_load"), ({"trust": Path("c.pem")}, "https_load")])
+def test_a_client_that_trusts_a_certificate_speaks_tls(
+    options: dict[str, Any], client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_load(client: str, *_: object, requests: Path, **options: object) -> Any:
+        return client, requests.read_bytes(), options
+
+    monkeypatch.setattr(http, "run_load", run_load)
+    running = Running(port=7071, process=1, printed="")
+    found = http_load(running, 1, [b"GET /1", b"GET /2"], **options, status=200)
+    assert found == (client, b"GET /1GET /2", {**options, "status": 200})

@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks import others
-from benchmarks.http import http_load, http_request, text_frame, upgrade_request
-from benchmarks.servers import started
+from benchmarks.http import http_load, http_request, status_of, text_frame, upgrade_request
+from benchmarks.programs import LIBRARIES
+from benchmarks.servers import Running, Server, started
+from benchmarks.tls import CERTIFICATE, trusting, with_certificate
+from certificates import make_certificate
 from conftest import missing
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +26,9 @@ GET = http_request("GET", "/", {})
 @pytest.fixture(autouse=True)
 def compiler(need: Callable[..., str]) -> None:
     need("cc", install="apt-get install gcc libc6-dev")
+    need("openssl", install="apt-get install openssl")
+    if not LIBRARIES["https_load"].header.exists():
+        missing("OpenSSL's headers", "apt-get install libssl-dev")
     if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
         missing("Linux and two cores", "run it elsewhere")
 
@@ -50,7 +56,14 @@ def test_ours_are_measured(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "report.json").read_bytes())
     rows = {row["name"]: row for part in report["parts"] for row in part["rows"]}
-    assert {"webhook-async", "webhook-sync", "rest-user", "rest-group", "rest-all"} <= rows.keys()
+    assert {
+        "webhook-async",
+        "webhook-sync",
+        "webhook-tls",
+        "rest-user",
+        "rest-group",
+        "rest-all",
+    } <= rows.keys()
     for row in rows.values():
         for standing in row["standings"]:
             assert standing["value"] > 0
@@ -91,3 +104,48 @@ def test_subscribers_that_are_refused_end_a_run() -> None:
         pytest.raises(RuntimeError, match="expected 101 as answer to an upgrade"),
     ):
         http_load(running, 0.1, [GET], upgrades=upgrade, frame=text_frame("a"), receivers=1)
+
+
+ANSWERS_BY_TLS = f"""
+import ssl
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "40000" if self.path == "/long" else "3")
+        self.end_headers()
+        self.wfile.write(b"x" * 40000 if self.path == "/long" else b"ack")
+
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain({str(CERTIFICATE)!r})
+with ThreadingHTTPServer(("127.0.0.1", {{port}}), Answer) as server:
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    print("Ready", flush=True)
+    server.serve_forever()
+"""
+
+
+@pytest.fixture
+def by_tls() -> Iterator[Running]:
+    server = Server((sys.executable, "server.py"), ready="Ready", files={"server.py": ANSWERS_BY_TLS})
+    with started(with_certificate(server)) as running:
+        yield running
+
+
+def test_answers_by_tls_are_counted_and_checked(by_tls: Running) -> None:
+    assert status_of(by_tls, GET, trusting()) == 200
+    load = http_load(by_tls, 0.2, [GET], connections=4, trust=CERTIFICATE, status=200, body="ack")
+    assert load.operations > 0
+    assert load.server_cpu_seconds > 0
+    with pytest.raises(RuntimeError, match=r"expected 200 and nack, found:\nHTTP/1\.1 200 OK"):
+        http_load(by_tls, 0.1, [GET], connections=4, trust=CERTIFICATE, body="nack")
+    with pytest.raises(RuntimeError, match="an answer has over 16383 bytes"):
+        http_load(by_tls, 0.1, [http_request("GET", "/long", {})], connections=1, trust=CERTIFICATE)
+
+
+def test_the_certificate_of_a_server_is_checked(by_tls: Running, tmp_path: Path) -> None:
+    other = make_certificate(tmp_path).certfile
+    with pytest.raises(RuntimeError, match=r"the handshake failed: .*certificate verify failed"):
+        http_load(by_tls, 0.1, [GET], connections=1, trust=other)

@@ -1,4 +1,7 @@
-"""The webhook of Azure Web PubSub, hand-written with FastAPI; under uvicorn with uvloop and httptools."""
+"""The webhook of Azure Web PubSub, hand-written with FastAPI; under uvicorn with uvloop and httptools.
+
+With a file behind the port, a certificate with its key, it speaks https.
+"""
 
 import sys
 from typing import Annotated
@@ -47,4 +50,12 @@ def message_sync(name: EventName, text: EventText) -> str:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=False, log_level="warning")
+    port, certificate = (*sys.argv[1:], None)[:2]
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(port),
+        access_log=False,
+        log_level="warning",
+        ssl_certfile=certificate,
+    )

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import typer
 
 from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.options import StartOptions
+from webpubsub.cli.tls import Tls
 
 OPTIONS = StartOptions(
     app_dir=Path(),
@@ -40,3 +42,21 @@ def test_the_address_of_the_functions(tmp_path: Path, option: str | None, host: 
     addresses = Addresses.find(msgspec.structs.replace(OPTIONS, app_dir=tmp_path, host=option))
     with addresses.listener as listener:
         assert listener.getsockname()[0] == expected
+
+
+TLS = Tls(Path("server.crt"), Path("server.key"))
+
+
+def test_an_app_that_speaks_tls_is_shown_with_its_scheme(tmp_path: Path) -> None:
+    addresses = Addresses.find(msgspec.structs.replace(OPTIONS, app_dir=tmp_path, tls=TLS))
+    with addresses.listener as listener:
+        assert addresses.url == f"https://localhost:{listener.getsockname()[1]}"
+
+
+def test_an_app_with_an_embedded_service_speaks_no_tls(tmp_path: Path) -> None:
+    options = msgspec.structs.replace(OPTIONS, app_dir=tmp_path, with_service=True, service_port=0, tls=TLS)
+    with pytest.raises(
+        typer.BadParameter, match="the certificate is not made: start with --no-service"
+    ) as no:
+        Addresses.find(options)
+    assert no.value.param_hint == "--ssl-certfile"

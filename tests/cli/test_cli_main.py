@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from certificates import make_certificate
+
 WITHOUT_SERVER = """
 import sys
 class Hidden:
@@ -73,6 +75,10 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
             "with the default access key, which everybody knows: set another with --access-key or "
             "WEBPUBSUB_ACCESS_KEY",
         ),
+        (
+            ["service", "--ssl-certfile", "missing.crt", "--ssl-keyfile", "missing.key"],
+            "--ssl-certfile 'missing.crt': it cannot be read: No such file or directory; give a PEM file",
+        ),
         (["start", "missing-folder"], "is not a folder: expected the folder of a function app"),
     ],
 )
@@ -110,6 +116,8 @@ def test_a_start_names_the_setting_that_is_wrong(
         (["--workers", "1"], "several workers need one for all of them"),
         (["--workers", "2", "--no-service", "--reload"], "--workers: it cannot be used with --reload"),
         (["--in-process", "--reload"], "--in-process: it cannot be used with --reload"),
+        (["--ssl-certfile", "c"], "--ssl-certfile: it needs --ssl-keyfile, too"),
+        (["--ssl-keyfile", "k"], "--ssl-keyfile: it needs --ssl-certfile, too"),
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_usage(
@@ -236,3 +244,22 @@ def test_strict_refuses_an_app_that_takes_events_from_anybody(tmp_path: Path, st
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "message take events from anybody" in errors
+
+
+def test_a_certificate_that_cannot_be_used_is_told_before_the_app_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "text").write_text("no PEM at all")
+    tls = ["--ssl-certfile", str(tmp_path / "text"), "--ssl-keyfile", str(tmp_path / "text")]
+    done = command("start", str(tmp_path), "--no-service", "--port", "0", *tls)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"webpubsub: --ssl-certfile '{tmp_path / 'text'}': no certificate can be read from it; "
+    )
+    assert "imported" not in done.stderr
+
+
+def test_an_app_with_its_service_speaks_no_tls(tmp_path: Path) -> None:
+    made = make_certificate(tmp_path)
+    done = command("start", str(tmp_path), "--port", "0", "--service-port", "0", *made.options)
+    assert done.returncode == 2
+    assert "start with --no-service and run 'webpubsub service' apart" in " ".join(done.stderr.split())

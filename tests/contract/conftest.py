@@ -49,7 +49,7 @@ class Command:
 
     @property
     def host_url(self) -> str:
-        return self._found(r"\] (http://[^/\s]+)/")
+        return self._found(r"\] (https?://[^/\s]+)/")
 
     def _found(self, pattern: str) -> str:
         found = re.search(pattern, self.output, re.MULTILINE)

@@ -10,10 +10,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
+import typer
 
 from webpubsub.cli.embedded import check_keys, local_connection
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.serving import bind, reachable_url, shown_url
+from webpubsub.cli.tls import CERTFILE
 from webpubsub.cli.token import DEFAULT_CONNECTION
 from webpubsub.host.services.connections import DEFAULT_CONNECTION as SETTING
 from webpubsub.host.services.connections import Connections
@@ -32,6 +34,11 @@ DEFAULT_PORT = 7071
 WAY_OUT: Final = (
     f"set {SETTING} to 'Endpoint=http://localhost:8080;AccessKey=...;' with a key of your own (32 characters "
     "or more)"
+)
+_NO_TLS_WITH_SERVICE: Final = (
+    "the app and the embedded service call each other by the address of this machine, for which the "
+    "certificate is not made: start with --no-service and run 'webpubsub service' apart, which takes the "
+    "same options, or put a proxy that speaks TLS in front of both"
 )
 
 
@@ -57,6 +64,7 @@ class Addresses(msgspec.Struct, frozen=True):
         The service is embedded when the app's connection string is absent or points at this machine.
 
         Raises:
+            BadParameter: The app would speak TLS, and have an embedded service.
             ConfigurationError: A setting cannot be used, or a port cannot be had.
         """
         settings = HostSettings.load(options.app_dir, os.environ)
@@ -64,9 +72,11 @@ class Addresses(msgspec.Struct, frozen=True):
             port for port in (options.port, settings.local_http_port, DEFAULT_PORT) if port is not None
         )
         configured = _configured(settings)
+        if options.tls is not None and _embeds(options, configured):
+            raise typer.BadParameter(_NO_TLS_WITH_SERVICE, param_hint=CERTFILE)
         host = options.host or settings.local_http_address or DEFAULT_HOST
         listener = bind(host, port, "choose another with --port (0 takes any free port)")
-        url = shown_url(listener, host)
+        url = shown_url(listener, host, options.tls)
         if not _embeds(options, configured):
             _check_is_alone(options)
             return cls(url, listener, configured)

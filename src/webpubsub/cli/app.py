@@ -41,6 +41,15 @@ AnyKey = Annotated[
     bool,
     typer.Option("--insecure-default-key", help="Listen beyond this machine with the public default key."),
 ]
+CertFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ssl-certfile", metavar="FILE", help="Speak https and wss, with the certificate of this PEM file."
+    ),
+]
+KeyFile = Annotated[
+    Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="The certificate's private key, in PEM.")
+]
 
 
 @app.command()
@@ -100,6 +109,8 @@ def start(
         typer.Option("--strict", help="Exit with 1 when a function cannot run or is open to anybody."),
     ] = False,
     insecure_default_key: AnyKey = False,
+    ssl_certfile: CertFile = None,
+    ssl_keyfile: KeyFile = None,
     log_format: Format = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
@@ -109,6 +120,7 @@ def start(
     """
     from webpubsub.cli.options import StartOptions
     from webpubsub.cli.start import run_start
+    from webpubsub.cli.tls import Tls
 
     options = StartOptions(
         app_dir=app_dir,
@@ -124,6 +136,7 @@ def start(
         log_format=log_format.value,
         verbose=verbose,
         in_process=in_process,
+        tls=Tls.of_options(ssl_certfile, ssl_keyfile),
     )
     if reload and (in_process or workers is not None):
         raise typer.BadParameter(
@@ -180,11 +193,14 @@ def service(
             help="Refuse REST requests of an api-version newer than the newest known here, as Azure does.",
         ),
     ] = False,
+    ssl_certfile: CertFile = None,
+    ssl_keyfile: KeyFile = None,
     log_format: Format = LogFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
     """Run a Web PubSub service alone."""
     from webpubsub.cli.service import ServiceOptions, run_service
+    from webpubsub.cli.tls import Tls
 
     options = ServiceOptions(
         host=host,
@@ -197,6 +213,7 @@ def service(
         strict_api_version=strict_api_version,
         log_format=log_format.value,
         verbose=verbose,
+        tls=Tls.of_options(ssl_certfile, ssl_keyfile),
     )
     run_service(options)
 

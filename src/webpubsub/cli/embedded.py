@@ -12,6 +12,7 @@ import msgspec
 
 from webpubsub.cli.ending import Grace
 from webpubsub.cli.serving import Server, shown_url
+from webpubsub.cli.tls import Tls
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.loopback import is_loopback
@@ -35,13 +36,20 @@ class EmbeddedService:
         handler: Sends its events.
     """
 
-    def __init__(self, settings: ServiceSettings, listener: socket.socket, trace: Trace | None) -> None:
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        listener: socket.socket,
+        trace: Trace | None,
+        tls: Tls | None = None,
+    ) -> None:
         self._settings = settings
         self.handler = WebhookEventHandler(settings, trace=trace)
         self.service = Service(settings, self.handler, now=time.time, trace=trace)
         self._keep_alive = KeepAlive()
         api = RestApi(self.service)
-        self._server = Server(api, listener, ws=protocol_factory(self.service, self._keep_alive), lane=api)
+        ws = protocol_factory(self.service, self._keep_alive)
+        self._server = Server(api, listener, ws=ws, lane=api, tls=tls)
         self._pings: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -74,9 +82,11 @@ class EmbeddedService:
         await self.handler.close()
 
 
-def local_connection(listener: socket.socket, host: str, access_key: str) -> ConnectionString:
+def local_connection(
+    listener: socket.socket, host: str, access_key: str, tls: Tls | None = None
+) -> ConnectionString:
     """Return the connection string of a service that listens on ``host``."""
-    return ConnectionString(shown_url(listener, host), access_key)
+    return ConnectionString(shown_url(listener, host, tls), access_key)
 
 
 def check_keys(host: str, access_keys: Collection[str], way_out: str, *, insecure_default_key: bool) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from webpubsub.cli.tls import Tls
+
 __all__ = ["StartOptions"]
 
 
@@ -14,6 +16,7 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         in_process: See `webpubsub.cli.in_process`.
+        tls: The certificate of the app's server, or None: then it speaks plain HTTP.
     """
 
     app_dir: Path
@@ -29,3 +32,4 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str
     verbose: bool
     in_process: bool = False
+    tls: Tls | None = None

@@ -130,7 +130,7 @@ def run_supervised(options: StartOptions, inheritance: str) -> None:
         def report() -> None:
             channel.send(encode_hub_settings(registered_hubs(options, host, addresses)))
 
-        async with serving(host, addresses.listener, Grace(GRACE)):
+        async with serving(host, addresses.listener, Grace(GRACE), options.tls):
             follow_hubs(report, host)
             announce_ready(described(options, host, addresses, is_embedded=found.is_embedded))
             await stopped_or_orphaned(stopped, channel.closed())

@@ -15,6 +15,7 @@ from webpubsub.cli.ending import Grace
 from webpubsub.cli.event_handlers import add_event_handlers
 from webpubsub.cli.logs import start_logging
 from webpubsub.cli.serving import announce_ready, bind, run_until_stopped
+from webpubsub.cli.tls import Tls
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.trace import Trace
 from webpubsub.service.settings import EventHandlerSettings, ServiceSettings
@@ -40,6 +41,7 @@ class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     strict_api_version: bool
     log_format: str
     verbose: bool
+    tls: Tls | None = None
 
 
 def run_service(options: ServiceOptions) -> None:
@@ -61,8 +63,8 @@ def run_service(options: ServiceOptions) -> None:
     settings = completed(found)
     trace = start_logging(options.log_format, verbose=options.verbose)
     listener = bind(options.host, options.port, "choose another with --port (0 takes any free port)")
-    service = EmbeddedService(settings, listener, trace)
-    connection = local_connection(listener, options.host, primary)
+    service = EmbeddedService(settings, listener, trace, options.tls)
+    connection = local_connection(listener, options.host, primary, options.tls)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         await service.start()

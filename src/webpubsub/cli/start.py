@@ -22,6 +22,7 @@ from webpubsub.cli.logs import set_log_levels, start_logging
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.overview import overview, with_code
 from webpubsub.cli.serving import Server, announce_ready, run_until_stopped
+from webpubsub.cli.tls import Tls
 from webpubsub.host.asgi import FunctionHost, FunctionListing
 from webpubsub.host.settings.settings import HostSettings, export_place, export_values
 from webpubsub.model.errors import ConfigurationError
@@ -66,7 +67,7 @@ def run_start(options: StartOptions) -> None:
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         grace = Grace(GRACE)
-        async with serving(host, addresses.listener, grace):
+        async with serving(host, addresses.listener, grace, options.tls):
             if service is not None:
                 use_hubs = service.use_hubs
                 follow_hubs(lambda: use_hubs(registered_hubs(options, host, addresses)), host)
@@ -80,9 +81,11 @@ def run_start(options: StartOptions) -> None:
 
 
 @asynccontextmanager
-async def serving(host: FunctionHost, listener: socket.socket, grace: Grace) -> AsyncIterator[None]:
+async def serving(
+    host: FunctionHost, listener: socket.socket, grace: Grace, tls: Tls | None
+) -> AsyncIterator[None]:
     """Serve the app's functions; at the end requests and functions under way may finish in time."""
-    server = Server(host, listener, lane=host)
+    server = Server(host, listener, lane=host, tls=tls)
     await host.start()
     await server.start()
     try:

@@ -285,6 +285,25 @@ async def test_chunks_that_come_one_by_one_go_by_asgi() -> None:
     assert client.app.served == ["asgi"]
 
 
+async def test_a_body_that_stops_coming_is_given_up_in_the_lane_too() -> None:
+    client = Client()
+    assert await client.ask(request(body=b"x" * 200_000)[:-1]) == b""
+    client.http.timeout_keep_alive = 0
+    client.http.timeout_keep_alive_handler()
+    assert client.socket.take().startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert client.socket.ended == ["close"]
+    assert client.app.served == []
+
+
+async def test_headers_behind_a_body_do_not_count() -> None:
+    client = Client()
+    chunked = (
+        b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nce-userId: you\r\n\r\n"
+    )
+    assert (await client.ask(chunked)).endswith(b"POST /echo 1 hi")
+    assert client.app.served == ["lane"]
+
+
 async def test_who_expects_100_continue_gets_it() -> None:
     client = Client()
     asked = request("/echo", b"hi", "Expect: 100-continue")
@@ -366,6 +385,16 @@ async def test_a_connection_is_closed_that_was_idle_for_the_whole_time() -> None
     client.app.let_go.set()
     await client.ask()
     assert client.socket.ended == ["close"], "its answer started the timer, which is at once at its end"
+
+
+async def test_no_connection_is_closed_whose_request_came_with_one_that_was_answered() -> None:
+    client = Client()
+    await client.ask(request("/ack") + request("/later"))
+    client.http.timeout_keep_alive = 0
+    client.http.timeout_keep_alive_handler()
+    assert client.socket.ended == []
+    client.app.let_go.set()
+    assert (await client.ask()).endswith(b"later ")
 
 
 async def test_the_timers_of_a_connection_end_with_it() -> None:

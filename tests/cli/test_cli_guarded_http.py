@@ -22,11 +22,14 @@ UPGRADE = b"GET /client HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection:
 
 
 class Client:
-    """A client of an app that answers each request with the size of its body."""
+    """A client of an app that answers each request with the size of its body, and ``/early`` before it."""
 
     def __init__(self) -> None:
         self.upgraded: list[bytes] = []
         self.served: list[int] = []
+        self.headers: list[tuple[bytes, bytes]] = []  # of the last request
+        self.let_go = asyncio.Event()
+        self.let_go.set()
         self.socket = Wire()
         config = uvicorn.Config(
             cast(Any, self.app),
@@ -41,13 +44,17 @@ class Client:
         self.socket.protocol = self.http
         self.http.connection_made(self.socket)
 
-    async def app(self, _scope: Any, receive: Any, send: Any) -> None:
-        size, more = 0, True
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        size, more = 0, scope["path"] != "/early"
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return
             size += len(message["body"])
             more = message["more_body"]
+        await self.let_go.wait()
         self.served.append(size)
+        self.headers = scope["headers"]
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body"})
 
@@ -163,6 +170,142 @@ async def test_the_request_before_does_not_count_as_head() -> None:
     first = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     await client.send(first + GET[:5], b"x HTTP/1.1\r\n", b"Host: h\r\n" + b"x: y\r\n" * 100, b"\r\n")
     assert client.served == [len(body), 0]
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def test_headers_behind_a_body_do_not_count() -> None:
+    """RFC 9110, section 6.5.1: who looked at the head, as a proxy does, has not seen them."""
+    client = Client()
+    await client.send(CHUNKED + b"1\r\nx\r\n0\r\nX-Functions-Key: stolen\r\n\r\n" + GET)
+    assert client.served == [1, 0]
+    assert client.headers == [(b"host", b"h")]
+    client = Client()
+    await client.send(CHUNKED + b"1\r\nx\r\n0\r\n", b"X-Functions-Key: stolen\r\n\r\n")
+    assert client.served == [1]
+    assert client.headers == [(b"transfer-encoding", b"chunked")]
+
+
+@pytest.mark.parametrize("piece", [b"x: y\r\n" * 700, b"y" * 4096], ids=["lines", "one line"])
+async def test_headers_behind_a_body_are_no_more_than_a_head(piece: bytes) -> None:
+    client = Client()
+    await client.send(CHUNKED + b"1\r\nx\r\n0\r\n")
+    sent = 0
+    while not client.socket.ended and sent < 10 * MAX_HEAD_BYTES:
+        await client.send(piece)
+        sent += len(piece)
+    assert MAX_HEAD_BYTES < sent <= MAX_HEAD_BYTES + 2 * len(piece)
+    assert client.status == 431
+    assert client.served == []
+
+
+async def test_a_body_in_small_chunks_is_no_head() -> None:
+    client = Client()
+    await client.send(CHUNKED)
+    for _ in range(100):
+        await client.send(b"1;%b\r\nx\r\n" % (b"e" * 1000))
+    await client.send(b"0\r\n\r\n")
+    assert client.served == [100]
+
+
+# --- the order of answers -----------------------------------------------------------------------------
+
+
+BAD_SECONDS = {
+    "junk": b"\x16\x03\x01\r\n\r\n",
+    "a giant head": GET[:-2] + b"x: " + b"y" * 2 * MAX_HEAD_BYTES,
+    "a websocket": UPGRADE,
+    "a websocket of old": UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0"),
+}
+
+
+@pytest.mark.parametrize("second", BAD_SECONDS.values(), ids=BAD_SECONDS)
+async def test_no_refusal_is_taken_for_the_answer_to_the_request_before(
+    second: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client()
+    client.let_go.clear()
+    await client.send(GET)
+    await client.send(second)
+    assert client.socket.take() == b""
+    assert caplog.messages[0].endswith(" Not answered, as that would be taken for another answer.")
+    assert client.upgraded == []
+    assert client.socket.ended == ["close"]
+    client = Client()
+    await client.send(GET)
+    assert client.status == 200
+    await client.send(second)
+    assert client.upgraded != [] or client.status in {400, 431}
+
+
+async def test_a_head_that_trickles_in_behind_a_request_is_not_taken_for_its_answer() -> None:
+    client = Client()
+    client.let_go.clear()
+    await client.send(GET + GET[:5])
+    client.timer()._run()
+    assert client.socket.take() == b""
+    assert client.socket.ended == ["close"]
+
+
+async def test_a_broken_body_is_refused_once() -> None:
+    client = Client()
+    await client.send(CHUNKED + b"no size\r\n")
+    assert client.status == 400
+    client = Client()
+    await client.send(CHUNKED.replace(b"/", b"/early", 1))
+    assert client.status == 200
+    await client.send(b"no size\r\n")
+    assert client.socket.take() == b"", "it was answered"
+    assert client.socket.ended == ["close"]
+
+
+# --- idle connections ---------------------------------------------------------------------------------
+
+
+async def test_the_rest_of_a_body_that_was_answered_does_not_hold_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Client()
+    await client.send(b"POST /early HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+    assert client.status == 200
+    await client.send(b"x")
+    idle = client.http.timeout_keep_alive_task
+    assert idle is not None
+    monkeypatch.setattr(client.http, "timeout_keep_alive", 0)
+    idle._run()
+    assert client.socket.ended == ["close"]
+
+
+async def test_a_body_that_stops_coming_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client()
+    await client.send(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n", b"x")
+    timer = client.http.timeout_keep_alive_task
+    assert timer is not None
+    timer._run()
+    assert client.socket.ended == [], "the last piece came just now"
+    timer = client.http.timeout_keep_alive_task
+    assert timer is not None
+    monkeypatch.setattr(client.http, "timeout_keep_alive", 0)
+    client.http.flow.pause_reading()
+    timer._run()
+    assert client.socket.ended == [], "nobody reads here"
+    client.http.flow.resume_reading()
+    client.http.timeout_keep_alive_handler()
+    assert client.status == 408
+    assert client.socket.ended == ["close"]
+
+
+async def test_a_body_that_comes_is_not_given_up() -> None:
+    client = Client()
+    await client.send(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n", b"x")
+    timer = client.http.timeout_keep_alive_task
+    await client.send(b"x" * 8)
+    assert client.status == 200
+    assert timer is not None
+    assert timer.cancelled()
+    client.http.connection_lost(None)
+    assert client.http.timeout_keep_alive_task is None
 
 
 async def test_junk_is_refused() -> None:

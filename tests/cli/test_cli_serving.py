@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from certificates import make_certificate
+from webpubsub.cli import guarded_http
 from webpubsub.cli.ending import LAST_SECONDS, Grace
 from webpubsub.cli.serving import Server, bind, reachable_url, shown_url
+from webpubsub.cli.tls import Tls
 from webpubsub.model.errors import ConfigurationError
 
 
@@ -43,6 +48,7 @@ def test_each_address_has_a_url_for_people_and_one_that_this_machine_reaches(
     with listener:
         port = listener.getsockname()[1]
         assert shown_url(listener, host) == f"{shown}:{port}"
+        assert shown_url(listener, host, Tls(Path("c"), Path("k"))) == f"https{shown[4:]}:{port}"
         assert reachable_url(listener) == f"{reachable}:{port}"
 
 
@@ -156,6 +162,31 @@ async def test_a_server_stops_in_time_though_a_request_ignores_being_cancelled()
     assert 0.2 <= time.monotonic() - before < 2
     let_go.set()
     writer.close()
+
+
+async def test_a_server_stops_though_a_client_never_closes_its_side_of_tls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone that is out of reach: without TLS nobody would wait for it either."""
+    monkeypatch.setattr(guarded_http, "CLOSE_SECONDS", 0.2)
+    made = make_certificate(tmp_path)
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    listener = bind("127.0.0.1", 0, "")
+    server = Server(app, listener, tls=Tls(made.certfile, made.keyfile))
+    await server.start()
+    trusting = ssl.create_default_context(cafile=made.certfile)
+    reader, writer = await asyncio.open_connection(*listener.getsockname(), ssl=trusting)
+    writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert await reader.readline() == b"HTTP/1.1 204 No Content\r\n"
+    writer.transport.pause_reading()
+    before = time.monotonic()
+    await server.stop(60)
+    assert 0.2 <= time.monotonic() - before < 5
+    writer.transport.abort()
 
 
 def test_all_steps_of_stopping_share_one_grace(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,9 @@ async def test_a_worker_that_cannot_be_started_again_is_given_up() -> None:
     assert parent.slept == [1, 2, 4, 8, 8]
     await parent.workers.end(Grace(LAST_SECONDS))
     assert all(child.is_ended for child in parent.children.values())
+    parent.children[2].ends(0)
+    await turns()
+    assert [number for number, _ in parent.started].count(2) == 1, "what is stopped is not started again"
 
 
 async def test_what_one_worker_tells_the_others_hear() -> None:
@@ -186,7 +189,12 @@ async def test_what_one_worker_tells_the_others_hear() -> None:
 
 @pytest.mark.parametrize(
     ("code", "text"),
-    [(0, "ended with code 0"), (7, "ended with code 7"), (-15, "was ended by SIGTERM")],
+    [
+        (0, "ended with code 0"),
+        (7, "ended with code 7"),
+        (-15, "was ended by SIGTERM"),
+        (-40, "was ended by signal 40"),
+    ],
 )
 def test_an_end_is_told_in_words(code: int, text: str) -> None:
     assert ended_how(code) == text

@@ -232,13 +232,16 @@ async def test_a_connection_in_use_is_not_idle(server: ScriptedServer) -> None:
 async def test_closing_ends_what_is_under_way_and_a_closed_pool_opens_again(
     pool: HttpPool, server: ScriptedServer
 ) -> None:
+    """The request that is under way may have been done, so it is not repeated."""
     server.scripts = [[OK, be_silent]]
     await post(pool, server)
-    call = asyncio.create_task(post(pool, server))
+    call = asyncio.create_task(post(pool, server, may_repeat=True))
     await asyncio.sleep(0)
     await pool.close()
-    with pytest.raises(Unanswered):
+    with pytest.raises(NotReached) as caught:
         await call
+    assert not isinstance(caught.value, Unanswered)
+    assert len(server.connections) == 1
     assert (await post(pool, server)).status == 200
     await pool.close()
     await pool.close()
@@ -368,6 +371,14 @@ async def test_an_idle_connection_that_was_closed_is_not_used(pool: HttpPool, se
     assert (await post(pool, server)).status == 200
 
 
+async def test_an_idle_connection_that_just_ended_is_not_used(pool: HttpPool, server: ScriptedServer) -> None:
+    await post(pool, server)
+    [kept] = pool._connections
+    kept._transport.abort()  # of which the pool hears in the loop's next turn
+    assert (await post(pool, server)).status == 200
+    assert len(server.connections) == 2
+
+
 async def test_who_is_cancelled_ends_the_connection(pool: HttpPool, server: ScriptedServer) -> None:
     server.scripts = [[be_silent]]
     with pytest.raises(TimeoutError):
@@ -376,6 +387,22 @@ async def test_who_is_cancelled_ends_the_connection(pool: HttpPool, server: Scri
     await server.closed.wait()
     assert (await post(pool, server)).status == 200
     assert len(server.connections) == 2
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_is_cancelled_while_it_connects_leaves_nothing_open(
+    pool: HttpPool, server: ScriptedServer, turns: int
+) -> None:
+    server.scripts = [[be_silent]]
+    call = asyncio.create_task(post(pool, server))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await asyncio.wait_for(pool.close(), 5)
+    if server.connections:
+        await asyncio.wait_for(server.closed.wait(), 5)
 
 
 async def test_nobody_listens(pool: HttpPool) -> None:

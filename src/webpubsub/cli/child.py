@@ -167,11 +167,17 @@ class Child:
 
 
 async def stopped_or_orphaned(stopped: Callable[[], Awaitable[object]], gone: Awaitable[object]) -> None:
-    """Return, in a child, when it is told to stop or ``gone`` tells that its parent is."""
+    """Return, in a child, when it is told to stop or ``gone`` tells that its parent is.
+
+    Raises:
+        Exception: Whatever kept ``gone`` from telling.
+    """
     endings = {asyncio.ensure_future(stopped()), asyncio.ensure_future(gone)}
-    _, waiting = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
+    ended, waiting = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:
         task.cancel()
+    for task in ended:
+        task.result()
 
 
 def check_can_inherit(option: str) -> None:

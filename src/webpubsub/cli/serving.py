@@ -16,7 +16,9 @@ import uvicorn
 
 from webpubsub.cli.ending import end_soon
 from webpubsub.cli.fast_lane import FastLaneHttp
+from webpubsub.cli.garbage import look_rarely_for_garbage
 from webpubsub.cli.guarded_http import GuardedHttp
+from webpubsub.cli.tls import Tls, scheme_of
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.fast_lane import FastLane
 
@@ -34,7 +36,13 @@ class Server:
     """One HTTP server on one socket."""
 
     def __init__(
-        self, app: Any, listener: socket.socket, *, ws: Any = "none", lane: FastLane | None = None
+        self,
+        app: Any,
+        listener: socket.socket,
+        *,
+        ws: Any = "none",
+        lane: FastLane | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Serve ``app``.
 
@@ -43,6 +51,7 @@ class Server:
             listener: A socket that listens.
             ws: Serves WebSockets: what uvicorn's ``ws=`` takes.
             lane: The application's short way for hot requests, or None.
+            tls: The certificate it shows, or None: then it speaks plain HTTP.
         """
         http: Any = GuardedHttp if lane is None else partial(FastLaneHttp, lane)
         config = uvicorn.Config(
@@ -59,6 +68,9 @@ class Server:
             # closes; else a request may meet a connection that was just closed here.
             timeout_keep_alive=75,
             backlog=BACKLOG,
+            ssl_certfile=None if tls is None else tls.certfile,
+            ssl_keyfile=None if tls is None else tls.keyfile,
+            ssl_ciphers="",  # Python's own choice; that of older uvicorn takes CBC suites with TLS 1.2
         )
         self._listener = listener
         self._server = _Uvicorn(config)
@@ -121,19 +133,19 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def shown_url(listener: socket.socket, host: str) -> str:
+def shown_url(listener: socket.socket, host: str, tls: Tls | None = None) -> str:
     """Return the URL of a server that was told to listen on ``host``, as people type it."""
-    return _url("localhost" if host.lower() in _LOCALHOST else host, listener)
+    return _url("localhost" if host.lower() in _LOCALHOST else host, listener, tls)
 
 
 def reachable_url(listener: socket.socket) -> str:
-    """Return the URL by which this machine itself reaches a server for certain."""
+    """Return the URL by which this machine itself reaches a server without TLS for certain."""
     host = listener.getsockname()[0]
     return _url(_LOOPBACK.get(host, host), listener)
 
 
-def _url(host: str, listener: socket.socket) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+def _url(host: str, listener: socket.socket, tls: Tls | None = None) -> str:
+    return f"{scheme_of(tls)}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def announce_ready(overview: str) -> None:
@@ -147,6 +159,7 @@ def run_until_stopped(main: Callable[[Callable[[], Awaitable[object]]], Coroutin
 
     Once ``main`` is through, the process ends soon, whatever the app still does.
     """
+    look_rarely_for_garbage()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_with_signals(main))
         end_soon(0)

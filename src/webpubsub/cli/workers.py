@@ -97,7 +97,12 @@ class Workers:
         Raises:
             ConfigurationError: One ends each time before it is ready.
         """
-        await asyncio.gather(*map(self._keep, list(self._children)))
+        keeping = [asyncio.ensure_future(self._keep(number)) for number in self._children]
+        try:
+            await asyncio.gather(*keeping)
+        finally:
+            for each in keeping:  # when one gives up, nobody starts again what is then stopped
+                each.cancel()
 
     async def end(self, grace: Grace) -> None:
         """Let the functions of all finish in time, then end."""
@@ -126,8 +131,10 @@ class Workers:
         while True:
             began = now()
             relaying = asyncio.create_task(self._relay(number))
-            code = await self._children[number].died()
-            relaying.cancel()
+            try:
+                code = await self._children[number].died()
+            finally:
+                relaying.cancel()
             delay = 0.0 if now() - began >= LONG_LIFE else _longer(delay)
             delay = await self._start_again(number, code, delay)
 
@@ -163,7 +170,10 @@ def _longer(delay: float) -> float:
 
 def ended_how(code: int) -> str:
     """Return how a process ended, by its exit code."""
-    return f"ended with code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+    if code >= 0:
+        return f"ended with code {code}"
+    is_named = -code in set(signal.Signals)  # of real-time signals, most have no name
+    return f"was ended by {signal.Signals(-code).name if is_named else f'signal {-code}'}"
 
 
 def spread(listener: socket.socket, count: int) -> Sequence[socket.socket]:
@@ -250,7 +260,7 @@ def run_worker(options: StartOptions, inheritance: str) -> None:
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         channel = await found.open()
-        async with serving(host, addresses.listener, Grace(GRACE)):
+        async with serving(host, addresses.listener, Grace(GRACE), options.tls):
             overview = described(options, host, addresses, is_embedded=False)
             channel.send(msgspec.json.encode(_Report(overview, tuple(told))))
             await stopped_or_orphaned(stopped, _share_keys(channel, host.access, trace))

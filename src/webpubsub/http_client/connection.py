@@ -43,7 +43,7 @@ class Connection(asyncio.Protocol):
             NotReached: It ended before the answer did.
             InvalidAnswer: What came is no HTTP answer.
         """
-        if self._transport.is_closing():
+        if self.is_closing:
             raise Unanswered(f"{self.origin.authority} closed the connection")
         self._reader.expect(method)
         answer: asyncio.Future[Response] = self._loop.create_future()
@@ -56,16 +56,20 @@ class Connection(asyncio.Protocol):
                 self._answer = None
                 self._transport.abort()
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._transport.is_closing()
+
     def close(self) -> None:
-        """End the connection, at once."""
-        self._transport.abort()
+        """End the connection, at once; the other end may have got what it was asked."""
+        self._fail(NotReached(f"the connection to {self.origin.authority} was closed on this side"))
 
     # --- what the transport calls ---------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
-        self._pool.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Read on; the last byte of an answer sets the connection free."""

@@ -67,10 +67,10 @@ class HttpPool:
             InvalidAnswer: What came back is no HTTP answer.
         """
         request = _head(method, url, headers, len(body)) + body
-        idle = self._idle.get(url.origin)
-        if idle:
+        kept = self._take(url.origin)
+        if kept is not None:
             try:
-                return await idle.popitem()[0].exchange(method, request)
+                return await kept.exchange(method, request)
             except Unanswered:
                 if not may_repeat:
                     raise
@@ -90,9 +90,14 @@ class HttpPool:
 
     # --- connections ----------------------------------------------------------------------------------
 
-    def add(self, connection: Connection) -> None:
-        """Hold a connection that was made, until it has ended."""
-        self._connections.add(connection)
+    def _take(self, origin: Origin) -> Connection | None:
+        """Return a kept connection that goes on, as far as is known here."""
+        idle = self._idle.get(origin)
+        while idle:
+            connection = idle.popitem()[0]
+            if not connection.is_closing:
+                return connection
+        return None
 
     def take_back(self, connection: Connection) -> None:
         """Keep a connection whose answer is complete."""
@@ -146,10 +151,20 @@ class HttpPool:
                 except OSError as error:  # TLS errors and TimeoutError are such, too
                     problems.append(f"{host} port {port}: {str(error) or 'it does not answer'}")
                 else:
+                    self._hold(connection)
                     return connection
         except OSError as error:  # there is no such name
             problems.append(f"{origin.host}: {error}")
         raise NotReached("; ".join(problems))
+
+    def _hold(self, connection: Connection) -> None:
+        """Know a connection until it has ended.
+
+        Not from `connection_made` on: who is cancelled right behind that has no connection, of the end of
+        which uvloop says nothing.
+        """
+        if not connection.closed.done():
+            self._connections.add(connection)
 
     async def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:  # reading all certificates takes some 20 ms

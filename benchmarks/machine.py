@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import resource
@@ -48,8 +49,9 @@ def process_tree(process: int) -> list[int]:
 
 def _descendants(process: int) -> Iterator[int]:
     for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from process_tree(int(child))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
+            for child in (task / "children").read_text().split():
+                yield from process_tree(int(child))
 
 
 def cpu_seconds(process: int) -> float:

@@ -19,6 +19,7 @@ from benchmarks.tls import CERTIFICATE, trusting, with_certificate
 from certificates import make_certificate
 from conftest import missing
 
+pytestmark = pytest.mark.contract
 ROOT = Path(__file__).parents[2]
 GET = http_request("GET", "/", {})
 

@@ -22,7 +22,7 @@ from webpubsub.cli.tls import Tls, scheme_of
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.fast_lane import FastLane
 
-__all__ = ["Server", "announce_ready", "bind", "reachable_url", "run_until_stopped", "shown_url"]
+__all__ = ["Server", "announce_ready", "bind", "listening", "reachable_url", "run_until_stopped", "shown_url"]
 
 BACKLOG = 4096
 
@@ -109,7 +109,8 @@ def bind(host: str, port: int, way_out: str) -> socket.socket:
             address of this machine.
     """
     try:
-        return _listening(host, port)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return listening(family, address)
     except OSError as error:
         is_elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         fix = "give an address of this machine with --host" if is_elsewhere else way_out
@@ -118,12 +119,20 @@ def bind(host: str, port: int, way_out: str) -> socket.socket:
         ) from error
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+def listening(
+    family: socket.AddressFamily, address: tuple[object, ...], *, is_shared: bool = False
+) -> socket.socket:
+    """Return a socket that listens; several can share an address where the system has ``SO_REUSEPORT``.
+
+    Raises:
+        OSError: The address cannot be had.
+    """
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if is_shared:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)

@@ -25,7 +25,7 @@ from webpubsub.cli.child import Channel, Child, Inheritance, check_can_inherit, 
 from webpubsub.cli.ending import LAST_SECONDS, Grace
 from webpubsub.cli.logs import start_logging, telling_once
 from webpubsub.cli.options import StartOptions
-from webpubsub.cli.serving import BACKLOG, announce_ready, run_until_stopped
+from webpubsub.cli.serving import announce_ready, listening, run_until_stopped
 from webpubsub.cli.start import GRACE, described, load_host, serving
 from webpubsub.host.keys.access import Access
 from webpubsub.model.errors import ConfigurationError, WebPubSubError
@@ -188,23 +188,9 @@ def spread(listener: socket.socket, count: int) -> Sequence[socket.socket]:
     family, address = listener.family, listener.getsockname()
     listener.close()
     try:
-        return [_shared(family, address) for _ in range(count)]
+        return [listening(family, address, is_shared=True) for _ in range(count)]
     except OSError as error:
         raise ConfigurationError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror}") from error
-
-
-def _shared(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind(address)
-        made.listen(BACKLOG)
-        made.setblocking(False)
-    except OSError:
-        made.close()
-        raise
-    return made
 
 
 def run_workers(options: StartOptions, count: int) -> None:

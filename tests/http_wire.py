@@ -6,8 +6,6 @@ import asyncio
 
 from service_peers import Socket
 
-__all__ = ["Wire"]
-
 
 class Wire(Socket):
     """A socket whose protocol may change, as in an upgrade."""

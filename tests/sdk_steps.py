@@ -37,8 +37,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Client", "Driver", "Lacking", "Refused", "Service", "running_driver"]
-
 SECONDS = 10.0
 
 

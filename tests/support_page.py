@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["PAGE", "Proof", "Row", "build_page", "proofs", "rows"]
-
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "support.md"
 TABLE: Final = ROOT / "docs" / "support.toml"

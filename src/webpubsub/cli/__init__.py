@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["main"]
-
 # What only `pip install "webpubsub[server]"` brings; the bindings alone run without it.
 _SERVER_PACKAGES = {"croniter", "httptools", "jwt", "rich", "typer", "uvicorn", "watchfiles"}
 

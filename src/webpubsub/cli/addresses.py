@@ -27,8 +27,6 @@ from webpubsub.model.loopback import is_loopback
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import HubSettings, ServiceSettings
 
-__all__ = ["Addresses"]
-
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT = 7071
 WAY_OUT: Final = (

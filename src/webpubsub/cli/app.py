@@ -13,8 +13,6 @@ import typer
 from webpubsub.cli.ending import end_soon
 from webpubsub.model.errors import WebPubSubError
 
-__all__ = ["run"]
-
 app = typer.Typer(
     name="webpubsub",
     no_args_is_help=True,

@@ -21,8 +21,6 @@ from webpubsub.cli.ending import Grace
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["SUPERVISED", "Channel", "Child", "Inheritance", "check_can_inherit", "stopped_or_orphaned"]
-
 SUPERVISED: Final = "WEBPUBSUB_SUPERVISED"  # the environment variable with a child's inheritance
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 

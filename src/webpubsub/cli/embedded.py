@@ -25,8 +25,6 @@ from webpubsub.service.settings import HubSettings, ServiceSettings
 from webpubsub.service.upstream import WebhookEventHandler
 from webpubsub.service.websocket import protocol_factory
 
-__all__ = ["EmbeddedService", "check_keys", "local_connection"]
-
 
 class EmbeddedService:
     """A running service: its sockets, its event handler, its pings.

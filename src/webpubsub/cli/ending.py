@@ -8,8 +8,6 @@ import threading
 import time
 from typing import Final
 
-__all__ = ["Grace", "end_soon"]
-
 LAST_SECONDS: Final = 3.0
 
 

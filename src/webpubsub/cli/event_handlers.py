@@ -10,8 +10,6 @@ from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
 
-__all__ = ["add_event_handlers"]
-
 
 def add_event_handlers(
     hubs: Mapping[HubName, HubSettings], texts: Iterable[str], app_url: str | None = None

@@ -23,8 +23,6 @@ from webpubsub.model.cloudevents import BODILESS, HttpAnswer
 from webpubsub.model.fast_lane import FastLane, LaneHandler
 from webpubsub.model.headers import RawHeaders
 
-__all__ = ["MAX_BODY_BYTES", "FastLaneHttp"]
-
 # A larger body goes by ASGI, where whoever reads it sets the pace.
 MAX_BODY_BYTES: Final = 1024 * 1024
 

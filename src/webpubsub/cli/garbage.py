@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-__all__ = ["look_rarely_for_garbage"]
-
 _USUAL: Final = gc.get_threshold()
 _NEW_OBJECTS: Final = 50_000
 

@@ -15,8 +15,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from webpubsub.service.handshake import refuse_response
 
-__all__ = ["GuardedHttp"]
-
 MAX_HEAD_BYTES: Final = 64 * 1024
 HEAD_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 5.0  # for a client to close its side, too, as a WebSocket's has

@@ -39,8 +39,6 @@ from webpubsub.service.rest_bodies import MAX_MESSAGE_BYTES, bad_length
 from webpubsub.service.service import Service
 from webpubsub.service.upstream.sending import EventClient, HttpRequest, HttpResponse
 
-__all__ = ["AppClient", "HubClient", "send_events_to", "sinks_of"]
-
 _BLANKS: Final = b" \t"
 
 

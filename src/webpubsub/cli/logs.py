@@ -21,8 +21,6 @@ from webpubsub.model.trace import Phase, Trace, TraceEvent
 if TYPE_CHECKING:
     from webpubsub.host.settings.log_levels import LogLevels  # the service alone logs without the host
 
-__all__ = ["set_log_levels", "start_logging", "telling_once"]
-
 logger = logging.getLogger("webpubsub")
 
 # Written without --verbose too: what a person at the terminal wants to see of a healthy app, and failures.

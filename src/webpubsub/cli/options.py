@@ -8,8 +8,6 @@ import msgspec
 
 from webpubsub.cli.tls import Tls
 
-__all__ = ["StartOptions"]
-
 
 class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of ``webpubsub start``.

@@ -11,8 +11,6 @@ from webpubsub.host.keys.access import Access
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.connection_string import ConnectionString
 
-__all__ = ["overview", "with_code"]
-
 HIDDEN: Final = "..."
 WHERE_KEYS_ARE: Final = (
     "Keys are in 'azure-webjobs-secrets' of the app's storage (without AzureWebJobsStorage: its folder "

@@ -29,8 +29,6 @@ from webpubsub.service.settings_file import decode_hub_settings, encode_hub_sett
 if TYPE_CHECKING:
     from watchfiles import PythonFilter
 
-__all__ = ["run_reload", "run_supervised", "watch_filter"]
-
 STARTS_AGAIN: Final = "a change of its files starts it again"
 WATCHED: Final = (".py", ".json", ".html")
 

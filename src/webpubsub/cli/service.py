@@ -22,8 +22,6 @@ from webpubsub.service.settings import EventHandlerSettings, ServiceSettings
 from webpubsub.service.settings_file import load_settings
 from webpubsub.service.settings_watch import SettingsWatch
 
-__all__ = ["ServiceOptions", "run_service"]
-
 GRACE: Final = 20
 WAY_OUT: Final = "set another with --access-key or WEBPUBSUB_ACCESS_KEY (32 characters or more)"
 

@@ -22,8 +22,6 @@ from webpubsub.cli.tls import Tls, scheme_of
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.fast_lane import FastLane
 
-__all__ = ["Server", "announce_ready", "bind", "listening", "reachable_url", "run_until_stopped", "shown_url"]
-
 BACKLOG = 4096
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)

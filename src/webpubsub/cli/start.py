@@ -31,17 +31,6 @@ from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
 
-__all__ = [
-    "GRACE",
-    "described",
-    "follow_hubs",
-    "hub_settings",
-    "load_host",
-    "registered_hubs",
-    "run_start",
-    "serving",
-]
-
 GRACE = 30
 OPEN_TO_ALL: Final = (
     "other machines can reach this address, and nobody is asked for a key: whoever reaches it may call every "

@@ -15,8 +15,6 @@ import typer
 
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["CERTFILE", "KEYFILE", "Tls", "scheme_of"]
-
 CERTFILE: Final = "--ssl-certfile"
 KEYFILE: Final = "--ssl-keyfile"
 

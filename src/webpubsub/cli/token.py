@@ -10,8 +10,6 @@ from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionStri
 from webpubsub.model.names import parse_group_name, parse_hub_name
 from webpubsub.model.tokens import client_access
 
-__all__ = ["DEFAULT_CONNECTION", "print_token"]
-
 DEFAULT_CONNECTION = ConnectionString("http://localhost:8080", DEFAULT_ACCESS_KEY)
 
 

@@ -31,8 +31,6 @@ from webpubsub.host.keys.access import Access
 from webpubsub.model.errors import ConfigurationError, WebPubSubError
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
-__all__ = ["Workers", "ended_how", "run_worker", "run_workers", "spread"]
-
 ATTEMPTS: Final = 5  # to start a worker again, in a row
 LONGEST_DELAY: Final = 8.0
 LONG_LIFE: Final = 30.0  # seconds after which an end is no sequel of the last one

@@ -17,8 +17,6 @@ from webpubsub.model.actions import ACTIONS, Action, SendAction, WebPubSubPermis
 from webpubsub.model.errors import UsageError
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["decode_actions", "encode_actions", "read_actions"]
-
 # The attributes of each action with the names they have in JSON, in the extension's order.
 _MEMBERS: Final = {
     action: {name: camel_case(name) for name in action.__struct_fields__} for action in ACTIONS.values()

@@ -36,8 +36,6 @@ from webpubsub.model.actions import (
 from webpubsub.model.payload import Data, WebPubSubDataType
 from webpubsub.model.send_actions import SendOptions
 
-__all__ = ["Actions"]
-
 DataType = WebPubSubDataType | str | None
 
 

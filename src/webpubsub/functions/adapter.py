@@ -30,8 +30,6 @@ from webpubsub.functions.user_function import UserFunction
 from webpubsub.model.errors import UsageError
 from webpubsub.model.events import EventRequest, EventResponse
 
-__all__ = ["Adapter", "adapter_of"]
-
 _ATTRIBUTE = "__webpubsub__"
 _HOST_INPUTS = (str, bytes, bytearray, Mapping, type(None))
 

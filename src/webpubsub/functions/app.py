@@ -8,8 +8,6 @@ from azure.functions.decorators.function_app import Function
 from webpubsub.functions import decorators
 from webpubsub.functions.checks import check_functions
 
-__all__ = ["Blueprint", "FunctionApp"]
-
 
 class _WebPubSubApi:
     """The decorators take the app as their first argument, which is all a method is."""

@@ -23,8 +23,6 @@ from webpubsub.model.events import ConnectEventResponse, EventErrorResponse, Eve
 from webpubsub.model.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventResponse
 
-__all__ = ["CONTEXT_PARAMETER", "RETURN", "binding_problems", "collision_problems", "same_name_problem"]
-
 CONTEXT_PARAMETER: Final = "context"
 RETURN: Final = "$return"
 

@@ -20,17 +20,6 @@ from webpubsub.functions.request_json import decode_request
 from webpubsub.functions.trigger_bytes import decode_user_event
 from webpubsub.model.events import EventRequest, WebPubSubConnection, WebPubSubContext
 
-__all__ = [
-    "CONNECTION",
-    "CONTEXT",
-    "DATA_TRIGGER",
-    "OUTPUT",
-    "REQUEST",
-    "TRIGGER",
-    "Binding",
-    "BindingKind",
-]
-
 # The extension fills a trigger's parameter by its name; only this one carries the whole event.
 REQUEST: Final = "request"
 # This one carries the message of a user event, exactly; the rest is in the trigger metadata.

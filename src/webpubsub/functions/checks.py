@@ -22,15 +22,6 @@ from webpubsub.functions.did_you_mean import did_you_mean, listed
 from webpubsub.functions.events import EVENT_PARAMETERS
 from webpubsub.model.errors import FunctionError, FunctionErrors
 
-__all__ = [
-    "AnyBinding",
-    "AnyFunction",
-    "check_functions",
-    "declared_problems",
-    "function_problems",
-    "stack_problems",
-]
-
 _OUT: Final = 1  # azure.functions' number of the direction "out"
 
 

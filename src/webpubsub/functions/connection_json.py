@@ -10,8 +10,6 @@ import msgspec
 from webpubsub.functions.host_value import HostValue, read
 from webpubsub.model.events import WebPubSubConnection
 
-__all__ = ["decode_connection", "encode_connection"]
-
 
 class _ConnectionJson(msgspec.Struct, rename="camel"):
     base_url: str

@@ -13,8 +13,6 @@ from webpubsub.functions.host_value import HostValue, read
 from webpubsub.functions.request_json import RequestJson, lists, request_members, request_of
 from webpubsub.model.events import WebPubSubContext, WebPubSubContextResponse
 
-__all__ = ["decode_context", "encode_context"]
-
 
 class _AnswerJson(msgspec.Struct):
     status: int

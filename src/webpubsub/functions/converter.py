@@ -21,8 +21,6 @@ import azure.functions
 
 from webpubsub.functions.trigger_bytes import Datum, TriggerBytes
 
-__all__ = ["has_converter"]
-
 _TYPE: Final = "webPubSubTrigger"
 _LOGGER: Final = logging.getLogger("webpubsub")
 

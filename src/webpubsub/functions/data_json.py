@@ -13,8 +13,6 @@ from typing import Any, Final
 from webpubsub.model.errors import InvalidData
 from webpubsub.model.payload import Payload, WebPubSubDataType, parse_data_type
 
-__all__ = ["Buffer", "decode_data", "decode_data_type", "encode_data"]
-
 Buffer = dict[str, Any]
 
 _NUMBERS: Final = {

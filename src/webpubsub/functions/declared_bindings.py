@@ -31,8 +31,6 @@ from webpubsub.functions.user_function import UserFunction, members_of
 from webpubsub.model.errors import UsageError
 from webpubsub.model.events import EventRequest
 
-__all__ = ["bind"]
-
 _KINDS: Final = {kind.type.lower(): kind for kind in (TRIGGER, OUTPUT, CONNECTION, CONTEXT)}
 
 

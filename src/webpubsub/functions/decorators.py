@@ -34,14 +34,6 @@ from webpubsub.functions.refusals import is_collected
 from webpubsub.model.errors import FunctionError, FunctionErrors, UsageError
 from webpubsub.model.events import WebPubSubEventType
 
-__all__ = [
-    "FunctionContainer",
-    "web_pubsub_connection_input",
-    "web_pubsub_context_input",
-    "web_pubsub_output",
-    "web_pubsub_trigger",
-]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _Generic = Callable[..., Callable[..., Any]]

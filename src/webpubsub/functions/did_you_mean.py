@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["did_you_mean", "listed", "nearest"]
-
 
 def did_you_mean(found: object, names: Iterable[str], nearness: float = 0.6) -> str:
     """Return ``"; did you mean '...'?"`` with the `nearest` of ``names``, or nothing when none is near.

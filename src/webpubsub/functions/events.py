@@ -28,8 +28,6 @@ from webpubsub.model.mqtt_events import (
     MqttDisconnectedEventRequest,
 )
 
-__all__ = ["EVENT_PARAMETERS", "SYSTEM_EVENTS", "USER_EVENT", "EventKind", "event_of"]
-
 
 class EventKind(msgspec.Struct, frozen=True, dict=True):
     """One kind of event.

@@ -19,8 +19,6 @@ from webpubsub.functions.did_you_mean import did_you_mean, listed, nearest
 from webpubsub.functions.json_file import JsonFile, mismatch
 from webpubsub.model.errors import FunctionError, FunctionErrors
 
-__all__ = ["BindingJson", "FunctionJson", "function_folders", "read_function_json"]
-
 _FILE: Final = "function.json"
 _SCRIPT: Final = "__init__.py"
 _ENTRY_POINT: Final = "main"

@@ -9,8 +9,6 @@ import msgspec
 from webpubsub.model.errors import PeerError
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["HostValue", "read"]
-
 HostValue = Any
 
 _T = TypeVar("_T")

@@ -14,8 +14,6 @@ from webpubsub.model.cloudevents import HttpAnswer, answer_of, build_answer, bui
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import EventRequest, WebPubSubContext
 
-__all__ = ["http_response"]
-
 
 def http_response(context: WebPubSubContext, response: Any = None) -> func.HttpResponse:
     """Return what an HTTP function answers the service with.

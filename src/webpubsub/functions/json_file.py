@@ -10,8 +10,6 @@ from typing import Any, Final
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.json_place import JsonPath, place
 
-__all__ = ["JsonFile", "mismatch"]
-
 _KINDS: Final = {
     bool: "a boolean",
     int: "a number",

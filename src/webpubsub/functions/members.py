@@ -17,17 +17,6 @@ from webpubsub.model.errors import InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import parse_event_name, parse_hub_name
 
-__all__ = [
-    "CLIENT_PROTOCOL",
-    "CLIENT_PROTOCOLS",
-    "choice",
-    "event_kind",
-    "hub_name",
-    "parse_event_type",
-    "seconds",
-    "texts",
-]
-
 CLIENT_PROTOCOLS: Final = ("all", "webPubSub", "mqtt")
 CLIENT_PROTOCOL: Final = ("default", "mqtt")
 

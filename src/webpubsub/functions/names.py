@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["camel_case"]
-
 
 def camel_case(name: str) -> str:
     """Return the camelCase of a snake_case name.

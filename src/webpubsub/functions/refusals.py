@@ -8,8 +8,6 @@ from contextvars import ContextVar
 
 from webpubsub.model.errors import FunctionError, FunctionErrors
 
-__all__ = ["collecting_refusals", "is_collected"]
-
 _collected: ContextVar[list[FunctionError] | None] = ContextVar("_collected", default=None)
 
 

@@ -35,16 +35,6 @@ from webpubsub.model.mqtt_json import ConnectJson, DisconnectedJson
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.states import STATE_HEADER, ConnectionStates
 
-__all__ = [
-    "RequestJson",
-    "decode_request",
-    "encode_request",
-    "indented",
-    "lists",
-    "request_members",
-    "request_of",
-]
-
 _Lists = dict[str, list[str]]
 
 

@@ -30,8 +30,6 @@ from webpubsub.model.mqtt_json import AcceptedJson, ErrorJson
 from webpubsub.model.payload import MALFORMED_JSON
 from webpubsub.model.states import ConnectionStates
 
-__all__ = ["RESPONSE_MEMBERS", "decode_response", "encode_response"]
-
 # Members that make a dict an answer: the first are found in any case, the last only as written here.
 _USER_MEMBERS: Final = ("data", "dataType")
 _CONNECT_MEMBERS: Final = ("userId", "groups", "subprotocol", "roles")

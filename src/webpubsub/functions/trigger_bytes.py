@@ -23,8 +23,6 @@ from webpubsub.model.errors import PeerError
 from webpubsub.model.events import EventRequest, UserEventRequest
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["Datum", "TriggerBytes", "decode_user_event"]
-
 
 class Datum(Protocol):
     """A value as the worker keeps it."""

@@ -21,8 +21,6 @@ from webpubsub.functions.refusals import is_collected
 from webpubsub.functions.user_function import UserFunction
 from webpubsub.model.errors import ConfigurationError, FunctionError, FunctionErrors
 
-__all__ = ["typed"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

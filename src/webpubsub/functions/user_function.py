@@ -10,8 +10,6 @@ from typing import Any
 
 from webpubsub.model.errors import FunctionError
 
-__all__ = ["UserFunction", "members_of"]
-
 _VARIADIC = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 

@@ -16,8 +16,6 @@ from uuid import UUID
 
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["DEFAULT_DATETIME", "compile_datetime", "compile_guid", "show_number"]
-
 # The binder's own default: ISO 8601 with dashes for the colons, so that it can be part of a file's name.
 DEFAULT_DATETIME: Final = "yyyy-MM-ddTHH-mm-ssK"
 

@@ -22,8 +22,6 @@ from webpubsub.host.dotnet_format import DEFAULT_DATETIME, compile_datetime, com
 from webpubsub.model.errors import ConfigurationError, PeerError
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["Template", "expand_settings", "json_members", "system_data"]
-
 _SETTING: Final = re.compile(r"%([^%]*)%")
 _PART: Final = re.compile(r"(\{\{|\}\})|\{([^{}]*)\}|([^{}]+)|[{}]")
 # Python's \w is what C# allows in an identifier, but for some marks.

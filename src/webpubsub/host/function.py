@@ -19,18 +19,6 @@ from webpubsub.model.trace import Trace
 if TYPE_CHECKING:
     from webpubsub.host.running.invocation import Invocation
 
-__all__ = [
-    "RETURN",
-    "AwaitedInput",
-    "Binding",
-    "Facilities",
-    "FunctionDefinition",
-    "HostFunction",
-    "Input",
-    "Output",
-    "Trigger",
-]
-
 # The binding name of what a function returns.
 RETURN = "$return"
 

@@ -38,8 +38,6 @@ from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionC
 from webpubsub.model.signature import RequestValidator, split_list
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
-__all__ = ["WEBHOOK_PATH", "Webhook", "index_triggers"]
-
 WEBHOOK_PATH: Final = "/runtime/webhooks/webpubsub"
 
 _ORIGIN: Final = REQUEST_ORIGIN.lower().encode()

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from webpubsub.http_client.pool import HttpPool
     from webpubsub.http_client.urls import Origin
 
-__all__ = ["Connection"]
-
 
 class Connection(asyncio.Protocol):
     """A connection of a pool, to which it goes back after each complete answer.

@@ -6,8 +6,6 @@ import asyncio
 from asyncio import current_task, get_running_loop
 from types import TracebackType
 
-__all__ = ["Deadlines"]
-
 
 class Deadlines:
     """Gives pieces of work so much time, as `asyncio.timeout` does.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from webpubsub.model.errors import WebPubSubError
 
-__all__ = ["HttpCallError", "InvalidAnswer", "InvalidCall", "NotReached", "Unanswered"]
-
 
 class HttpCallError(WebPubSubError):
     """A call that brought no answer; callers say what that means to them."""

@@ -13,8 +13,6 @@ from webpubsub.http_client.errors import InvalidCall, NotReached, Unanswered
 from webpubsub.http_client.response import Response
 from webpubsub.http_client.urls import Origin, Url
 
-__all__ = ["HttpPool"]
-
 IDLE_SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 10.0  # an address; a name may have several
 _WITHOUT_LENGTH: Final = {"GET", "HEAD", "OPTIONS"}

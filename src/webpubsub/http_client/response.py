@@ -13,8 +13,6 @@ import msgspec
 from webpubsub.http_client.errors import InvalidAnswer
 from webpubsub.model.headers import RawHeaders, header_text
 
-__all__ = ["MAX_BYTES_WITHOUT_BODY", "Response", "ResponseReader"]
-
 # Bytes in a row that bring no body: a head, interim answers, chunk extensions, trailers.
 MAX_BYTES_WITHOUT_BODY: Final = 64 * 1024
 

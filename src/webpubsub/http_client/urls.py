@@ -12,8 +12,6 @@ import msgspec
 
 from webpubsub.http_client.errors import InvalidCall
 
-__all__ = ["Origin", "Url", "parse_url"]
-
 _PORTS: Final = {"http": 80, "https": 443}
 _NAME: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _IPV6: Final = re.compile(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9._~-]+)?")

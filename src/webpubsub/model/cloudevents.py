@@ -43,23 +43,6 @@ from webpubsub.model.ports import EventAnswer
 from webpubsub.model.presence_events import PresenceEventRequest
 from webpubsub.model.states import NO_STATES, STATE_HEADER, ConnectionStates
 
-__all__ = [
-    "ALLOWED_ORIGIN",
-    "BODILESS",
-    "MAX_ANSWER_BYTES",
-    "REQUEST_ORIGIN",
-    "HttpAnswer",
-    "answer_of",
-    "build_answer",
-    "build_body",
-    "build_headers",
-    "build_refusal",
-    "build_text_answer",
-    "parse_answer",
-    "parse_context",
-    "parse_event",
-]
-
 BODILESS: Final = frozenset({204, 304})
 """Statuses without body: it, or its length, would be taken for the next answer on the connection (RFC 9110,
 section 6.4.1)."""

@@ -14,8 +14,6 @@ import msgspec
 
 from webpubsub.model.errors import ConnectionStringError
 
-__all__ = ["DEFAULT_ACCESS_KEY", "ClientProtocol", "ConnectionString"]
-
 # The key of Microsoft's own emulator, so that either service can stand behind the other's users. It is
 # public: a service that uses it must listen on loopback only.
 DEFAULT_ACCESS_KEY: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["AccessToken", "TokenCredential"]
-
 
 class AccessToken(Protocol):
     """A token of an identity, as ``azure.core.credentials.AccessToken``."""

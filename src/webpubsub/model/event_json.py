@@ -35,15 +35,6 @@ from webpubsub.model.mqtt_json import AcceptedJson, ConnectJson, DisconnectedJso
 from webpubsub.model.payload import MALFORMED_JSON
 from webpubsub.model.presence_events import PresenceEventRequest
 
-__all__ = [
-    "SYSTEM_EVENTS",
-    "build_accepted",
-    "build_error",
-    "build_system_event",
-    "parse_accepted",
-    "parse_error",
-]
-
 
 class _ConnectBody(msgspec.Struct, rename="camel"):
     claims: dict[str, list[str]] | None = None

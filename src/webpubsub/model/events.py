@@ -22,26 +22,6 @@ from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
 from webpubsub.model.states import ConnectionStates
 
-__all__ = [
-    "ClientCertificate",
-    "ConnectEventRequest",
-    "ConnectEventResponse",
-    "ConnectedEventRequest",
-    "DisconnectedEventRequest",
-    "EventErrorResponse",
-    "EventRequest",
-    "EventResponse",
-    "PreflightRequest",
-    "UserEventRequest",
-    "UserEventResponse",
-    "WebPubSubConnection",
-    "WebPubSubConnectionContext",
-    "WebPubSubContext",
-    "WebPubSubContextResponse",
-    "WebPubSubErrorCode",
-    "WebPubSubEventType",
-]
-
 
 class WebPubSubEventType(StrEnum):
     """Who raised an event: the service itself, or a client."""

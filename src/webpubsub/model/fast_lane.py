@@ -12,8 +12,6 @@ from typing import Protocol
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.headers import RawHeaders
 
-__all__ = ["FastLane", "LaneHandler"]
-
 LaneHandler = Callable[[bytes], HttpAnswer | Awaitable[HttpAnswer]]
 """Answers one request, given its whole body: at once, or with something to await."""
 

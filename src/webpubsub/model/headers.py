@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-__all__ = ["SPELLINGS", "Headers", "RawHeaders", "header_text"]
-
 # Names in lower case, as ASGI hands them over.
 RawHeaders = Sequence[tuple[bytes, bytes]]
 

@@ -19,8 +19,6 @@ from webpubsub.model.errors import ConfigurationError, TokenError
 from webpubsub.model.jws import unverified_payload
 from webpubsub.model.tokens import check_times, claims_of, signed_claims, texts
 
-__all__ = ["ENTRA_AUDIENCE", "TokenIssuer", "verify_issued_token"]
-
 ENTRA_AUDIENCE: Final = "https://webpubsub.azure.com"
 _PEM: Final = "-----BEGIN "
 

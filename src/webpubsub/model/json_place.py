@@ -6,8 +6,6 @@ import json
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the parser's own, missing in typeshed
 from typing import Final
 
-__all__ = ["JsonPath", "place"]
-
 JsonPath = tuple[str | int, ...]
 
 _BLANKS: Final = " \t\r\n"

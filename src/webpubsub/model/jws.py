@@ -20,8 +20,6 @@ import msgspec
 from webpubsub.model.errors import TokenError
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["sign", "signed_payload", "unverified_payload"]
-
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 # What is in the other alphabet only becomes a character of none.
 _FROM_URL: Final = bytes.maketrans(b"-_+/", b"+/!!")

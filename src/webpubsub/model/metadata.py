@@ -14,15 +14,6 @@ from typing import Final
 
 from webpubsub.model.errors import InvalidData
 
-__all__ = [
-    "NO_METADATA",
-    "Metadata",
-    "build_metadata_headers",
-    "check_metadata",
-    "metadata_of",
-    "parse_metadata_headers",
-]
-
 Metadata = Mapping[str, str]
 NO_METADATA: Final[Metadata] = {}
 

@@ -19,18 +19,6 @@ from webpubsub.model.mqtt_codes import (
     parse_connect_code,
 )
 
-__all__ = [
-    "MQTT_SUBPROTOCOL",
-    "MqttConnectEventErrorResponse",
-    "MqttConnectProperties",
-    "MqttDisconnectPacketProperties",
-    "MqttDisconnectedEventRequestProperties",
-    "MqttEventErrorResponse",
-    "MqttUserProperties",
-    "MqttUserProperty",
-    "parse_user_properties",
-]
-
 MQTT_SUBPROTOCOL: Final = "mqtt"
 
 _DISCONNECT_CODES: Final[dict[int, MqttDisconnectReasonCode]] = {

@@ -10,16 +10,6 @@ from typing import Any, Final
 
 from webpubsub.model.errors import UsageError
 
-__all__ = [
-    "MqttConnectCode",
-    "MqttDisconnectReasonCode",
-    "MqttProtocolVersion",
-    "MqttV311ConnectReturnCode",
-    "MqttV500ConnectReasonCode",
-    "mqtt_status",
-    "parse_connect_code",
-]
-
 
 class MqttProtocolVersion(IntEnum):
     """The version of MQTT a client speaks, as its CONNECT packet numbers it."""

@@ -42,20 +42,6 @@ from webpubsub.model.mqtt_codes import (
     MqttV500ConnectReasonCode,
 )
 
-__all__ = [
-    "MqttConnectEventRequest",
-    "MqttConnectEventResponse",
-    "MqttConnectedEventRequest",
-    "MqttConnectionContext",
-    "MqttDisconnectedEventRequest",
-    "check_client",
-    "code_of_status",
-    "code_of_version",
-    "is_mqtt",
-    "mqtt_error",
-    "response_for",
-]
-
 
 class MqttConnectionContext(WebPubSubConnectionContext, frozen=True, kw_only=True):
     """The MQTT session an event belongs to.

@@ -22,8 +22,6 @@ from webpubsub.model.mqtt import (
 )
 from webpubsub.model.mqtt_codes import MqttProtocolVersion
 
-__all__ = ["AcceptedJson", "ConnectJson", "DisconnectedJson", "ErrorJson"]
-
 _Properties = list[MqttUserProperty] | None
 
 

@@ -13,19 +13,6 @@ from typing import Final, NewType
 
 from webpubsub.model.errors import InvalidName
 
-__all__ = [
-    "ConnectionId",
-    "EventName",
-    "GroupName",
-    "HubName",
-    "UserId",
-    "parse_connection_id",
-    "parse_event_name",
-    "parse_group_name",
-    "parse_hub_name",
-    "parse_user_id",
-]
-
 HubName = NewType("HubName", str)
 GroupName = NewType("GroupName", str)
 UserId = NewType("UserId", str)

@@ -15,8 +15,6 @@ import msgspec
 from webpubsub.model.errors import InvalidData
 from webpubsub.model.protobuf import check_any
 
-__all__ = ["CONTENT_TYPES", "EMPTY_TEXT", "MALFORMED_JSON", "Data", "Payload", "WebPubSubDataType"]
-
 # What msgspec raises for bytes, and text with lone surrogates, that are not JSON; also for JSON nested so
 # deep that nobody meant it.
 MALFORMED_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)

@@ -15,8 +15,6 @@ from webpubsub.model.events import ConnectEventResponse, EventRequest, UserEvent
 from webpubsub.model.metadata import NO_METADATA, Metadata
 from webpubsub.model.names import ConnectionId, HubName
 
-__all__ = ["ActionSink", "EventAnswer", "EventHandler"]
-
 
 class EventAnswer(msgspec.Struct, frozen=True):
     """What came back for an event.

@@ -11,8 +11,6 @@ from __future__ import annotations
 from webpubsub.model.events import EventRequest
 from webpubsub.model.names import GroupName
 
-__all__ = ["GroupJoinedEventRequest", "GroupLeftEventRequest", "PresenceEventRequest"]
-
 
 class PresenceEventRequest(EventRequest, frozen=True):
     """A group has gained or lost a connection, a system event of it. Nobody waits for an answer.

@@ -11,8 +11,6 @@ from typing import Final
 
 from webpubsub.model.errors import InvalidData
 
-__all__ = ["bytes_field", "bytes_head", "check_any", "varint", "varint_field"]
-
 _VARINT: Final = 0
 _BYTES: Final = 2
 _FIXED_SIZES: Final = {1: 8, 5: 4}

@@ -16,19 +16,6 @@ from webpubsub.model.errors import InvalidName, RestError
 from webpubsub.model.names import parse_connection_id, parse_group_name, parse_user_id
 from webpubsub.model.send_actions import MAX_TTL_SECONDS
 
-__all__ = [
-    "API_VERSIONS",
-    "MAX_PAGE_SIZE",
-    "bad_request",
-    "decode_segment",
-    "fold_names",
-    "parse_api_version",
-    "parse_in_path",
-    "parse_in_query",
-    "parse_query",
-    "refused",
-]
-
 API_VERSIONS: Final = ("2021-10-01", "2022-11-01", "2023-07-01", "2024-01-01", "2024-12-01")
 MAX_PAGE_SIZE: Final = 200
 MAX_TOKEN_LENGTH: Final = 2048

@@ -9,15 +9,6 @@ import msgspec
 
 from webpubsub.model.connection_string import ClientProtocol
 
-__all__ = [
-    "ConnectionExists",
-    "GenerateClientToken",
-    "GroupExists",
-    "ListConnections",
-    "PermissionExists",
-    "UserExists",
-]
-
 
 class ConnectionExists(msgspec.Struct, frozen=True):
     """Is there such a connection?"""

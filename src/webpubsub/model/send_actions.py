@@ -20,17 +20,6 @@ from webpubsub.model.metadata import Metadata, check_metadata
 from webpubsub.model.names import parse_connection_id, parse_group_name, parse_user_id
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
 
-__all__ = [
-    "MAX_TTL_SECONDS",
-    "Action",
-    "SendAction",
-    "SendOptions",
-    "SendToAllAction",
-    "SendToConnectionAction",
-    "SendToGroupAction",
-    "SendToUserAction",
-]
-
 MAX_TTL_SECONDS: Final = 300
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab

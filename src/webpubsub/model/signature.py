@@ -17,8 +17,6 @@ from collections.abc import Iterable, Mapping
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["RequestValidator", "sign", "signature_header", "split_list"]
-
 _SEPARATORS = re.compile(r"[, ]+")
 
 

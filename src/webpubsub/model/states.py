@@ -20,8 +20,6 @@ import msgspec
 from webpubsub.model.errors import CloudEventError, InvalidData
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["CLEARED", "NO_STATES", "STATE_HEADER", "ConnectionStates", "decode_states", "encode_states"]
-
 STATE_HEADER: Final = "ce-connectionState"
 # What a cleared set of states looks like on the wire: an empty object. An absent header would mean
 # "no change", and an empty value may be dropped by proxies.

@@ -22,21 +22,6 @@ from webpubsub.model.events import WebPubSubConnection
 from webpubsub.model.jws import sign, signed_payload
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = [
-    "ClientToken",
-    "audience_matches",
-    "check_times",
-    "claims_of",
-    "client_access",
-    "client_token",
-    "decode_client_token",
-    "rest_token",
-    "signed_claims",
-    "signed_token",
-    "texts",
-    "verify_rest_token",
-]
-
 CLOCK_SKEW: Final = 300.0
 REST_LIFETIME: Final = 3600.0
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999

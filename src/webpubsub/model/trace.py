@@ -16,8 +16,6 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Phase", "Trace", "TraceEvent", "hearing_of"]
-
 
 class Phase(StrEnum):
     """Where in its life a traced thing is."""

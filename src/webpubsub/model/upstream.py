@@ -24,8 +24,6 @@ from webpubsub.model.events import (
 from webpubsub.model.headers import Headers, RawHeaders, header_text
 from webpubsub.model.signature import RequestValidator, split_list
 
-__all__ = ["read_upstream", "refused"]
-
 _ORIGIN: Final = REQUEST_ORIGIN.lower().encode()
 _SYSTEM_TYPE: Final = b"azure.webpubsub.sys."
 # What a webhook request must have, and a request here may lack.

@@ -8,8 +8,6 @@ from webpubsub.model.names import ConnectionId
 from webpubsub.service.connection import Connection
 from webpubsub.service.protocols import Codec
 
-__all__ = ["Audience"]
-
 
 class Audience:
     """The connections of a hub, a group or a user, sorted by codec.

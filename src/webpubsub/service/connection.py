@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from webpubsub.service.messages import ClientMessage
     from webpubsub.service.protocols import Codec
 
-__all__ = ["AckCache", "Connection", "Transport"]
-
 REMEMBERED_ACKS: Final = 1000
 
 

@@ -23,8 +23,6 @@ from webpubsub.model.rest import ListConnections
 from webpubsub.model.rest_parameters import MAX_PAGE_SIZE, bad_request
 from webpubsub.service.connection import Connection
 
-__all__ = ["Bookmarks", "Listed", "Page", "list_page"]
-
 _MAC_BYTES: Final = 16
 
 

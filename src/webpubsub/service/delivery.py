@@ -26,8 +26,6 @@ from webpubsub.service.effects import Deliver
 from webpubsub.service.held import ExpiringFrame, Held
 from webpubsub.service.numbered import Burst, Numbered
 
-__all__ = ["Delivery"]
-
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 MAX_HELD: Final = 1000
 MAX_UNACKED: Final = 1000

@@ -11,8 +11,6 @@ from webpubsub.service.connection import Connection
 from webpubsub.service.messages import RaiseEvent
 from webpubsub.service.numbered import Numbered
 
-__all__ = ["Close", "Deliver", "Effect", "Effects", "Raise"]
-
 
 class Deliver(msgspec.Struct, frozen=True):
     """Write the same frame to every receiver.

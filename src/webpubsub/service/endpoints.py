@@ -14,8 +14,6 @@ from webpubsub.service.handshake import ClientRequest
 from webpubsub.service.rest_head import Head
 from webpubsub.service.settings import ServiceSettings
 
-__all__ = ["base_urls", "client_audiences", "request_url"]
-
 
 def base_urls(settings: ServiceSettings, head: Head) -> list[str]:
     """Return the URLs under which the sender of a request may know this service.

@@ -11,8 +11,6 @@ from webpubsub.model.events import EventRequest, WebPubSubConnectionContext
 from webpubsub.model.ports import EventAnswer, EventHandler
 from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of
 
-__all__ = ["call_handler", "event_ids"]
-
 
 async def call_handler(handler: EventHandler, event: EventRequest, trace: Trace | None) -> EventAnswer:
     """Let a handler have an event and tell the trace of it.

@@ -15,8 +15,6 @@ from webpubsub.model.events import WebPubSubEventType
 from webpubsub.service.group_presence import GroupPresenceEvents
 from webpubsub.service.url_templates import check_template
 
-__all__ = ["SYSTEM_EVENTS", "EventHandlerSettings", "ManagedIdentity", "WebhookAuth"]
-
 SystemEvent = Literal["connect", "connected", "disconnected"]
 SYSTEM_EVENTS: Final[tuple[SystemEvent, ...]] = ("connect", "connected", "disconnected")
 

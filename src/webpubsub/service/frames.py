@@ -29,19 +29,6 @@ except ImportError:
         return (int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")).to_bytes(size, "little")
 
 
-__all__ = [
-    "FrameParser",
-    "Opcode",
-    "binary_frame",
-    "binary_header",
-    "close_frame",
-    "parse_close",
-    "ping_frame",
-    "pong_frame",
-    "text_frame",
-    "text_header",
-]
-
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 INVALID_FRAME: Final = "The client frame is invalid"
 TOO_LARGE: Final = "The client message is too large"

@@ -10,8 +10,6 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["GroupPresenceEvents"]
-
 
 class GroupPresenceEvents(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Joins and leaves that an event handler wants to hear of.

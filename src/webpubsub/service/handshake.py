@@ -22,8 +22,6 @@ from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.rest import parse_query
 from webpubsub.service.protocols.raw import RawPublisher, parse_mode
 
-__all__ = ["ClientRequest", "accept_response", "parse_request", "refuse_response", "refuse_unserved"]
-
 _ACCEPT_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _PATH_PREFIX: Final = "/client/hubs/"
 _BARE_PATHS: Final = {"/client", "/client/"}

@@ -12,8 +12,6 @@ from typing import Any, Final
 
 from webpubsub.service.numbered import Numbered
 
-__all__ = ["ExpiringFrame", "Held"]
-
 _NEVER: Final = float("inf")
 
 

@@ -21,8 +21,6 @@ from webpubsub.service.effects import Close, Deliver, Effects
 from webpubsub.service.filters import Filter, parse_filter
 from webpubsub.service.messages import Message
 
-__all__ = ["CLOSED_BY_APP", "Hub"]
-
 CLOSED_BY_APP: Final = "Application server closed the connection."
 
 

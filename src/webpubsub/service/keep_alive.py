@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-__all__ = ["KeepAlive", "Pinged"]
-
 
 class Pinged(Protocol):
     """Who gets pings."""

@@ -13,18 +13,6 @@ from webpubsub.model.metadata import NO_METADATA, Metadata
 from webpubsub.model.names import EventName, GroupName, UserId
 from webpubsub.model.payload import Payload
 
-__all__ = [
-    "AckError",
-    "ClientMessage",
-    "JoinGroup",
-    "LeaveGroup",
-    "Message",
-    "Ping",
-    "RaiseEvent",
-    "SendToGroup",
-    "SequenceAck",
-]
-
 
 class JoinGroup(msgspec.Struct, frozen=True):
     """The client wants to join a group."""

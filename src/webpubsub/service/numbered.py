@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-__all__ = ["Burst", "Numbered"]
-
 _LARGEST_ID: Final = 2**64 - 1
 
 

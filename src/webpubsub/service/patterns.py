@@ -19,8 +19,6 @@ from typing import Final
 from webpubsub.model.errors import InvalidName
 from webpubsub.model.names import MAX_GROUP_LENGTH, GroupName
 
-__all__ = ["MAX_ASTERISKS", "parse_pattern"]
-
 MAX_ASTERISKS: Final = 5
 
 _TOKEN: Final = re.compile(r"\\[*?\\]|\*+|[^\\]", re.DOTALL)

@@ -18,8 +18,6 @@ from webpubsub.model.errors import InvalidName, RestError
 from webpubsub.model.names import GroupName, parse_group_name
 from webpubsub.service.patterns import parse_pattern
 
-__all__ = ["MAX_PATTERNS", "MAX_RULES", "Permissions"]
-
 MAX_RULES: Final = 1000
 MAX_PATTERNS: Final = 9  # Azure's ten less the one for all other groups
 REMEMBERED_GROUPS: Final = 256  # clients choose names, so there may be any number

@@ -22,15 +22,6 @@ from webpubsub.service.connection import Connection
 from webpubsub.service.handshake import ClientRequest
 from webpubsub.service.hub import Hub
 
-__all__ = [
-    "RECOVERY_REFUSED",
-    "AwayConnections",
-    "check_reconnection_token",
-    "find_recoverable",
-    "greeting",
-    "reconnection_token",
-]
-
 RECOVERY_REFUSED: Final = "The connection could not be recovered."
 _ISSUER: Final = "https://webpubsub.azure.com"
 _LIFETIME: Final = 7 * 24 * 3600

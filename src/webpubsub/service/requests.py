@@ -40,8 +40,6 @@ from webpubsub.service.messages import (
     SequenceAck,
 )
 
-__all__ = ["complete_event", "event_context", "fail_event", "take_request", "take_sequence_ack"]
-
 JOIN: Final = WebPubSubPermission.JOIN_LEAVE_GROUP
 SEND: Final = WebPubSubPermission.SEND_TO_GROUP
 

@@ -15,8 +15,6 @@ from webpubsub.model.errors import PeerError, RestError, TokenError
 from webpubsub.model.headers import RawHeaders
 from webpubsub.model.rest import API_VERSIONS
 
-__all__ = ["empty_answer", "error_answer", "json_answer", "send_answer"]
-
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _SUPPORTED: Final = (b"api-supported-versions", ", ".join(API_VERSIONS).encode())

@@ -61,8 +61,6 @@ from webpubsub.service.rest_head import Head
 from webpubsub.service.rest_targets import Targets
 from webpubsub.service.service import Service
 
-__all__ = ["RestApi"]
-
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

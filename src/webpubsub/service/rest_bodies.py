@@ -14,16 +14,6 @@ import msgspec
 from webpubsub.model.errors import PeerError, RestError
 from webpubsub.model.payload import Payload, WebPubSubDataType
 
-__all__ = [
-    "MAX_JSON_BYTES",
-    "MAX_MESSAGE_BYTES",
-    "Form",
-    "bad_length",
-    "json_form",
-    "message_form",
-    "read_body",
-]
-
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Headers = Mapping[bytes, bytes]
 

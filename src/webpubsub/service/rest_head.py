@@ -10,8 +10,6 @@ import msgspec
 
 from webpubsub.model.headers import RawHeaders
 
-__all__ = ["Head"]
-
 
 class Head(msgspec.Struct, frozen=True):
     """A request without its body.

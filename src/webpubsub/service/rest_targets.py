@@ -24,8 +24,6 @@ from webpubsub.service.filters import parse_filter
 from webpubsub.service.rest_head import Head
 from webpubsub.service.settings import ServiceSettings
 
-__all__ = ["Target", "Targets"]
-
 REMEMBERED: Final = 1024
 
 

@@ -40,8 +40,6 @@ from webpubsub.service.recovery import AwayConnections, find_recoverable, greeti
 from webpubsub.service.requests import complete_event, event_context, fail_event, take_request
 from webpubsub.service.settings import ServiceSettings
 
-__all__ = ["Service"]
-
 SERVICE_RELOAD = "Service reload"
 SLOW_CLIENT = "The client does not read its messages."
 UNACKNOWLEDGED = "The client does not acknowledge its messages."

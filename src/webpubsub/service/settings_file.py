@@ -59,8 +59,6 @@ from webpubsub.model.json_place import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
 
-__all__ = ["decode_hub_settings", "encode_hub_settings", "load_settings"]
-
 
 class _File(Compatibility, frozen=True, kw_only=True):
     # Hubs and issuers are converted one by one, as only we can tell where each stands.

@@ -18,8 +18,6 @@ from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.settings import ServiceSettings
 from webpubsub.service.settings_file import load_settings
 
-__all__ = ["SettingsWatch", "changes"]
-
 INTERVAL: Final = 0.5
 
 

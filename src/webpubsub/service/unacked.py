@@ -10,8 +10,6 @@ from collections.abc import Iterator
 
 from webpubsub.service.numbered import Burst, Numbered
 
-__all__ = ["Unacked"]
-
 
 class Unacked:
     """The unacknowledged messages of one connection, and the count of its sequence ids.

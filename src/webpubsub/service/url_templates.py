@@ -12,8 +12,6 @@ from urllib.parse import quote, urlsplit
 
 from webpubsub.model.errors import InvalidName
 
-__all__ = ["check_template", "resolve", "shown"]
-
 _PLACEHOLDER: Final = re.compile(r"{(hub|event)}", re.IGNORECASE)
 _KEY_VAULT: Final = re.compile(r"{@Microsoft\.KeyVault\(", re.IGNORECASE)
 _TUNNEL: Final = "tunnel:"

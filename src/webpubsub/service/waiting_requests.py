@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-__all__ = ["WaitingRequests"]
-
 MAX_REQUESTS: Final = 64
 MAX_BYTES: Final = 1024 * 1024
 

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-__all__ = ["WebSocketProtocol", "protocol_factory"]
-
 CLOSE_TIMEOUT: Final = 5.0
 MISSED_PINGS: Final = 3
 PING_TIMEOUT_REASON: Final = "PingTimeout"

@@ -22,8 +22,6 @@ from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError, PeerError, StorageError
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
-__all__ = ["Admin"]
-
 _UNAUTHORIZED: Final = HttpAnswer(401)
 _NOT_FOUND: Final = HttpAnswer(404)
 _NOT_ALLOWED: Final = HttpAnswer(405)

@@ -17,8 +17,6 @@ from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import FunctionError, PeerError
 
-__all__ = ["FunctionPages"]
-
 
 class FunctionPages:
     """Lists the functions of an app, disabled ones included, and runs them."""

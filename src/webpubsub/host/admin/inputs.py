@@ -18,8 +18,6 @@ from webpubsub.host.timers.status import TimerStatus
 from webpubsub.model.errors import PeerError
 from webpubsub.model.events import EventRequest
 
-__all__ = ["parse_input"]
-
 
 def parse_input(trigger: Trigger, text: str, now: float) -> object:
     """Return the source of ``trigger`` for a run by hand.

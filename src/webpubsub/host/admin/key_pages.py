@@ -11,8 +11,6 @@ from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import PeerError
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
-__all__ = ["KeyPages"]
-
 _MASTER: Final = "_master"
 _GROUPS: Final = {"keys": HOST_FUNCTIONS, "functionkeys": HOST_FUNCTIONS, "systemkeys": SYSTEM}
 _HOST_KEYS: Final = "admin/host/{group:regex(^(keys|functionkeys|systemkeys)$)}"

@@ -13,8 +13,6 @@ from webpubsub.model.errors import PeerError
 from webpubsub.model.headers import header_text
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["AdminRequest", "Page", "json_answer", "text_answer"]
-
 # Answers tell keys and states: nobody may keep them.
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _JSON: Final = ((b"content-type", b"application/json; charset=utf-8"), _NO_STORE)

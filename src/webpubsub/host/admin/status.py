@@ -10,8 +10,6 @@ from webpubsub import __version__
 from webpubsub.host.admin.pages import AdminRequest, Page, json_answer, text_answer
 from webpubsub.model.cloudevents import HttpAnswer
 
-__all__ = ["status_pages"]
-
 
 def status_pages(host_id: str, problems: Iterable[str], uptime: Callable[[], float]) -> Iterable[Page]:
     """Return the endpoints.

@@ -25,8 +25,6 @@ from webpubsub.host.function import (
 from webpubsub.host.running.results import run_of
 from webpubsub.model.errors import ConfigurationError, FunctionError, UsageError
 
-__all__ = ["INPUTS", "OUTPUTS", "TRIGGERS", "build_function"]
-
 # Types are compared in lower case, as the host does.
 TRIGGERS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities], Trigger]]] = {
     "httptrigger": HttpTrigger,

@@ -9,8 +9,6 @@ from webpubsub.host.function import Binding
 from webpubsub.host.services.connections import DEFAULT_CONNECTION, Connections
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["parse_connection_names"]
-
 
 def parse_connection_names(binding: Binding, connections: Connections) -> tuple[str, ...]:
     """Return the names of a binding's connections, as written: they are not templates.

@@ -10,8 +10,6 @@ from typing import TypeVar
 
 from webpubsub.host.function import Binding
 
-__all__ = ["as_data_type", "is_binary"]
-
 _T = TypeVar("_T")
 
 

@@ -15,8 +15,6 @@ from webpubsub.host.bindings.data_type import as_data_type, is_binary
 from webpubsub.host.function import Binding
 from webpubsub.model.events import DisconnectedEventRequest, EventRequest, UserEventRequest
 
-__all__ = ["event_parameter", "name_problem"]
-
 Make = Callable[[EventRequest], str | None] | Callable[[EventRequest], bytes | None]
 
 

@@ -25,8 +25,6 @@ from webpubsub.model.errors import ConfigurationError, UsageError
 from webpubsub.model.headers import header_text
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["AuthLevel", "HttpOutput", "HttpTrigger", "build_request", "encode_response", "request_data"]
-
 # An ASGI scope; its values are of many types.
 Scope = Mapping[str, Any]
 

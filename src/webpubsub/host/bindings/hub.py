@@ -14,8 +14,6 @@ from webpubsub.host.settings.environment import Environment
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
 
-__all__ = ["parse_hub", "resolve_hub"]
-
 _HUB_SETTING: Final = "WebPubSubHub"
 
 

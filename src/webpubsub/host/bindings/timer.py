@@ -21,8 +21,6 @@ from webpubsub.host.timers.status import TimerStatus
 from webpubsub.host.timers.time_zone import find_time_zone
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["TimerTick", "TimerTrigger"]
-
 
 class TimerTick(msgspec.Struct, frozen=True):
     """What starts a timer function.

@@ -12,8 +12,6 @@ from webpubsub.host.function import Binding, Facilities, FunctionDefinition
 from webpubsub.host.running.invocation import Invocation, Out
 from webpubsub.host.services.connections import DEFAULT_CONNECTION
 
-__all__ = ["WebPubSubOutput"]
-
 
 class WebPubSubOutput:
     """Performs actions in order, one after another; the first failure fails the function.

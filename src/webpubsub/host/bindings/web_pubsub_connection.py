@@ -29,8 +29,6 @@ from webpubsub.model.payload import MALFORMED_JSON
 from webpubsub.model.rest import GenerateClientToken
 from webpubsub.model.tokens import client_access
 
-__all__ = ["GeneratedConnectionInput", "SignedConnectionInput", "build_connection_input"]
-
 _LIFETIME: Final = 3600.0
 
 

@@ -20,8 +20,6 @@ from webpubsub.model.events import WebPubSubContext
 from webpubsub.model.signature import RequestValidator
 from webpubsub.model.upstream import read_upstream, refused
 
-__all__ = ["WebPubSubContextInput"]
-
 BAD_REQUEST: Final = 400
 
 

@@ -26,8 +26,6 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.names import HubName
 
-__all__ = ["ALL_PROTOCOLS", "AWAITED", "DONE", "EventKey", "WebPubSubTrigger"]
-
 # Hub, event type, event name and client protocol, in lower case.
 EventKey = tuple[str, str, str, str]
 

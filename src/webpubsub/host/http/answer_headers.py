@@ -9,8 +9,6 @@ from webpubsub.host.http.options import HttpOptions
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.headers import RawHeaders
 
-__all__ = ["AnswerHeaders"]
-
 _HSTS: Final = b"strict-transport-security"
 # A browser that took it to heart would never again talk to the developer's own machine without TLS.
 _NO_HSTS: Final = (b"localhost", b"127.0.0.1", b"[::1]")

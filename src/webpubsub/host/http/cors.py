@@ -10,8 +10,6 @@ from typing import Final
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.headers import RawHeaders
 
-__all__ = ["Cors"]
-
 _ORIGIN: Final = b"origin"
 _METHOD: Final = b"access-control-request-method"
 _HEADERS: Final = b"access-control-request-headers"

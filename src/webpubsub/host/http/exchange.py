@@ -7,8 +7,6 @@ from typing import Any
 
 from webpubsub.model.cloudevents import BODILESS, HttpAnswer
 
-__all__ = ["ClientGone", "Message", "Receive", "Send", "receive_body", "send_answer"]
-
 # ASGI messages and scopes have values of many types.
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -18,8 +18,6 @@ from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["HttpFunctions", "index_routes"]
-
 _SLASH: Final = re.compile(r"%2f", re.IGNORECASE)
 # Tells the caller nothing about the app; the traceback is in the trace.
 _FAILED: Final = HttpAnswer(500, ((b"content-type", b"text/plain; charset=utf-8"),), b"The function failed.")

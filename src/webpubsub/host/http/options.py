@@ -14,8 +14,6 @@ import msgspec
 
 from webpubsub.host.settings.host_options import HostOptions
 
-__all__ = ["HttpOptions"]
-
 _HTTP: Final = ("extensions", "http")
 _HSTS: Final = (*_HTTP, "hsts")
 _CUSTOM: Final = (*_HTTP, "customHeaders")

@@ -19,8 +19,6 @@ import msgspec
 
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["RouteTemplate"]
-
 Check = Callable[[str], bool]
 
 # How specific a segment is, least number first (ASP.NET's inbound precedence).

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 
 from webpubsub.host.http.options import HttpOptions
 
-__all__ = ["Throttle"]
-
 
 class Throttle:
     """Lets so many requests run, and so many more wait."""

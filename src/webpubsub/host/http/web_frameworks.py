@@ -16,8 +16,6 @@ import azure.functions as func
 
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["refuse_streaming", "shutdown_of"]
-
 _STREAMING: Final = "azurefunctions.extensions.http.fastapi"
 
 

@@ -15,8 +15,6 @@ from webpubsub.host.function import HostFunction
 from webpubsub.host.keys import HOST_FUNCTIONS, SYSTEM, KeyPlace, KeyStore
 from webpubsub.model.headers import RawHeaders
 
-__all__ = ["WEBHOOK_KEY", "Access"]
-
 WEBHOOK_KEY: Final = "webpubsub_extension"
 
 _HEADER: Final = b"x-functions-key"

@@ -21,8 +21,6 @@ import msgspec
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.payload import MALFORMED_JSON
 
-__all__ = ["FUNCTION", "HOST_FUNCTIONS", "MASTER", "MASTER_NAME", "SYSTEM", "KeyFile"]
-
 # The groups of keys, as their members are called.
 MASTER: Final = "masterKey"
 HOST_FUNCTIONS: Final = "functionKeys"

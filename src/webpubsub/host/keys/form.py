@@ -12,8 +12,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["FUNCTION_SEED", "MASTER_SEED", "SYSTEM_SEED", "make_key", "marvin32"]
-
 MASTER_SEED: Final = int.from_bytes(b"Master00")
 SYSTEM_SEED: Final = int.from_bytes(b"System00")
 FUNCTION_SEED: Final = int.from_bytes(b"Functi00")

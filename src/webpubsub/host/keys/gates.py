@@ -14,8 +14,6 @@ from webpubsub.model.errors import PeerError
 from webpubsub.model.headers import RawHeaders
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
-__all__ = ["GuardedWebhook", "HttpGate"]
-
 _UNAUTHORIZED: Final = HttpAnswer(401)
 _NOT_FOUND: Final = HttpAnswer(404)
 

@@ -12,8 +12,6 @@ from webpubsub.host.keys.file import FUNCTION, HOST_FUNCTIONS, MASTER, MASTER_NA
 from webpubsub.host.keys.form import FUNCTION_SEED, MASTER_SEED, SYSTEM_SEED, make_key
 from webpubsub.host.storage import Storage
 
-__all__ = ["DEFAULT", "KeyPlace", "KeyStore"]
-
 CONTAINER: Final = "azure-webjobs-secrets"
 DEFAULT: Final = "default"  # the name of the function keys that are there from the start
 

@@ -21,8 +21,6 @@ from webpubsub.host.settings.settings import HostSettings
 from webpubsub.host.webhook import index_triggers
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["App", "functions_of", "load_app"]
-
 _NO_RETRY: Final = (
     "retries are not supported for its trigger, here as on Azure: whoever called it is told at once that it "
     "failed; remove the retry policy, or try again inside the function"

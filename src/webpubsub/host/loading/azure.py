@@ -13,8 +13,6 @@ from typing import Final
 from webpubsub.functions.json_file import JsonFile
 from webpubsub.host.function import Binding, FunctionDefinition
 
-__all__ = ["azure_warnings"]
-
 _BUNDLE: Final = "Microsoft.Azure.Functions.ExtensionBundle"
 _BUNDLE_RANGE: Final = "[4.*, 5.0.0)"
 # The bundle before 4 has an extension of the time before `connections`, MQTT and identity.

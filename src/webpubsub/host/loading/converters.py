@@ -10,8 +10,6 @@ from typing import Any, Final
 
 from azure.functions import meta
 
-__all__ = ["accepts_annotation", "gives_text", "has_implicit_output"]
-
 
 def has_implicit_output(binding_type: str) -> bool:
     """Whether a function with such a binding may return a value without a ``$return`` output."""

@@ -19,8 +19,6 @@ from webpubsub.host.loading.converters import accepts_annotation
 from webpubsub.host.running.retry import parse_retry
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["check_function"]
-
 _FUNCTION_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,127}", re.IGNORECASE)
 _BINDING_NAME: Final = re.compile(r"(?!.*__)[a-z_][a-z0-9_]{0,127}|\$return", re.IGNORECASE)
 _OTHER_KINDS: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

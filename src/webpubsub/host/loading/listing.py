@@ -10,8 +10,6 @@ from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput
 from webpubsub.host.bindings.web_pubsub_trigger import WebPubSubTrigger
 from webpubsub.host.function import HostFunction
 
-__all__ = ["FunctionListing", "listing_of"]
-
 
 class FunctionListing(msgspec.Struct, frozen=True, kw_only=True):
     """One function, as a table shows it.

@@ -13,8 +13,6 @@ from webpubsub.host.loading.v1 import load_folders
 from webpubsub.host.loading.v2 import load_function_app
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["load_functions"]
-
 
 def load_functions(
     app_dir: Path, script_file: str, problems: list[ConfigurationError], warnings: list[str]

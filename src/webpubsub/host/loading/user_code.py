@@ -11,8 +11,6 @@ from typing import Any
 
 from webpubsub.model.errors import FunctionError
 
-__all__ = ["file_of", "own_frames", "place_of", "put_on_path", "shortened"]
-
 
 def put_on_path(app_dir: Path) -> None:
     """Let the app import its files by their names, as the worker does."""

@@ -27,8 +27,6 @@ from webpubsub.host.loading.indexing import check_function
 from webpubsub.host.loading.user_code import own_frames, place_of, put_on_path, shortened
 from webpubsub.model.errors import ConfigurationError, FunctionError, FunctionErrors
 
-__all__ = ["load_folders"]
-
 _NAMESPACE: Final = "__app__"
 
 

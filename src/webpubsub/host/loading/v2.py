@@ -23,8 +23,6 @@ from webpubsub.host.loading.indexing import check_function
 from webpubsub.host.loading.user_code import file_of, own_frames, place_of, put_on_path, shortened
 from webpubsub.model.errors import ConfigurationError, FunctionError
 
-__all__ = ["load_function_app"]
-
 # The library has one class for what it calls functions; its stubs differ between versions, hence Any.
 _LibraryFunction = Any
 

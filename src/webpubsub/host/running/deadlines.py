@@ -20,8 +20,6 @@ from webpubsub.host.running.invocation import Invocation
 from webpubsub.host.settings.time_span import show_time_span
 from webpubsub.model.errors import FunctionTimeout
 
-__all__ = ["Deadlines"]
-
 _Task = asyncio.Task[Any]
 
 # Functions that started at about the same time are looked at together.

@@ -18,8 +18,6 @@ from webpubsub.host.running.retry import FIRST_CALL, RetryContext
 from webpubsub.model.events import WebPubSubConnectionContext
 from webpubsub.model.headers import RawHeaders, header_text
 
-__all__ = ["Context", "Invocation", "Out", "thread_local"]
-
 # As in the worker: user threads that set `invocation_id` here have their logs joined to the invocation.
 thread_local = threading.local()
 

@@ -19,8 +19,6 @@ from webpubsub.model.events import WebPubSubConnectionContext
 from webpubsub.model.headers import RawHeaders
 from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of
 
-__all__ = ["Invoker", "thread_count"]
-
 # Parameters and results are whatever the bindings and the function make of them, hence Any.
 Values = dict[str, Any]
 

@@ -21,8 +21,6 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-__all__ = ["ThreadPool"]
-
 # A function's result is any Python value.
 _Work = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 

@@ -21,8 +21,6 @@ from webpubsub.host.function import HostFunction
 from webpubsub.host.loading.converters import has_implicit_output
 from webpubsub.model.errors import UsageError
 
-__all__ = ["run_of"]
-
 # Parameters and results are whatever the bindings and the function make of them, hence Any.
 Values = dict[str, Any]
 Run = Callable[[Values], Any | Awaitable[Any]]

@@ -19,8 +19,6 @@ import msgspec
 from webpubsub.host.settings.time_span import parse_time_span
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["FIRST_CALL", "RetryContext", "RetryPolicy", "call_again", "parse_retry"]
-
 T = TypeVar("T")
 
 FOREVER: Final = -1

@@ -13,8 +13,6 @@ from webpubsub.host.services.credentials import Identity
 from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import ActionRefused
 
-__all__ = ["SCOPE", "BearerTokens"]
-
 SCOPE: Final = "https://webpubsub.azure.com/.default"
 # Azure's own clients ask that early, too; a token lives for an hour or longer.
 RENEWED_BEFORE: Final = 300.0  # seconds before it expires

@@ -22,8 +22,6 @@ from webpubsub.model.ports import ActionSink
 from webpubsub.model.signature import RequestValidator
 from webpubsub.model.trace import Trace
 
-__all__ = ["DEFAULT_CONNECTION", "Connections"]
-
 DEFAULT_CONNECTION: Final = "WebPubSubConnectionString"
 
 

@@ -27,8 +27,6 @@ from webpubsub.host.settings.environment import Environment
 from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["Identity"]
-
 
 class Identity(msgspec.Struct, frozen=True):
     """A credential that is made when it is first needed, as importing its package takes a third of a second.

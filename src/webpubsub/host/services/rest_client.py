@@ -19,8 +19,6 @@ from webpubsub.model.names import HubName
 from webpubsub.model.rest import RestRequest, build_request
 from webpubsub.model.tokens import rest_token
 
-__all__ = ["RestClient", "refused"]
-
 # A token is good for an hour; signing one costs about as much as sending it, and apps send to few URLs.
 TOKEN_REUSE: Final = 600.0
 MAX_TOKENS: Final = 1024

@@ -12,8 +12,6 @@ from webpubsub.model.actions import Action
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of
 
-__all__ = ["ActionClient", "RestActionSink"]
-
 
 class ActionClient(Protocol):
     """Who takes actions to a service: `RestClient`, or somebody in the service's own process."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-__all__ = ["Environment", "canonical_name"]
-
 
 class Environment(Mapping[str, str]):
     """Settings by name: any case, and ``A__B`` is ``A:B``.

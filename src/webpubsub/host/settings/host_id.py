@@ -13,8 +13,6 @@ from typing import Final
 
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["find_host_id"]
-
 _SETTING: Final = "AzureFunctionsWebHost:hostid"
 _MAX_LENGTH: Final = 32
 _VALID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

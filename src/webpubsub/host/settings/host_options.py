@@ -18,8 +18,6 @@ from webpubsub.host.settings.environment import Environment
 from webpubsub.host.settings.time_span import parse_time_span
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["HostOptions"]
-
 _ROOT: Final = "AzureFunctionsJobHost"
 _FLAGS: Final = {"true": True, "false": False}
 T = TypeVar("T")

@@ -17,8 +17,6 @@ import msgspec
 
 from webpubsub.host.settings.host_options import HostOptions
 
-__all__ = ["LogLevels"]
-
 _LOG_LEVEL: Final = ("logging", "logLevel")
 _NOTHING: Final = logging.CRITICAL + 1
 _LEVELS: Final = {

@@ -23,8 +23,6 @@ from webpubsub.host.settings.host_options import HostOptions
 from webpubsub.host.settings.log_levels import LogLevels
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["HostSettings", "export_place", "export_values"]
-
 _EXTENSION: Final = "AzureFunctionsJobHost:extensions:webpubsub"
 _EXTENSION_OPTIONS: Final = {"hub": "WebPubSubHub", "connectionString": "WebPubSubConnectionString"}
 _HALF_AN_HOUR: Final = 1800.0

@@ -9,8 +9,6 @@ import re
 from datetime import timedelta
 from typing import Final
 
-__all__ = ["parse_time_span", "show_time_span"]
-
 _TIME_SPAN: Final = re.compile(
     r"(?P<sign>-?)(?:(?P<only_days>\d{1,7})|(?:(?P<days>\d{1,7})\.)?(?P<hours>\d{1,2}):(?P<minutes>\d{1,2})"
     r"(?::(?P<seconds>\d{1,2})(?P<fraction>\.\d{1,7})?)?)",

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Final, Protocol, runtime_checkable
 
-__all__ = ["HOSTS", "Lease", "Leases", "Storage"]
-
 # The container of what Azure's host keeps for timers.
 HOSTS: Final = "azure-webjobs-hosts"
 

@@ -14,8 +14,6 @@ import msgspec
 from webpubsub.host.services.credentials import Identity
 from webpubsub.host.settings.environment import Environment
 
-__all__ = ["Account", "find_account"]
-
 _SETTING: Final = "AzureWebJobsStorage"
 _AZURITE: Final = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"

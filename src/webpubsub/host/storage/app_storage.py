@@ -29,8 +29,6 @@ from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import ConfigurationError, StorageError
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
-__all__ = ["FOLDER", "AppStorage"]
-
 FOLDER: Final = ".webpubsub"
 _INSTALL: Final = 'azure-storage-blob is not installed: pip install "webpubsub[storage]"'
 _PROBE_SECONDS: Final = 1.0

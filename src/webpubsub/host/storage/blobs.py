@@ -17,8 +17,6 @@ from webpubsub.host.storage.account import Account
 from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import StorageError
 
-__all__ = ["BlobStorage"]
-
 _LEASE_SECONDS: Final = 60  # the longest that ends by itself
 _CONFLICT: Final = 409
 _LEASE_IS_GONE: Final = {404, 409, 412}

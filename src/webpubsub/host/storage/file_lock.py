@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import Self
 
-__all__ = ["FileLock"]
-
 if sys.platform == "win32":
     import msvcrt
 

@@ -19,8 +19,6 @@ from webpubsub.host.storage import Lease
 from webpubsub.host.storage.file_lock import FileLock
 from webpubsub.model.errors import StorageError
 
-__all__ = ["FileStorage"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

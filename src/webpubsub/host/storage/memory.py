@@ -6,8 +6,6 @@ from typing import Final
 
 from webpubsub.host.storage import Lease
 
-__all__ = ["MemoryStorage"]
-
 _Key = tuple[str, str]
 
 

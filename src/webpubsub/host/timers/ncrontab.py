@@ -14,8 +14,6 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Crontab", "parse_crontab"]
-
 
 class _Field(msgspec.Struct, frozen=True):
     """One field's name and range; names count from its lowest value."""

@@ -19,8 +19,6 @@ from webpubsub.host.timers.schedule import Schedule
 from webpubsub.host.timers.status import TimerStatus, recheck
 from webpubsub.model.errors import StorageError
 
-__all__ = ["TimerRecord"]
-
 
 class TimerRecord:
     """The status of one timer in the app's storage.

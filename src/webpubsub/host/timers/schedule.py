@@ -13,8 +13,6 @@ from webpubsub.host.settings.time_span import parse_time_span
 from webpubsub.host.timers.ncrontab import Crontab, parse_crontab
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["Schedule", "parse_schedule"]
-
 _EXPECTED: Final = (
     "expected six fields '{second} {minute} {hour} {day} {month} {day-of-week}', for example "
     "'0 */5 * * * *', or a TimeSpan 'hh:mm:ss'"

@@ -13,8 +13,6 @@ from typing import Final
 from webpubsub.host.storage import HOSTS, Lease, Leases
 from webpubsub.model.errors import StorageError
 
-__all__ = ["Singleton"]
-
 _RENEW_SECONDS: Final = 30.0  # half of what a lease lasts
 _POLL_SECONDS: Final = 60.0  # how soon another host takes over
 

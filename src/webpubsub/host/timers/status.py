@@ -13,8 +13,6 @@ import msgspec
 
 from webpubsub.host.timers.schedule import Schedule
 
-__all__ = ["NEVER", "TimerStatus", "recheck"]
-
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 

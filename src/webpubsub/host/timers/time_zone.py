@@ -12,8 +12,6 @@ from typing import Final
 
 from webpubsub.model.errors import ConfigurationError
 
-__all__ = ["find_time_zone"]
-
 _SETTINGS: Final = ("WEBSITE_TIME_ZONE", "TZ")
 _WINDOWS_ENDING: Final = " time"
 

@@ -23,8 +23,6 @@ from webpubsub.host.timers.singleton import Singleton
 from webpubsub.host.timers.status import TimerStatus
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
-__all__ = ["Sleep", "Timer"]
-
 Sleep = Callable[[float], Awaitable[None]]
 
 # Sleeps are cut into pieces, so that a clock that was set, or a machine that slept, is noticed.

@@ -41,8 +41,6 @@ from webpubsub.service.filters.types import (
     wrong_type,
 )
 
-__all__ = ["compile_filter"]
-
 
 def compile_filter(node: Expression) -> Callable[[Connection], bool]:
     """Return what a filter means.

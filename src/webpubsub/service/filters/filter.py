@@ -16,8 +16,6 @@ from webpubsub.service.filters.grammar import parse_expression
 from webpubsub.service.filters.problems import InvalidFilter
 from webpubsub.service.filters.shortcuts import find_shortcut
 
-__all__ = ["Filter", "parse_filter"]
-
 REMEMBERED_FILTERS: Final = 64
 
 

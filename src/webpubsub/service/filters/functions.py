@@ -15,8 +15,6 @@ import msgspec
 
 from webpubsub.service.filters.types import BOOL, COLLECTION, INT, STRING, Type
 
-__all__ = ["FUNCTIONS", "Function"]
-
 
 class Function(msgspec.Struct, frozen=True):
     """One function.

@@ -33,8 +33,6 @@ from webpubsub.service.filters.syntax import (
     Not,
 )
 
-__all__ = ["MAX_DEPTH", "parse_expression"]
-
 MAX_DEPTH: Final = 100
 MAX_INT: Final = 2**31
 

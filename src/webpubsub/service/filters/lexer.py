@@ -9,8 +9,6 @@ import msgspec
 
 from webpubsub.service.filters.problems import InvalidFilter
 
-__all__ = ["Token", "read_tokens"]
-
 Kind = Literal["string", "number", "name", "mark", "end"]
 
 _SPACE: Final = re.compile(r"\s*")

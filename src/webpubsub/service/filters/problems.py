@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["TOO_DEEP", "InvalidFilter", "unsupported"]
-
 TOO_DEEP: Final = "Recursion depth exceeded allowed limit."
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from webpubsub.model.names import GroupName, UserId
 from webpubsub.service.filters.syntax import Comparison, Expression, Identifier, In, Junction, Literal
 
-__all__ = ["find_shortcut"]
-
 
 def find_shortcut(node: Expression) -> tuple[UserId | None, GroupName | None]:
     """Return the user and the group that every matching connection has; None where any will do."""

@@ -11,19 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = [
-    "Call",
-    "Comparison",
-    "Expression",
-    "Identifier",
-    "In",
-    "Junction",
-    "ListOf",
-    "Literal",
-    "Not",
-    "show",
-]
-
 
 class Literal(msgspec.Struct, frozen=True):
     """``'text'``, an integer, ``true``, ``false`` or ``null``."""

@@ -17,20 +17,6 @@ import msgspec
 from webpubsub.service.filters.problems import InvalidFilter
 from webpubsub.service.filters.syntax import Expression, show
 
-__all__ = [
-    "BOOL",
-    "COLLECTION",
-    "INT",
-    "NULL",
-    "STRING",
-    "Evaluate",
-    "Type",
-    "Typed",
-    "expect",
-    "within",
-    "wrong_type",
-]
-
 Type = Literal["string", "int", "bool", "null", "collection"]
 Evaluate = Callable[[Any], Any]  # from a connection; constants take None
 

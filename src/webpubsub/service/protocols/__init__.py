@@ -19,8 +19,6 @@ from webpubsub.service.protocols.protobuf_reliable_v1 import ReliableProtobufCod
 from webpubsub.service.protocols.protobuf_v1 import ProtobufCodec
 from webpubsub.service.protocols.raw import RawCodec
 
-__all__ = ["RAW", "SUBPROTOCOLS", "Codec", "choose_subprotocol"]
-
 
 class Codec(Protocol):
     """Turns a client's frames into messages, and messages into its frames.

@@ -12,8 +12,6 @@ from webpubsub.service.messages import Message
 from webpubsub.service.numbered import Numbered
 from webpubsub.service.protocols.json_v1 import JsonCodec, message_members
 
-__all__ = ["ReliableJsonCodec"]
-
 
 class ReliableJsonCodec(JsonCodec):
     """The codec of ``json.reliable.webpubsub.azure.v1``."""

@@ -30,8 +30,6 @@ from webpubsub.service.messages import (
     SequenceAck,
 )
 
-__all__ = ["parse_json_request"]
-
 UInt64 = Annotated[int, msgspec.Meta(ge=0)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=0, le=MAX_TTL_SECONDS)]
 _MAX_UINT64: Final = 2**64 - 1

@@ -22,8 +22,6 @@ from webpubsub.service.messages import AckError, ClientMessage, Message
 from webpubsub.service.numbered import Numbered
 from webpubsub.service.protocols.json_requests import parse_json_request
 
-__all__ = ["JsonCodec", "message_members"]
-
 _encode = msgspec.json.encode
 
 _PONG: Final = text_frame(b'{"type":"pong"}')

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
-__all__ = ["message_class"]
-
 _NAME: Final = "webpubsub.proto"
 _PACKAGE: Final = "azure.webpubsub"
 _MAP: Final = "map<string, string>"

@@ -13,8 +13,6 @@ from webpubsub.service.messages import Message
 from webpubsub.service.numbered import Numbered
 from webpubsub.service.protocols.protobuf_v1 import DATA_MESSAGE, ProtobufCodec, data_members
 
-__all__ = ["ReliableProtobufCodec"]
-
 _SEQUENCE_ID = 4
 
 

@@ -25,8 +25,6 @@ from webpubsub.service.messages import (
 )
 from webpubsub.service.protocols.proto_file import message_class
 
-__all__ = ["parse_protobuf_request"]
-
 
 def parse_protobuf_request(body: bytes) -> ClientMessage:
     """Read one message of a client.

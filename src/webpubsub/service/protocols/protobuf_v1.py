@@ -19,8 +19,6 @@ from webpubsub.service.messages import AckError, ClientMessage, Message
 from webpubsub.service.numbered import Numbered
 from webpubsub.service.protocols.protobuf_requests import parse_protobuf_request
 
-__all__ = ["DATA_MESSAGE", "ProtobufCodec", "data_members"]
-
 # Fields of DownstreamMessage.
 _ACK: Final = 1
 DATA_MESSAGE: Final = 2

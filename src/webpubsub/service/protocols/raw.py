@@ -18,8 +18,6 @@ from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.service.frames import binary_frame, text_frame
 from webpubsub.service.messages import AckError, Message, RaiseEvent, SendToGroup
 
-__all__ = ["RawCodec", "RawPublisher", "parse_mode"]
-
 _EVENT = EventName("message")
 _AS_TEXT: Final = {WebPubSubDataType.TEXT, WebPubSubDataType.JSON}
 

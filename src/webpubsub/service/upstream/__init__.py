@@ -40,8 +40,6 @@ from webpubsub.service.upstream.sending import EventClient, HttpClient, HttpRequ
 from webpubsub.service.upstream.validation import AbuseProtection, check_allowed
 from webpubsub.service.url_templates import resolve
 
-__all__ = ["WebhookEventHandler"]
-
 EVENT_TIMEOUT: Final = 100.0
 VALIDATION_TIMEOUT: Final = 10.0
 # A connection's signature is always the same: 2 us for each event, where 10 us of our own are spent.

@@ -11,8 +11,6 @@ from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import EventRefused
 from webpubsub.service.event_handlers import WebhookAuth
 
-__all__ = ["Authorization"]
-
 
 def _default_credential() -> TokenCredential:
     from azure.identity.aio import DefaultAzureCredential

@@ -13,8 +13,6 @@ from webpubsub.service.upstream.sending import HttpResponse
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
-__all__ = ["CookieJars"]
-
 
 class CookieJars:
     """The jars of all connections whose handlers set cookies; others have none."""

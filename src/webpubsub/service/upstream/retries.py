@@ -14,8 +14,6 @@ from webpubsub.service.event_calls import event_ids
 from webpubsub.service.upstream.sending import EventClient, HttpRequest, HttpResponse, Unreachable
 from webpubsub.service.url_templates import shown
 
-__all__ = ["Retries", "is_passing"]
-
 
 def is_passing(status: int) -> bool:
     """Whether an answer is a trouble that may pass: 408 and any 5xx.

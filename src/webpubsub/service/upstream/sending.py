@@ -11,8 +11,6 @@ from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import EventRefused
 from webpubsub.service.url_templates import shown
 
-__all__ = ["EventClient", "HttpClient", "HttpRequest", "HttpResponse", "Unreachable", "late"]
-
 HttpResponse = Response
 HeaderList = list[tuple[str, str]]
 

@@ -26,8 +26,6 @@ from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.upstream.sending import HttpResponse
 from webpubsub.service.url_templates import shown
 
-__all__ = ["AbuseProtection", "check_allowed"]
-
 LIFETIME: Final = 60.0
 LONGEST_WAIT: Final = 60.0
 

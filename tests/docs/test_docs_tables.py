@@ -16,8 +16,8 @@ import webpubsub as wps
 from docs_pages import Table, pages, sections
 from event_values import mqtt_connect, mqtt_user
 from spec_app import CONNECT, USER, SpecApp, running_app
+from webpubsub.functions.did_you_mean import camel_case
 from webpubsub.functions.host_json import decode_actions
-from webpubsub.functions.names import camel_case
 from webpubsub.host.bindings.http import build_request, request_data
 from webpubsub.host.expressions import Template, system_data
 from webpubsub.model.actions import ACTIONS

@@ -8,7 +8,7 @@ import azure.functions as func
 import pytest
 
 from webpubsub.functions import Actions
-from webpubsub.functions.names import camel_case
+from webpubsub.functions.did_you_mean import camel_case
 from webpubsub.model.actions import (
     ACTIONS,
     Action,

@@ -11,8 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.functions.data_json import decode_data, encode_data
-from webpubsub.functions.did_you_mean import did_you_mean
-from webpubsub.functions.names import camel_case
+from webpubsub.functions.did_you_mean import camel_case, did_you_mean
 from webpubsub.model.actions import ACTIONS, Action, SendAction, WebPubSubPermission, parse_permission
 from webpubsub.model.errors import UsageError
 from webpubsub.model.payload import MALFORMED_JSON

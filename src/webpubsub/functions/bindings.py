@@ -12,10 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.functions.actions import Actions
-from webpubsub.functions.connection_json import decode_connection
-from webpubsub.functions.context_json import decode_context
+from webpubsub.functions.did_you_mean import camel_case
 from webpubsub.functions.events import SYSTEM_EVENTS, EventKind
-from webpubsub.functions.names import camel_case
+from webpubsub.functions.input_json import decode_connection, decode_context
 from webpubsub.functions.request_json import decode_request
 from webpubsub.functions.trigger_bytes import decode_user_event
 from webpubsub.model.events import EventRequest, WebPubSubConnection, WebPubSubContext

@@ -1,4 +1,4 @@
-"""The members ``data`` and ``dataType`` of the host's JSON.
+"""Reading the host's JSON (text, bytes or already parsed), and its members ``data`` and ``dataType``.
 
 Text and JSON travel as a string (JSON as its text), binary as ``{"type": "Buffer", "data": [0, 1]}``.
 
@@ -8,10 +8,12 @@ Source: extension spec, sections 5.2 and 8.2; a missing ``dataType`` is inferred
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from webpubsub.model.errors import InvalidData
-from webpubsub.model.payload import Payload, WebPubSubDataType, parse_data_type
+import msgspec
+
+from webpubsub.model.errors import InvalidData, PeerError
+from webpubsub.model.payload import MALFORMED_JSON, Payload, WebPubSubDataType, parse_data_type
 
 Buffer = dict[str, Any]
 
@@ -20,6 +22,10 @@ _NUMBERS: Final = {
     1: WebPubSubDataType.JSON,
     2: WebPubSubDataType.TEXT,
 }
+
+HostValue = Any
+
+_T = TypeVar("_T")
 
 
 def encode_data(payload: Payload) -> str | Buffer:
@@ -116,3 +122,18 @@ def _binary(data: Any) -> bytes | None:
 def _article(value: Any) -> str:
     name = type(value).__name__
     return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
+
+
+def read(binding: str, value: HostValue, kind: type[_T]) -> _T:
+    """Return ``value`` as ``kind``.
+
+    Raises:
+        PeerError: It does not fit; the text names ``binding``.
+    """
+    try:
+        if isinstance(value, str | bytes | bytearray):
+            return msgspec.json.decode(value, type=kind)
+        msgspec.json.encode(value)  # text with lone surrogates is no JSON either, and converts all the same
+        return msgspec.convert(value, kind)
+    except (*MALFORMED_JSON, TypeError) as error:
+        raise PeerError(f"the host's value of '{binding}' cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""Parts of errors about names that are not known."""
+"""Names in errors: the nearest of those that are known, lists, and their spelling in JSON."""
 
 from __future__ import annotations
 
@@ -30,3 +30,14 @@ def nearest(found: object, names: Iterable[str], nearness: float = 0.6) -> str |
 def listed(names: Iterable[str]) -> str:
     """Return the names in quotes, with commas."""
     return ", ".join(f"'{name}'" for name in names) or "none"
+
+
+def camel_case(name: str) -> str:
+    """Return the camelCase of a snake_case name.
+
+    Example:
+        >>> camel_case("connection_id")
+        'connectionId'
+    """
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)

@@ -7,8 +7,12 @@ Source: extension spec, sections 4 to 8.
 """
 
 from webpubsub.functions.action_json import decode_actions, encode_actions, read_actions
-from webpubsub.functions.connection_json import decode_connection, encode_connection
-from webpubsub.functions.context_json import decode_context, encode_context
+from webpubsub.functions.input_json import (
+    decode_connection,
+    decode_context,
+    encode_connection,
+    encode_context,
+)
 from webpubsub.functions.request_json import decode_request, encode_request
 from webpubsub.functions.response_json import decode_response, encode_response
 

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from webpubsub.functions.data_json import decode_data
-from webpubsub.functions.host_value import HostValue, read
+from webpubsub.functions.data_json import HostValue, decode_data, read
 from webpubsub.model.errors import InvalidData, PeerError
 from webpubsub.model.events import (
     ClientCertificate,

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from webpubsub.functions.host_value import HostValue, read
+from webpubsub.functions.data_json import HostValue, read
 from webpubsub.functions.request_json import RequestJson, request_of
 from webpubsub.model.errors import PeerError
 from webpubsub.model.events import EventRequest, UserEventRequest

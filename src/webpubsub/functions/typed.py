@@ -17,8 +17,7 @@ from webpubsub.functions.adapter import Adapter
 from webpubsub.functions.declared_bindings import bind
 from webpubsub.functions.did_you_mean import did_you_mean, listed
 from webpubsub.functions.function_json import FunctionJson, function_folders, read_function_json
-from webpubsub.functions.refusals import is_collected
-from webpubsub.functions.user_function import UserFunction
+from webpubsub.functions.user_function import UserFunction, is_collected
 from webpubsub.model.errors import ConfigurationError, FunctionError, FunctionErrors
 
 F = TypeVar("F", bound=Callable[..., Any])

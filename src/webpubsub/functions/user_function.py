@@ -1,16 +1,23 @@
-"""The function as its author wrote it: name, place, parameters, annotations."""
+"""The function as its author wrote it: name, place, parameters, annotations; and where its refusals go.
+
+A refusal is raised at once, or collected by a host that names them all.
+"""
 
 from __future__ import annotations
 
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-from webpubsub.model.errors import FunctionError
+from webpubsub.model.errors import FunctionError, FunctionErrors
 
 _VARIADIC = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+
+_collected: ContextVar[list[FunctionError] | None] = ContextVar("_collected", default=None)
 
 
 class UserFunction:
@@ -97,3 +104,26 @@ def members_of(hint: Any) -> list[Any]:
     if hint is type(None):
         return []
     return [hint if isinstance(hint, type) and not getattr(hint, "_is_protocol", False) else Any]
+
+
+@contextmanager
+def collecting_refusals() -> Iterator[list[FunctionError]]:
+    """Let decorators note what they refuse instead of raising it, so that the app's import goes on.
+
+    Their functions stay as they were; whoever collects leaves them out.
+    """
+    found: list[FunctionError] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
+def is_collected(refusal: FunctionError | FunctionErrors) -> bool:
+    """Whether somebody collects, and has noted ``refusal``; else it must be raised."""
+    collected = _collected.get()
+    if collected is None:
+        return False
+    collected += [refusal] if isinstance(refusal, FunctionError) else refusal.errors
+    return True

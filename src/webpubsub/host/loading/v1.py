@@ -21,7 +21,7 @@ from typing import Any, Final
 from webpubsub.functions.checks import declared_problems
 from webpubsub.functions.did_you_mean import did_you_mean, listed
 from webpubsub.functions.function_json import FunctionJson, read_function_json
-from webpubsub.functions.refusals import collecting_refusals
+from webpubsub.functions.user_function import collecting_refusals
 from webpubsub.host.function import FunctionDefinition
 from webpubsub.host.loading.indexing import check_function
 from webpubsub.host.loading.user_code import own_frames, place_of, put_on_path, shortened

@@ -16,7 +16,7 @@ from typing import Any
 import azure.functions as func
 
 from webpubsub.functions.checks import function_problems
-from webpubsub.functions.refusals import collecting_refusals
+from webpubsub.functions.user_function import collecting_refusals
 from webpubsub.host.function import FunctionDefinition
 from webpubsub.host.http.web_frameworks import refuse_streaming, shutdown_of
 from webpubsub.host.loading.indexing import check_function

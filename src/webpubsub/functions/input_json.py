@@ -1,6 +1,6 @@
-"""Upstream contexts as the host's JSON: the value of a webPubSubContext input.
+"""The values of input bindings as the host's JSON: client connections and upstream contexts.
 
-Source: extension spec, section 6.
+Source: extension spec, sections 6 and 7.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from webpubsub.functions.host_value import HostValue, read
+from webpubsub.functions.data_json import HostValue, read
 from webpubsub.functions.request_json import RequestJson, lists, request_members, request_of
-from webpubsub.model.events import WebPubSubContext, WebPubSubContextResponse
+from webpubsub.model.events import WebPubSubConnection, WebPubSubContext, WebPubSubContextResponse
 
 
 class _AnswerJson(msgspec.Struct):
@@ -62,3 +62,31 @@ def decode_context(value: HostValue) -> WebPubSubContext:
         has_error=found.has_error,
         is_preflight=found.is_preflight,
     )
+
+
+class _ConnectionJson(msgspec.Struct, rename="camel"):
+    base_url: str
+    url: str
+    access_token: str
+
+
+def encode_connection(connection: WebPubSubConnection) -> str:
+    """Return what an untyped function gets for a webPubSubConnection input."""
+    members = {
+        "baseUrl": connection.base_url,
+        "url": connection.url,
+        "accessToken": connection.access_token,
+    }
+    return msgspec.json.encode(members).decode()
+
+
+def decode_connection(value: HostValue) -> WebPubSubConnection:
+    """Read the value of a webPubSubConnection input.
+
+    Raises:
+        PeerError: It is no client connection.
+    """
+    if isinstance(value, WebPubSubConnection):
+        return value
+    found = read("webPubSubConnection", value, _ConnectionJson)
+    return WebPubSubConnection(found.base_url, found.url, found.access_token)

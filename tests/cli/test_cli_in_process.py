@@ -18,8 +18,7 @@ from webpubsub.cli.ending import Grace
 from webpubsub.cli.in_process import AppClient, send_events_to, sinks_of
 from webpubsub.cli.serving import Server, bind, reachable_url
 from webpubsub.host import FunctionHost, HostSettings
-from webpubsub.host.services.rest_client import RestClient
-from webpubsub.host.services.rest_sink import RestActionSink
+from webpubsub.host.azure.rest_client import RestActionSink, RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.actions import (
     Action,

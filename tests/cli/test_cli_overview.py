@@ -6,8 +6,8 @@ import json
 
 from webpubsub.cli.overview import overview
 from webpubsub.cli.token import DEFAULT_CONNECTION
-from webpubsub.host.asgi import FunctionListing
 from webpubsub.host.bindings.http import AuthLevel
+from webpubsub.host.host import FunctionListing
 from webpubsub.host.keys import KeyStore
 from webpubsub.host.keys.access import WEBHOOK_KEY, Access
 from webpubsub.host.storage.memory import MemoryStorage

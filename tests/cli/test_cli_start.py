@@ -12,7 +12,7 @@ import pytest
 from webpubsub.cli.addresses import Addresses
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.start import OPEN_TO_ALL, hub_settings, load_host
-from webpubsub.host.asgi import FunctionListing
+from webpubsub.host.host import FunctionListing
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import TraceEvent

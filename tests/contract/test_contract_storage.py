@@ -256,7 +256,7 @@ def signed(account: Account) -> str:
 async def storage(
     request: pytest.FixtureRequest, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[AppStorage]:
-    monkeypatch.setattr("webpubsub.host.storage.account._AZURITE_PORT", account.port)
+    monkeypatch.setattr("webpubsub.host.storage.app_storage._AZURITE_PORT", account.port)
     texts = {
         "key": account.connection_string,
         "signature": signed(account),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from webpubsub.host import FunctionHost
-from webpubsub.host import asgi as asgi_module
+from webpubsub.host import host as asgi_module
 from webpubsub.model.trace import Phase, TraceEvent
 
 Run = Callable[..., Any]

@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from identity_peers import Credential
-from webpubsub.host.services.bearer_tokens import BearerTokens
-from webpubsub.host.services.credentials import Identity
+from webpubsub.host.azure.credentials import BearerTokens, Identity
 from webpubsub.model.errors import ActionRefused
 
 SCOPE = "https://webpubsub.azure.com/.default"

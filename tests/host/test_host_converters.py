@@ -8,7 +8,7 @@ import azure.functions as func
 import pytest
 
 from webpubsub.functions.converter import has_converter
-from webpubsub.host.loading.converters import accepts_annotation, gives_text, has_implicit_output
+from webpubsub.host.converters import accepts_annotation, gives_text, has_implicit_output
 
 GENERIC = ["webPubSub", "webPubSubConnection", "webPubSubContext", "webPubSubTrigger"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webpubsub.host.http.cors import Cors
+from webpubsub.host.http.policies import Cors
 from webpubsub.model.cloudevents import HttpAnswer
 
 ORIGIN = (b"origin", b"http://a.example")

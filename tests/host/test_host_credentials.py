@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from webpubsub.host.services.credentials import Identity
+from webpubsub.host.azure.credentials import Identity
 from webpubsub.host.settings.environment import Environment
 from webpubsub.model.errors import ConfigurationError
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.host.dotnet_format import compile_datetime, compile_guid, show_number
+from webpubsub.host.dotnet.formats import compile_datetime, compile_guid, show_number
 from webpubsub.model.errors import ConfigurationError
 
 AFTERNOON = datetime(2009, 6, 15, 13, 45, 30, 617542, tzinfo=UTC)  # the moment of .NET's own examples

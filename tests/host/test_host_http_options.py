@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from asgi_client import AsgiClient
-from webpubsub.host.http.throttle import Throttle
+from webpubsub.host.http.policies import Throttle
 from webpubsub.host.settings.settings import HostSettings
 from webpubsub.model.errors import ConfigurationError
 

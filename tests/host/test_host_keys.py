@@ -21,7 +21,7 @@ from webpubsub.host.keys import (
     KeyPlace,
     KeyStore,
 )
-from webpubsub.host.keys.form import FUNCTION_SEED, MASTER_SEED, SYSTEM_SEED, make_key, marvin32
+from webpubsub.host.keys.file import FUNCTION_SEED, MASTER_SEED, SYSTEM_SEED, make_key, marvin32
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import ConfigurationError
 

@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from webpubsub.host import FunctionHost
-from webpubsub.host.loading.loader import load_functions
+from webpubsub.host.loading.app import load_functions
 from webpubsub.model.errors import ConfigurationError, FunctionError
 
 Load = Callable[..., FunctionHost]

@@ -13,8 +13,8 @@ import pytest
 from identity_peers import Credential
 from rest_service import RestService, running_rest_service
 from scripted_server import be_silent, scripted_server, then_close
-from webpubsub.host.services.bearer_tokens import BearerTokens
-from webpubsub.host.services.rest_client import MAX_TOKENS, TOKEN_REUSE, RestClient
+from webpubsub.host.azure.credentials import BearerTokens
+from webpubsub.host.azure.rest_client import MAX_TOKENS, TOKEN_REUSE, RestClient
 from webpubsub.model.actions import (
     Action,
     AddUserToGroupAction,
@@ -172,7 +172,7 @@ async def test_a_connection_closed_while_idle_is_opened_again(make: Make) -> Non
 async def test_an_answer_that_cannot_be_used_is_a_refusal(
     monkeypatch: pytest.MonkeyPatch, answer: bytes, words: str
 ) -> None:
-    monkeypatch.setattr("webpubsub.host.services.rest_client.MAX_ANSWER_BYTES", 10)
+    monkeypatch.setattr("webpubsub.host.azure.rest_client.MAX_ANSWER_BYTES", 10)
     async with scripted_server() as server:
         server.scripts = [[answer]]
         client = RestClient(ConnectionString(server.url(""), KEY))
@@ -183,7 +183,7 @@ async def test_an_answer_that_cannot_be_used_is_a_refusal(
 
 
 async def test_a_service_that_does_not_answer_in_time_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webpubsub.host.services.rest_client.TIMEOUT", 0.02)
+    monkeypatch.setattr("webpubsub.host.azure.rest_client.TIMEOUT", 0.02)
     async with scripted_server() as server:
         server.scripts = [[be_silent]]
         client = RestClient(ConnectionString(server.url(""), KEY))
@@ -204,7 +204,7 @@ async def test_a_token_is_used_again_for_a_while(make: Make, service: RestServic
 
 
 async def test_no_more_tokens_than_so_many_are_kept(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webpubsub.host.services.rest_client.MAX_TOKENS", 2)
+    monkeypatch.setattr("webpubsub.host.azure.rest_client.MAX_TOKENS", 2)
     client = make()
     for user in ("a", "b", "a", "c"):
         await client.request(HUB, RemoveUserFromAllGroupsAction(user))

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from rest_service import RestService, running_rest_service
-from webpubsub.host.services.rest_client import RestClient
-from webpubsub.host.services.rest_sink import RestActionSink
+from webpubsub.host.azure.rest_client import RestActionSink, RestClient
 from webpubsub.model.actions import SendToAllAction
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ActionRefused

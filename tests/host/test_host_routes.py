@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.host.http.routes import CONSTRAINTS, RouteTemplate
+from webpubsub.host.dotnet.routes import CONSTRAINTS, RouteTemplate
 from webpubsub.model.errors import ConfigurationError
 
 

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from webpubsub.host.timers.schedule import parse_schedule
-from webpubsub.host.timers.time_zone import find_time_zone
+from webpubsub.host.timers.schedule import find_time_zone, parse_schedule
 from webpubsub.model.errors import ConfigurationError
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)  # a Thursday

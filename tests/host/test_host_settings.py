@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from webpubsub.host import HostSettings, export_values
-from webpubsub.host.running.retry import RetryPolicy
 from webpubsub.host.settings.environment import Environment
+from webpubsub.host.settings.retry import RetryPolicy
 from webpubsub.host.settings.settings import export_place
 from webpubsub.model.errors import ConfigurationError
 

@@ -19,10 +19,8 @@ from hypothesis import strategies as st
 from conftest import missing
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.storage import Leases, Storage
-from webpubsub.host.storage.account import find_account
-from webpubsub.host.storage.app_storage import AppStorage
-from webpubsub.host.storage.file_lock import FileLock
-from webpubsub.host.storage.files import FileStorage
+from webpubsub.host.storage.app_storage import AppStorage, find_account
+from webpubsub.host.storage.files import FileLock, FileStorage
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import StorageError
 from webpubsub.model.trace import Phase, TraceEvent
@@ -177,7 +175,7 @@ async def test_names_that_cannot_be_files_are_told(tmp_path: Path) -> None:
 
 async def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    lock = "import sys, pathlib; from webpubsub.host.storage.file_lock import FileLock; "
+    lock = "import sys, pathlib; from webpubsub.host.storage.files import FileLock; "
     take = (
         f"{lock}mine = FileLock.take(pathlib.Path(sys.argv[1])); print(mine is not None, flush=True); input()"
     )
@@ -206,7 +204,7 @@ def warnings_of(events: list[TraceEvent]) -> list[str]:
 async def test_without_an_account_files_are_made_on_first_use(
     tmp_path: Path, given_settings: dict[str, str], events: list[TraceEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webpubsub.host.storage.account._AZURITE_PORT", 1)  # where nothing listens
+    monkeypatch.setattr("webpubsub.host.storage.app_storage._AZURITE_PORT", 1)  # where nothing listens
     storage = AppStorage(Environment(given_settings), tmp_path, events.append)
     await storage.close()
     assert os.listdir(tmp_path) == []
@@ -246,7 +244,7 @@ async def test_azurite_without_the_extra_is_told_and_files_serve(
     server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        monkeypatch.setattr("webpubsub.host.storage.account._AZURITE_PORT", port)
+        monkeypatch.setattr("webpubsub.host.storage.app_storage._AZURITE_PORT", port)
         development = Environment({"AzureWebJobsStorage": "UseDevelopmentStorage=true"})
         storage = AppStorage(development, tmp_path, events.append)
         await storage.write(SECRETS, "chat/host.json", b"{}")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from webpubsub.host.settings.time_span import parse_time_span, show_time_span
+from webpubsub.host.dotnet.time_span import parse_time_span, show_time_span
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from webpubsub.cli.options import StartOptions
 from webpubsub.cli.serving import bind, reachable_url, shown_url
 from webpubsub.cli.tls import CERTFILE
 from webpubsub.cli.token import DEFAULT_CONNECTION
-from webpubsub.host.services.connections import DEFAULT_CONNECTION as SETTING
-from webpubsub.host.services.connections import Connections
+from webpubsub.host.azure.connections import DEFAULT_CONNECTION as SETTING
+from webpubsub.host.azure.connections import Connections
 from webpubsub.host.settings.settings import HostSettings
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString

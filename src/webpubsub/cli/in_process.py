@@ -23,8 +23,7 @@ from typing import Final
 import msgspec
 
 from webpubsub.cli.embedded import EmbeddedService
-from webpubsub.host.services.rest_client import refused
-from webpubsub.host.services.rest_sink import RestActionSink
+from webpubsub.host.azure.rest_client import RestActionSink, refused
 from webpubsub.model.actions import Action, SendAction
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.connection_string import ConnectionString

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from webpubsub.host.asgi import FunctionListing
+from webpubsub.host.host import FunctionListing
 from webpubsub.host.keys.access import Access
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.connection_string import ConnectionString

@@ -23,7 +23,7 @@ from webpubsub.cli.options import StartOptions
 from webpubsub.cli.overview import overview, with_code
 from webpubsub.cli.serving import Server, announce_ready, run_until_stopped
 from webpubsub.cli.tls import Tls
-from webpubsub.host.asgi import FunctionHost, FunctionListing
+from webpubsub.host.host import FunctionHost, FunctionListing
 from webpubsub.host.settings.settings import HostSettings, export_place, export_values
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.loopback import is_loopback

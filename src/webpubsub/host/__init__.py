@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webpubsub.host.asgi import FunctionHost, FunctionListing
+from webpubsub.host.host import FunctionHost, FunctionListing
 from webpubsub.host.settings.settings import HostSettings, export_values
 
 __all__ = ["FunctionHost", "FunctionListing", "HostSettings", "export_values"]

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 
-from webpubsub.host.dotnet_format import DEFAULT_DATETIME, compile_datetime, compile_guid, show_number
+from webpubsub.host.dotnet.formats import DEFAULT_DATETIME, compile_datetime, compile_guid, show_number
 from webpubsub.model.errors import ConfigurationError, PeerError
 from webpubsub.model.payload import MALFORMED_JSON
 

@@ -10,10 +10,9 @@ from typing import Final
 
 from webpubsub.host.admin.function_pages import FunctionPages
 from webpubsub.host.admin.key_pages import KeyPages
-from webpubsub.host.admin.pages import AdminRequest, Page, text_answer
-from webpubsub.host.admin.status import status_pages
+from webpubsub.host.admin.pages import AdminRequest, Page, status_pages, text_answer
 from webpubsub.host.bindings.http import Scope
-from webpubsub.host.http.routes import RouteTemplate
+from webpubsub.host.dotnet.routes import RouteTemplate
 from webpubsub.host.keys import KeyStore
 from webpubsub.host.keys.access import Access
 from webpubsub.host.loading.app import App

@@ -1,12 +1,14 @@
-"""What admin endpoints are made of: pages, their requests and answers."""
+"""What admin endpoints are made of: pages, their requests and answers; and those of the host's status."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import platform
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from webpubsub import __version__
 from webpubsub.host.bindings.http import Scope
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import PeerError
@@ -95,3 +97,35 @@ def json_answer(value: Any, status: int = 200) -> HttpAnswer:
 def text_answer(status: int, text: str) -> HttpAnswer:
     """Return an answer for people."""
     return HttpAnswer(status, _TEXT, text.encode("utf-8", "replace"))
+
+
+def status_pages(host_id: str, problems: Iterable[str], uptime: Callable[[], float]) -> Iterable[Page]:
+    """Return the endpoints.
+
+    There is no extension bundle in the status: this host runs its own bindings and loads none.
+
+    Args:
+        host_id: See `find_host_id`.
+        problems: What is wrong with the app.
+        uptime: Returns for how many seconds the host has been there.
+    """
+    facts: dict[str, Any] = {
+        "id": host_id,
+        "state": "Running",
+        "version": __version__,
+        "versionDetails": f"webpubsub {__version__}, Python {platform.python_version()}",
+    }
+    errors = list(problems)
+
+    async def status(_request: AdminRequest) -> HttpAnswer:
+        shown = facts | {"processUptime": int(uptime() * 1000)}
+        return json_answer(shown | {"errors": errors} if errors else shown)
+
+    async def ping(_request: AdminRequest) -> HttpAnswer:
+        return text_answer(200, "")
+
+    return (
+        Page("GET", "admin/host/status", status),
+        Page("GET", "admin/host/ping", ping, is_public=True),
+        Page("POST", "admin/host/ping", ping, is_public=True),
+    )

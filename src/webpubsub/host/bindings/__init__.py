@@ -7,7 +7,6 @@ from typing import Final
 
 from webpubsub.functions.did_you_mean import did_you_mean
 from webpubsub.host.bindings.http import HttpOutput, HttpTrigger
-from webpubsub.host.bindings.timer import TimerTrigger
 from webpubsub.host.bindings.web_pubsub import WebPubSubOutput
 from webpubsub.host.bindings.web_pubsub_connection import build_connection_input
 from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput
@@ -23,6 +22,7 @@ from webpubsub.host.function import (
     Trigger,
 )
 from webpubsub.host.running.results import run_of
+from webpubsub.host.timers.trigger import TimerTrigger
 from webpubsub.model.errors import ConfigurationError, FunctionError, UsageError
 
 # Types are compared in lower case, as the host does.

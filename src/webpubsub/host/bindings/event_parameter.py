@@ -11,7 +11,7 @@ from typing import Final
 from webpubsub.functions.did_you_mean import did_you_mean, listed
 from webpubsub.functions.host_json import encode_request
 from webpubsub.functions.request_json import indented, request_members
-from webpubsub.host.bindings.data_type import as_data_type, is_binary
+from webpubsub.host.bindings.members import as_data_type, is_binary
 from webpubsub.host.function import Binding
 from webpubsub.model.events import DisconnectedEventRequest, EventRequest, UserEventRequest
 

@@ -16,10 +16,10 @@ import msgspec
 from azure.functions import meta
 from azure.functions.http import HttpRequest
 
+from webpubsub.host.dotnet.routes import RouteTemplate
 from webpubsub.host.expressions import json_members
-from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
-from webpubsub.host.http.routes import RouteTemplate
-from webpubsub.host.running.invocation import Invocation, Out
+from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition, Invocation
+from webpubsub.host.running.invocation import Out
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError, UsageError
 from webpubsub.model.headers import header_text

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from webpubsub.functions.actions import Actions
 from webpubsub.functions.host_json import read_actions
-from webpubsub.host.bindings.hub import parse_hub, resolve_hub
-from webpubsub.host.function import Binding, Facilities, FunctionDefinition
-from webpubsub.host.running.invocation import Invocation, Out
-from webpubsub.host.services.connections import DEFAULT_CONNECTION
+from webpubsub.host.azure.connections import DEFAULT_CONNECTION
+from webpubsub.host.bindings.members import parse_hub, resolve_hub
+from webpubsub.host.function import Binding, Facilities, FunctionDefinition, Invocation
+from webpubsub.host.running.invocation import Out
 
 
 class WebPubSubOutput:

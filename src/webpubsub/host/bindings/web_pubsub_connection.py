@@ -13,13 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.functions.host_json import encode_connection
-from webpubsub.host.bindings.data_type import as_data_type
-from webpubsub.host.bindings.hub import parse_hub, resolve_hub
+from webpubsub.host.azure.connections import DEFAULT_CONNECTION
+from webpubsub.host.azure.rest_client import RestClient
+from webpubsub.host.bindings.members import as_data_type, parse_hub, resolve_hub
 from webpubsub.host.expressions import Template
-from webpubsub.host.function import AwaitedInput, Binding, Facilities, FunctionDefinition, Input
-from webpubsub.host.running.invocation import Invocation
-from webpubsub.host.services.connections import DEFAULT_CONNECTION
-from webpubsub.host.services.rest_client import RestClient
+from webpubsub.host.function import AwaitedInput, Binding, Facilities, FunctionDefinition, Input, Invocation
 from webpubsub.host.settings.environment import Environment
 from webpubsub.model.connection_string import ClientProtocol, ConnectionString
 from webpubsub.model.errors import ConfigurationError, PeerError

@@ -11,10 +11,8 @@ from typing import Final
 from azure.functions.http import HttpRequest
 
 from webpubsub.functions.host_json import encode_context
-from webpubsub.host.bindings.connection_names import parse_connection_names
-from webpubsub.host.bindings.data_type import as_data_type
-from webpubsub.host.function import Binding, Facilities, FunctionDefinition
-from webpubsub.host.running.invocation import Invocation
+from webpubsub.host.bindings.members import as_data_type, parse_connection_names
+from webpubsub.host.function import Binding, Facilities, FunctionDefinition, Invocation
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.events import WebPubSubContext
 from webpubsub.model.signature import RequestValidator

@@ -11,9 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.functions.host_json import decode_response, encode_request
-from webpubsub.host.bindings.connection_names import parse_connection_names
 from webpubsub.host.bindings.event_parameter import event_parameter, name_problem
-from webpubsub.host.bindings.hub import parse_hub
+from webpubsub.host.bindings.members import parse_connection_names, parse_hub
 from webpubsub.host.expressions import Template, expand_settings, json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
 from webpubsub.model.cloudevents import HttpAnswer, answer_of, build_answer, build_refusal, build_text_answer

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 from webpubsub.host.bindings.http import HttpTrigger, Scope, build_request
 from webpubsub.host.function import HostFunction
-from webpubsub.host.http.throttle import Throttle
-from webpubsub.host.keys.gates import HttpGate
+from webpubsub.host.http.policies import Throttle
+from webpubsub.host.keys.access import HttpGate
 from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError

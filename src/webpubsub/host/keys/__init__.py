@@ -6,8 +6,7 @@ function keys every function, a system key one extension's webhook.
 Source: Python spec, section 6, "auth levels", "extension webhooks" and ``AzureWebJobsStorage``.
 """
 
-from webpubsub.host.keys.file import FUNCTION, HOST_FUNCTIONS, MASTER, MASTER_NAME, SYSTEM, KeyFile
-from webpubsub.host.keys.form import make_key
+from webpubsub.host.keys.file import FUNCTION, HOST_FUNCTIONS, MASTER, MASTER_NAME, SYSTEM, KeyFile, make_key
 from webpubsub.host.keys.store import DEFAULT, KeyPlace, KeyStore
 
 __all__ = [

@@ -8,8 +8,18 @@ from typing import Final
 
 import msgspec
 
-from webpubsub.host.keys.file import FUNCTION, HOST_FUNCTIONS, MASTER, MASTER_NAME, SYSTEM, KeyFile
-from webpubsub.host.keys.form import FUNCTION_SEED, MASTER_SEED, SYSTEM_SEED, make_key
+from webpubsub.host.keys.file import (
+    FUNCTION,
+    FUNCTION_SEED,
+    HOST_FUNCTIONS,
+    MASTER,
+    MASTER_NAME,
+    MASTER_SEED,
+    SYSTEM,
+    SYSTEM_SEED,
+    KeyFile,
+    make_key,
+)
 from webpubsub.host.storage import Storage
 
 CONTAINER: Final = "azure-webjobs-secrets"

@@ -1,23 +1,29 @@
-"""The functions of one app that can run, and what is wrong with the others."""
+"""An app of either programming model: its functions that can run, and what is wrong with the others.
+
+Source: Python spec, section 5.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from webpubsub.functions.function_json import function_folders
+from webpubsub.host.azure.connections import DEFAULT_CONNECTION
 from webpubsub.host.bindings import build_function
 from webpubsub.host.bindings.http import HttpTrigger
-from webpubsub.host.bindings.timer import TimerTrigger
 from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput
 from webpubsub.host.bindings.web_pubsub_trigger import EventKey, WebPubSubTrigger
 from webpubsub.host.function import Facilities, FunctionDefinition, HostFunction
 from webpubsub.host.http.functions import index_routes
 from webpubsub.host.loading.azure import azure_warnings
-from webpubsub.host.loading.loader import load_functions
-from webpubsub.host.services.connections import DEFAULT_CONNECTION
+from webpubsub.host.loading.v1 import load_folders
+from webpubsub.host.loading.v2 import load_function_app
 from webpubsub.host.settings.settings import HostSettings
+from webpubsub.host.timers.trigger import TimerTrigger
 from webpubsub.host.webhook import index_triggers
 from webpubsub.model.errors import ConfigurationError
 
@@ -152,3 +158,35 @@ def _event_takers(function: HostFunction) -> Iterator[WebPubSubTrigger | WebPubS
     for binding in (function.trigger, *function.inputs):
         if isinstance(binding, WebPubSubTrigger | WebPubSubContextInput):
             yield binding
+
+
+def load_functions(
+    app_dir: Path, script_file: str, problems: list[ConfigurationError], warnings: list[str]
+) -> list[FunctionDefinition]:
+    """Import the app and return its functions.
+
+    A function the worker would refuse is left out and named in ``problems``; what runs, but not as its
+    author may think, is told in ``warnings``.
+
+    Raises:
+        ConfigurationError: There is no app, or none of it can be imported.
+    """
+    folders = function_folders(app_dir)
+    if (app_dir / script_file).is_file():
+        if folders:
+            warnings.append(_ignored(script_file, folders))
+        return load_function_app(app_dir, script_file, problems)
+    if folders:
+        return load_folders(app_dir, folders, problems)
+    raise ConfigurationError(
+        f"{app_dir} has no {script_file}, and no folder with a function.json: expected the file that defines "
+        "the functions (the v2 model), or a folder for each function (v1); give the folder of a function app"
+    )
+
+
+def _ignored(script_file: str, folders: list[Path]) -> str:
+    names = ", ".join(f"{folder.name}/function.json" for folder in folders)
+    return (
+        f"the app has {script_file}, so {names} are ignored, as in Azure: move their functions into "
+        f"{script_file}, or remove it"
+    )

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from webpubsub.functions.did_you_mean import did_you_mean
+from webpubsub.host.converters import accepts_annotation
 from webpubsub.host.function import RETURN, Binding, FunctionDefinition
-from webpubsub.host.loading.converters import accepts_annotation
-from webpubsub.host.running.retry import parse_retry
+from webpubsub.host.settings.retry import parse_retry
 from webpubsub.model.errors import ConfigurationError
 
 _FUNCTION_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,127}", re.IGNORECASE)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from webpubsub.host.bindings.http import HttpTrigger
-from webpubsub.host.bindings.timer import TimerTrigger
 from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput
 from webpubsub.host.bindings.web_pubsub_trigger import WebPubSubTrigger
 from webpubsub.host.function import HostFunction
+from webpubsub.host.timers.trigger import TimerTrigger
 
 
 class FunctionListing(msgspec.Struct, frozen=True, kw_only=True):

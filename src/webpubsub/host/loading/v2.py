@@ -1,6 +1,9 @@
 """Apps of the v2 model: ``function_app.py``, loaded as the worker loads it.
 
-Source: Python spec, sections 2, 4 and 5.
+Both `AsgiFunctionApp` and `WsgiFunctionApp` are one HTTP function for every path, which the library writes;
+they run like any other. Only the end of an ASGI app's life needs the host.
+
+Source: Python spec, sections 2, 4 and 5; azure.functions, ``_http_asgi.py``.
 """
 
 from __future__ import annotations
@@ -8,23 +11,24 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import azure.functions as func
 
 from webpubsub.functions.checks import function_problems
 from webpubsub.functions.user_function import collecting_refusals
 from webpubsub.host.function import FunctionDefinition
-from webpubsub.host.http.web_frameworks import refuse_streaming, shutdown_of
 from webpubsub.host.loading.indexing import check_function
 from webpubsub.host.loading.user_code import file_of, own_frames, place_of, put_on_path, shortened
 from webpubsub.model.errors import ConfigurationError, FunctionError
 
 # The library has one class for what it calls functions; its stubs differ between versions, hence Any.
 _LibraryFunction = Any
+
+_STREAMING: Final = "azurefunctions.extensions.http.fastapi"
 
 
 def load_function_app(
@@ -147,3 +151,34 @@ def _define(
         retry=function.get_settings_dict("retry_policy"),
         on_stop=shutdown_of(app, function),
     )
+
+
+def refuse_streaming(script_file: str) -> None:
+    """Refuse an app that has imported the library for HTTP streams.
+
+    Raises:
+        ConfigurationError: It has.
+    """
+    if _STREAMING in sys.modules:
+        raise ConfigurationError(
+            f"{script_file} imports {_STREAMING}, which makes every HTTP function a streaming one, and this "
+            "host has none: take func.HttpRequest and func.HttpResponse, or run a whole FastAPI app with "
+            "'app = func.AsgiFunctionApp(app=fastapi_app)'"
+        )
+
+
+# The library's `Function`; its stubs differ between versions, hence Any.
+def shutdown_of(app: func.FunctionRegister, function: Any) -> Callable[[], Awaitable[None]] | None:
+    """Return what ends the life of the ASGI app behind ``function``, or None when there is none.
+
+    The library would do it when its object is collected: in another event loop, where it waits for ever.
+    """
+    if not isinstance(app, func.AsgiFunctionApp) or function.http_type != "asgi":
+        return None
+
+    async def shutdown() -> None:
+        if app.startup_task_done:
+            app.startup_task_done = False
+            await app.middleware.notify_shutdown()  # type: ignore[no-untyped-call]
+
+    return shutdown

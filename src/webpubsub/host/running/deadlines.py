@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from webpubsub.host.running.invocation import Invocation
-from webpubsub.host.settings.time_span import show_time_span
+from webpubsub.host.dotnet.time_span import show_time_span
+from webpubsub.host.function import Invocation
 from webpubsub.model.errors import FunctionTimeout
 
 _Task = asyncio.Task[Any]

@@ -1,78 +1,17 @@
-"""One call of one function, and what it is handed beside its bindings' values."""
+"""What an untyped function is handed beside its bindings' values: its context and output parameters."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from random import getrandbits
 from typing import Any
-from uuid import UUID
 
 import azure.functions as func
-import msgspec
 
-from webpubsub.host.expressions import system_data
-from webpubsub.host.function import HostFunction
-from webpubsub.host.running.retry import FIRST_CALL, RetryContext
-from webpubsub.model.events import WebPubSubConnectionContext
+from webpubsub.host.function import Invocation
 from webpubsub.model.headers import RawHeaders, header_text
 
 # As in the worker: user threads that set `invocation_id` here have their logs joined to the invocation.
 thread_local = threading.local()
-
-# Python has no type for "nested mappings of JSON values".
-BindingData = Mapping[str, Any]
-
-
-class Invocation(msgspec.Struct, eq=False):
-    """One call of a function.
-
-    Most invocations never ask for their id or binding data, so both are made when somebody does.
-
-    Attributes:
-        function: The function.
-        source: What started it, see `Trigger`.
-        clock: Seconds since the epoch.
-        event: The context of the event that led here, or None.
-        headers: Headers of the HTTP request that led here; empty for a timer.
-        retry: How often it was called before with the same source.
-    """
-
-    function: HostFunction
-    source: Any
-    clock: Callable[[], float]
-    event: WebPubSubConnectionContext | None = None
-    headers: RawHeaders = ()
-    retry: RetryContext = FIRST_CALL
-    _id: str | None = None
-    _data: BindingData | None = None
-
-    @property
-    def id(self) -> str:
-        """A GUID."""
-        if self._id is None:
-            self._id = str(_new_guid())
-        return self._id
-
-    @property
-    def data(self) -> BindingData:
-        """What expressions in the bindings are resolved from."""
-        if self._data is None:
-            system = system_data(self.function.definition.name, self._utc_now, _new_guid)
-            self._data = {**system, **self.function.trigger.data(self.source)}
-        return self._data
-
-    def _utc_now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock(), UTC)
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """Ids for trace events."""
-        ids = {"function": self.function.definition.name, "invocation": self.id}
-        if self.event is None:
-            return ids
-        return ids | {"event": f"{self.event.connection_id}/{self.event.event_id}"}
 
 
 class Out(func.Out[Any]):
@@ -146,12 +85,6 @@ class Context(func.Context):
     def retry_context(self) -> Any:
         """How often the call was retried, and why."""
         return self._invocation.retry
-
-
-def _new_guid() -> UUID:
-    # Invocation ids tell calls apart and guard nothing; the system's randomness would cost a call of the
-    # kernel each, 13% of a webhook's whole time.
-    return UUID(int=getrandbits(128), version=4)
 
 
 def _header(headers: RawHeaders, name: bytes) -> str:

@@ -10,11 +10,10 @@ from inspect import isawaitable
 from types import CoroutineType
 from typing import Any, Final
 
-from webpubsub.host.function import HostFunction
+from webpubsub.host.function import FIRST_CALL, HostFunction, Invocation, RetryContext
 from webpubsub.host.running.deadlines import Deadlines
-from webpubsub.host.running.invocation import Context, Invocation, thread_local
+from webpubsub.host.running.invocation import Context, thread_local
 from webpubsub.host.running.pool import ThreadPool
-from webpubsub.host.running.retry import FIRST_CALL, RetryContext
 from webpubsub.model.events import WebPubSubConnectionContext
 from webpubsub.model.headers import RawHeaders
 from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of

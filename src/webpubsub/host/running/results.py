@@ -17,8 +17,8 @@ from inspect import isawaitable
 from typing import Any, Final
 
 from webpubsub.functions.response_json import RESPONSE_MEMBERS
+from webpubsub.host.converters import has_implicit_output
 from webpubsub.host.function import HostFunction
-from webpubsub.host.loading.converters import has_implicit_output
 from webpubsub.model.errors import UsageError
 
 # Parameters and results are whatever the bindings and the function make of them, hence Any.

@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from webpubsub.functions.json_file import JsonFile
+from webpubsub.host.dotnet.time_span import parse_time_span
 from webpubsub.host.settings.environment import Environment
-from webpubsub.host.settings.time_span import parse_time_span
 from webpubsub.model.errors import ConfigurationError
 
 _ROOT: Final = "AzureFunctionsJobHost"

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from webpubsub.functions.json_file import JsonFile
-from webpubsub.host.http.options import HttpOptions
-from webpubsub.host.running.retry import RetryPolicy, parse_retry
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.settings.host_id import find_host_id
 from webpubsub.host.settings.host_options import HostOptions
+from webpubsub.host.settings.http_options import HttpOptions
 from webpubsub.host.settings.log_levels import LogLevels
+from webpubsub.host.settings.retry import RetryPolicy, parse_retry
 from webpubsub.model.errors import ConfigurationError
 
 _EXTENSION: Final = "AzureFunctionsJobHost:extensions:webpubsub"

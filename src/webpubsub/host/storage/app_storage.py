@@ -11,6 +11,9 @@ a connection string, or ``__accountName``,                  blobs, with the extr
 =========================================================== ================================================
 
 When the app's folder cannot be written to, files become memory, which the trace is told once.
+
+Source: Azure Functions, "Connecting to host storage with an identity"; Azurite, "Well-known storage account
+and key".
 """
 
 from __future__ import annotations
@@ -20,10 +23,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
+import msgspec
+
+from webpubsub.host.azure.credentials import Identity
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.storage import Lease, Leases, Storage
-from webpubsub.host.storage.account import Account, find_account
 from webpubsub.host.storage.files import FileStorage
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import ConfigurationError, StorageError
@@ -32,6 +38,14 @@ from webpubsub.model.trace import Phase, Trace, TraceEvent
 FOLDER: Final = ".webpubsub"
 _INSTALL: Final = 'azure-storage-blob is not installed: pip install "webpubsub[storage]"'
 _PROBE_SECONDS: Final = 1.0
+
+_SETTING: Final = "AzureWebJobsStorage"
+_AZURITE: Final = (
+    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
+    "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
+    "BlobEndpoint=http://{host}:{port}/devstoreaccount1;"
+)
+_AZURITE_PORT: Final = 10000
 
 
 class _LeasingStorage(Storage, Leases, Protocol): ...
@@ -145,3 +159,48 @@ async def _listens(host: str, port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Where blobs are, and who the host is there.
+
+    Attributes:
+        connection_string: With a key or a signature; or else
+        service_uri: the address of the blobs, and
+        identity: who the host is to them.
+        azurite: Host and port, when it stands for ``UseDevelopmentStorage=true``.
+    """
+
+    connection_string: str = ""
+    service_uri: str = ""
+    identity: Identity | None = None
+    azurite: tuple[str, int] | None = None
+
+
+def find_account(environment: Environment) -> Account | None:
+    """Return the app's storage account, or None when none is set.
+
+    Raises:
+        ConfigurationError: The settings of its identity are unusable.
+    """
+    text = environment.get(_SETTING) or environment.get(f"ConnectionStrings:{_SETTING}")
+    if text:
+        parts = dict(part.partition("=")[::2] for part in text.lower().replace(" ", "").split(";"))
+        is_azurite = parts.get("usedevelopmentstorage") == "true"
+        return _azurite(parts) if is_azurite else Account(connection_string=text)
+    uri = _service_uri(environment)
+    return Account(service_uri=uri, identity=Identity.find(_SETTING, environment)) if uri else None
+
+
+def _azurite(parts: dict[str, str]) -> Account:
+    host = urlsplit(parts.get("developmentstorageproxyuri", "")).hostname or "127.0.0.1"
+    address = (host, _AZURITE_PORT)
+    return Account(connection_string=_AZURITE.format(host=host, port=_AZURITE_PORT), azurite=address)
+
+
+def _service_uri(environment: Environment) -> str | None:
+    for name in ("blobServiceUri", "serviceUri"):
+        if uri := environment.get(f"{_SETTING}:{name}"):
+            return uri
+    account = environment.get(f"{_SETTING}:accountName")
+    return f"https://{account}.blob.core.windows.net" if account else None

@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.storage.blob.aio import BlobClient, BlobLeaseClient, BlobServiceClient
 
 from webpubsub.host.storage import Lease
-from webpubsub.host.storage.account import Account
+from webpubsub.host.storage.app_storage import Account
 from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import StorageError
 

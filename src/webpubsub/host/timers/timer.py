@@ -1,4 +1,4 @@
-"""The life of one timer: wait, run, remember.
+"""The life of one timer: wait, run, remember; and all timers of an app.
 
 The next occurrence is that after the start of a run; one that came during the run follows it at once.
 
@@ -8,19 +8,18 @@ Source: the timer extension's ``TimerListener``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from webpubsub.host.bindings.timer import TimerTick, TimerTrigger
-from webpubsub.host.function import HostFunction
+from webpubsub.host.function import HostFunction, RetryContext
 from webpubsub.host.running.invoker import Invoker
-from webpubsub.host.running.retry import RetryContext, call_again
+from webpubsub.host.running.retry import call_again
 from webpubsub.host.storage import Leases, Storage
 from webpubsub.host.storage.memory import MemoryStorage
-from webpubsub.host.timers.record import TimerRecord
 from webpubsub.host.timers.singleton import Singleton
-from webpubsub.host.timers.status import TimerStatus
+from webpubsub.host.timers.status import TimerRecord, TimerStatus
+from webpubsub.host.timers.trigger import TimerTick, TimerTrigger
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -153,3 +152,55 @@ class Timer:
         if self._trace is not None:
             ids = {"function": self._function.definition.name}
             self._trace(TraceEvent("timer", Phase.FAILED, ids, {}, error))
+
+
+class Timers:
+    """One task a timer function, so no function overlaps itself."""
+
+    def __init__(
+        self,
+        functions: Iterable[HostFunction],
+        invoker: Invoker,
+        *,
+        storage: Storage,
+        host_id: str,
+        clock: Callable[[], float],
+        sleep: Sleep = asyncio.sleep,
+        trace: Trace | None = None,
+    ) -> None:
+        """Prepare; nothing runs before `start`.
+
+        Args:
+            functions: Those that have a `TimerTrigger`.
+            invoker: Runs them.
+            storage: Keeps their statuses; when it is one of `Leases`, one host of several runs each timer.
+            host_id: The folder of the app in it.
+            clock: Seconds since the epoch.
+            sleep: Waits for some seconds.
+            trace: The listener, or None.
+        """
+        self._functions = tuple(functions)
+        self._make: Callable[[HostFunction], Timer] = lambda function: Timer(
+            function, invoker, storage, host_id, clock=clock, sleep=sleep, trace=trace
+        )
+        self._tasks: dict[Timer, asyncio.Task[None]] = {}
+
+    def start(self) -> None:
+        """Start waiting for the first time of each function."""
+        for function in self._functions:
+            timer, name = self._make(function), f"timer {function.definition.name}"
+            self._tasks[timer] = asyncio.create_task(timer.live(), name=name)
+
+    async def stop(self, timeout: float) -> None:
+        """End the waiting; functions that run have ``timeout`` seconds to finish."""
+        if not self._tasks:
+            return
+        for timer, task in self._tasks.items():
+            timer.stop()
+            if not timer.is_busy:
+                task.cancel()
+        _, late = await asyncio.wait(self._tasks.values(), timeout=timeout)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks = {}

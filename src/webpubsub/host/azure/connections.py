@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from webpubsub.host.services.bearer_tokens import BearerTokens
-from webpubsub.host.services.credentials import Identity
-from webpubsub.host.services.rest_client import RestClient
-from webpubsub.host.services.rest_sink import RestActionSink
+from webpubsub.host.azure.credentials import BearerTokens, Identity
+from webpubsub.host.azure.rest_client import RestActionSink, RestClient
 from webpubsub.host.settings.environment import Environment, canonical_name
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.credentials import TokenCredential

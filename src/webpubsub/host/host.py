@@ -8,25 +8,22 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
+from webpubsub.host.azure.connections import Connections
 from webpubsub.host.bindings.http import HttpTrigger
-from webpubsub.host.bindings.timer import TimerTrigger
 from webpubsub.host.function import Facilities
-from webpubsub.host.http.answer_headers import AnswerHeaders
-from webpubsub.host.http.cors import Cors
 from webpubsub.host.http.exchange import ClientGone, Message, Receive, Send, receive_body, send_answer
 from webpubsub.host.http.functions import HttpFunctions
-from webpubsub.host.http.throttle import Throttle
+from webpubsub.host.http.policies import AnswerHeaders, Cors, Throttle
 from webpubsub.host.keys import KeyStore
-from webpubsub.host.keys.access import WEBHOOK_KEY, Access
-from webpubsub.host.keys.gates import GuardedWebhook, HttpGate
+from webpubsub.host.keys.access import WEBHOOK_KEY, Access, GuardedWebhook, HttpGate
 from webpubsub.host.loading.app import App, functions_of, load_app
 from webpubsub.host.loading.listing import FunctionListing, listing_of
 from webpubsub.host.running.invoker import Invoker, thread_count
-from webpubsub.host.services.connections import Connections
 from webpubsub.host.settings.settings import HostSettings
 from webpubsub.host.storage import Storage
 from webpubsub.host.storage.app_storage import AppStorage
-from webpubsub.host.timers.timers import Sleep, Timers
+from webpubsub.host.timers.timer import Sleep, Timers
+from webpubsub.host.timers.trigger import TimerTrigger
 from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
 from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.credentials import TokenCredential

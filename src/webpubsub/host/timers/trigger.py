@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 from azure.functions.timer import TimerRequest
 
+from webpubsub.host.converters import gives_text
 from webpubsub.host.expressions import expand_settings
 from webpubsub.host.function import Binding, Facilities, FunctionDefinition
-from webpubsub.host.loading.converters import gives_text
-from webpubsub.host.running.retry import parse_retry
-from webpubsub.host.timers.schedule import parse_schedule
+from webpubsub.host.settings.retry import parse_retry
+from webpubsub.host.timers.schedule import find_time_zone, parse_schedule
 from webpubsub.host.timers.status import TimerStatus
-from webpubsub.host.timers.time_zone import find_time_zone
 from webpubsub.model.errors import ConfigurationError
 
 

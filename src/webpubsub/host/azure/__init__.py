@@ -1,0 +1,1 @@
+"""Services of Azure that the host calls: Web PubSub by connection name, and who signs in there."""

@@ -1,0 +1,1 @@
+"""What apps know from .NET: routes of ASP.NET, formats of times and GUIDs, time spans."""

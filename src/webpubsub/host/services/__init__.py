@@ -1,1 +1,0 @@
-"""The Web PubSub services an app talks to."""

@@ -23,7 +23,7 @@ from service_peers import (
     token,
     turns,
 )
-from webpubsub.model.cloudevents import HttpAnswer
+from webpubsub.model.http import HttpAnswer
 from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.trace import TraceEvent
 from webpubsub.service.connection import Connection

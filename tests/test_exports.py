@@ -93,7 +93,7 @@ SERVERS = [
     "croniter",
     "websockets",
     "webpubsub.host",
-    "webpubsub.http_client",
+    "webpubsub.http",
     "webpubsub.service",
 ]
 

@@ -20,10 +20,8 @@ from service_peers import turns
 from webpubsub.cli.fast_lane import MAX_BODY_BYTES, FastLaneHttp
 from webpubsub.cli.guarded_http import GuardedHttp
 from webpubsub.cli.serving import Server, bind
-from webpubsub.host.http.exchange import ClientGone, receive_body, send_answer
-from webpubsub.model.cloudevents import HttpAnswer
-from webpubsub.model.fast_lane import LaneHandler
-from webpubsub.model.headers import RawHeaders
+from webpubsub.http.asgi import ClientGone, receive_body, send_answer
+from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 
 TEXT = (b"content-type", b"text/plain")
 DATE = b"Tue, 24 Nov 2026 00:00:00 GMT"

@@ -41,7 +41,6 @@ from webpubsub.model.actions import (
     SendToGroupAction,
     SendToUserAction,
 )
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ActionRefused, EventRefused
 from webpubsub.model.events import (
@@ -51,17 +50,16 @@ from webpubsub.model.events import (
     ConnectEventResponse,
     DisconnectedEventRequest,
     EventRequest,
+    GroupJoinedEventRequest,
     UserEventRequest,
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
-from webpubsub.model.fast_lane import LaneHandler
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 from webpubsub.model.metadata import build_metadata_headers
 from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import ActionSink, EventAnswer
-from webpubsub.model.presence_events import GroupJoinedEventRequest
 from webpubsub.model.states import ConnectionStates
 from webpubsub.model.trace import TraceEvent
 from webpubsub.service.event_calls import call_handler

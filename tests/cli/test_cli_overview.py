@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 
 from webpubsub.cli.overview import overview
-from webpubsub.cli.token import DEFAULT_CONNECTION
 from webpubsub.host.bindings.http import AuthLevel
 from webpubsub.host.host import FunctionListing
 from webpubsub.host.keys import KeyStore
 from webpubsub.host.keys.access import WEBHOOK_KEY, Access
 from webpubsub.host.storage.memory import MemoryStorage
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.connection_string import DEFAULT_CONNECTION, ConnectionString
 
 FUNCTIONS = (
     FunctionListing(name="index", kind="http", where="f.py:1", methods=("GET",), path="/api/index"),

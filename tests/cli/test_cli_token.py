@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from webpubsub.cli.token import DEFAULT_CONNECTION, print_token
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.cli.token import print_token
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, DEFAULT_CONNECTION
 from webpubsub.model.tokens import decode_client_token
 
 

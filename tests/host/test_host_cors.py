@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webpubsub.host.http.policies import Cors
-from webpubsub.model.cloudevents import HttpAnswer
+from webpubsub.model.http import HttpAnswer
 
 ORIGIN = (b"origin", b"http://a.example")
 PREFLIGHT = [

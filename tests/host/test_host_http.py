@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from webpubsub.host import FunctionHost
 from webpubsub.host.bindings.http import build_request, encode_response, request_data
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import UsageError
+from webpubsub.model.http import HttpAnswer
 from webpubsub.model.trace import Phase, TraceEvent
 
 Run = Callable[..., Any]

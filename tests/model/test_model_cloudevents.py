@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from webpubsub.model.cloudevents import (
     MAX_ANSWER_BYTES,
-    HttpAnswer,
     answer_of,
     build_answer,
     build_body,
@@ -38,6 +37,7 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
+from webpubsub.model.http import HttpAnswer
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.model.json_place import JsonPath, place
+from webpubsub.model.json_file import JsonPath, place
 
 TEXT = """ {
   "a": [1, {"b": "x, ]"},

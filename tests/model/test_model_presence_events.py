@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from webpubsub.model.cloudevents import build_body, build_headers, parse_answer, parse_context, parse_event
-from webpubsub.model.events import UserEventRequest, WebPubSubConnectionContext, WebPubSubEventType
-from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
-from webpubsub.model.ports import EventAnswer
-from webpubsub.model.presence_events import (
+from webpubsub.model.events import (
     GroupJoinedEventRequest,
     GroupLeftEventRequest,
     PresenceEventRequest,
+    UserEventRequest,
+    WebPubSubConnectionContext,
+    WebPubSubEventType,
 )
+from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
+from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import ConnectionStates
 
 NAMES: list[tuple[str, type[PresenceEventRequest]]] = [

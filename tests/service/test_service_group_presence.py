@@ -14,14 +14,15 @@ from webhook_peers import App, Handlers
 from webhook_peers import context as context_of
 from webpubsub.model import actions
 from webpubsub.model.errors import ConfigurationError, EventRefused
-from webpubsub.model.events import ConnectEventResponse, WebPubSubEventType
-from webpubsub.model.names import GroupName, HubName
-from webpubsub.model.ports import EventAnswer
-from webpubsub.model.presence_events import (
+from webpubsub.model.events import (
+    ConnectEventResponse,
     GroupJoinedEventRequest,
     GroupLeftEventRequest,
     PresenceEventRequest,
+    WebPubSubEventType,
 )
+from webpubsub.model.names import GroupName, HubName
+from webpubsub.model.ports import EventAnswer
 from webpubsub.service.connection import Connection
 from webpubsub.service.effects import Close
 from webpubsub.service.group_presence import GroupPresenceEvents

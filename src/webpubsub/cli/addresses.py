@@ -16,14 +16,17 @@ from webpubsub.cli.embedded import check_keys, local_connection
 from webpubsub.cli.options import StartOptions
 from webpubsub.cli.serving import bind, reachable_url, shown_url
 from webpubsub.cli.tls import CERTFILE
-from webpubsub.cli.token import DEFAULT_CONNECTION
 from webpubsub.host.azure.connections import DEFAULT_CONNECTION as SETTING
 from webpubsub.host.azure.connections import Connections
 from webpubsub.host.settings.settings import HostSettings
 from webpubsub.host.webhook import WEBHOOK_PATH
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.connection_string import (
+    DEFAULT_ACCESS_KEY,
+    DEFAULT_CONNECTION,
+    ConnectionString,
+    is_loopback,
+)
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.loopback import is_loopback
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import HubSettings, ServiceSettings
 

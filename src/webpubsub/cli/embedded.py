@@ -13,9 +13,8 @@ import msgspec
 from webpubsub.cli.ending import Grace
 from webpubsub.cli.serving import Server, shown_url
 from webpubsub.cli.tls import Tls
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString, is_loopback
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.loopback import is_loopback
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace
 from webpubsub.service.keep_alive import KeepAlive

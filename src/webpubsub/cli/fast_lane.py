@@ -19,9 +19,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE
 
 from webpubsub.cli.guarded_http import GuardedHttp
-from webpubsub.model.cloudevents import BODILESS, HttpAnswer
-from webpubsub.model.fast_lane import FastLane, LaneHandler
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import BODILESS, FastLane, HttpAnswer, LaneHandler, RawHeaders
 
 # A larger body goes by ASGI, where whoever reads it sets the pace.
 MAX_BODY_BYTES: Final = 1024 * 1024

@@ -25,10 +25,9 @@ import msgspec
 from webpubsub.cli.embedded import EmbeddedService
 from webpubsub.host.azure.rest_client import RestActionSink, refused
 from webpubsub.model.actions import Action, SendAction
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError, RestError
-from webpubsub.model.fast_lane import FastLane, LaneHandler
+from webpubsub.model.http import FastLane, HttpAnswer, LaneHandler
 from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
 from webpubsub.model.names import HubName
 from webpubsub.model.ports import ActionSink

@@ -20,7 +20,7 @@ from webpubsub.cli.garbage import look_rarely_for_garbage
 from webpubsub.cli.guarded_http import GuardedHttp
 from webpubsub.cli.tls import Tls, scheme_of
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.fast_lane import FastLane
+from webpubsub.model.http import FastLane
 
 BACKLOG = 4096
 

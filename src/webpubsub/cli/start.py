@@ -25,8 +25,8 @@ from webpubsub.cli.serving import Server, announce_ready, run_until_stopped
 from webpubsub.cli.tls import Tls
 from webpubsub.host.host import FunctionHost, FunctionListing
 from webpubsub.host.settings.settings import HostSettings, export_place, export_values
+from webpubsub.model.connection_string import is_loopback
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.loopback import is_loopback
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings

@@ -6,11 +6,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.connection_string import DEFAULT_CONNECTION, ConnectionString
 from webpubsub.model.names import parse_group_name, parse_hub_name
 from webpubsub.model.tokens import client_access
-
-DEFAULT_CONNECTION = ConnectionString("http://localhost:8080", DEFAULT_ACCESS_KEY)
 
 
 def print_token(

@@ -16,8 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.functions.did_you_mean import did_you_mean, listed, nearest
-from webpubsub.functions.json_file import JsonFile, mismatch
 from webpubsub.model.errors import FunctionError, FunctionErrors
+from webpubsub.model.json_file import JsonFile, mismatch
 
 _FILE: Final = "function.json"
 _SCRIPT: Final = "__init__.py"

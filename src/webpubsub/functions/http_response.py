@@ -10,9 +10,10 @@ from typing import Any
 import azure.functions as func
 
 from webpubsub.functions.response_json import decode_response
-from webpubsub.model.cloudevents import HttpAnswer, answer_of, build_answer, build_refusal
+from webpubsub.model.cloudevents import answer_of, build_answer, build_refusal
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import EventRequest, WebPubSubContext
+from webpubsub.model.http import HttpAnswer
 
 
 def http_response(context: WebPubSubContext, response: Any = None) -> func.HttpResponse:

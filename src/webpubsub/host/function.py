@@ -19,7 +19,7 @@ from webpubsub.host.settings.environment import Environment
 from webpubsub.host.settings.retry import RetryPolicy
 from webpubsub.model.errors import FunctionError
 from webpubsub.model.events import WebPubSubConnectionContext
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import RawHeaders
 from webpubsub.model.trace import Trace
 
 # The binding name of what a function returns.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from webpubsub.host.azure.connections import Connections
 from webpubsub.host.bindings.http import HttpTrigger
 from webpubsub.host.function import Facilities
-from webpubsub.host.http.exchange import ClientGone, Message, Receive, Send, receive_body, send_answer
 from webpubsub.host.http.functions import HttpFunctions
 from webpubsub.host.http.policies import AnswerHeaders, Cors, Throttle
 from webpubsub.host.keys import KeyStore
@@ -25,12 +24,10 @@ from webpubsub.host.storage.app_storage import AppStorage
 from webpubsub.host.timers.timer import Sleep, Timers
 from webpubsub.host.timers.trigger import TimerTrigger
 from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
-from webpubsub.model.cloudevents import HttpAnswer
-from webpubsub.model.credentials import TokenCredential
+from webpubsub.http.asgi import ClientGone, Message, Receive, Send, receive_body, send_answer
 from webpubsub.model.errors import WebPubSubError
-from webpubsub.model.fast_lane import LaneHandler
-from webpubsub.model.headers import RawHeaders
-from webpubsub.model.ports import ActionSink
+from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
+from webpubsub.model.ports import ActionSink, TokenCredential
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.cloudevents import (
     ALLOWED_ORIGIN,
     REQUEST_ORIGIN,
-    HttpAnswer,
     build_refusal,
     parse_context,
     parse_event,
@@ -33,7 +32,7 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubErrorCode,
 )
-from webpubsub.model.headers import RawHeaders, header_text
+from webpubsub.model.http import HttpAnswer, RawHeaders, header_text
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, mqtt_error
 from webpubsub.model.signature import RequestValidator, split_list
 from webpubsub.model.trace import Phase, Trace, TraceEvent

@@ -1,11 +1,13 @@
-"""Actions: what a function asks the service to do.
+"""Actions: what a function asks the service to do; and questions, which change nothing.
 
 One immutable value an action. The same values are what an output binding yields, what REST requests
 parse into, what the hub performs, what the trace shows and what tests compare.
 
-The actions that send a message stand in `send_actions`.
+The actions that send a message stand in `send_actions`. Questions, and tokens for clients, are the other
+requests of the REST API.
 
-Source: extension spec, section 8; member names are the extension's in snake_case.
+Source: extension spec, section 8; member names are the extension's in snake_case. Questions: service spec,
+sections A.4, A.6 and B.4.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
+from webpubsub.model.connection_string import ClientProtocol
 from webpubsub.model.errors import InvalidName
 from webpubsub.model.names import (
     parse_connection_id,
@@ -332,3 +337,55 @@ def parse_permission(value: WebPubSubPermission | str) -> WebPubSubPermission:
         return WebPubSubPermission(value)
     except ValueError:
         raise InvalidName("permission", value, "'sendToGroup' or 'joinLeaveGroup'") from None
+
+
+class ConnectionExists(msgspec.Struct, frozen=True):
+    """Is there such a connection?"""
+
+    connection_id: str
+
+
+class GroupExists(msgspec.Struct, frozen=True):
+    """Does the group have a connection?"""
+
+    group: str
+
+
+class UserExists(msgspec.Struct, frozen=True):
+    """Does the user have a connection?"""
+
+    user_id: str
+
+
+class PermissionExists(msgspec.Struct, frozen=True):
+    """May the connection do this to the group ``target_name``?"""
+
+    connection_id: str
+    permission: str
+    target_name: str
+
+
+class ListConnections(msgspec.Struct, frozen=True):
+    """Which connections are in the group?
+
+    Attributes:
+        group: The group.
+        maxpagesize: How many of them one answer has, 1 to 200; None is 200.
+        top: How many of them all answers together have; None is all.
+        continuation_token: Where the next page begins, as the page before said.
+    """
+
+    group: str
+    maxpagesize: int | None = None
+    top: int | None = None
+    continuation_token: str | None = None
+
+
+class GenerateClientToken(msgspec.Struct, frozen=True):
+    """Make a client access token, valid for ``minutes_to_expire`` minutes."""
+
+    user_id: str | None = None
+    role: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    minutes_to_expire: int = 60
+    client_type: ClientProtocol = ClientProtocol.DEFAULT

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
 from webpubsub.model.errors import CloudEventError, EventRefused, InvalidData, InvalidName, UsageError
 from webpubsub.model.event_json import (
     SYSTEM_EVENTS,
@@ -28,24 +26,21 @@ from webpubsub.model.events import (
     EventErrorResponse,
     EventRequest,
     EventResponse,
+    PresenceEventRequest,
     UserEventRequest,
     UserEventResponse,
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
-from webpubsub.model.headers import Headers, RawHeaders, header_text
+from webpubsub.model.headers import Headers
+from webpubsub.model.http import HttpAnswer, RawHeaders, header_text
 from webpubsub.model.metadata import NO_METADATA, Metadata, build_metadata_headers
 from webpubsub.model.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, response_for
 from webpubsub.model.names import parse_group_name
 from webpubsub.model.payload import CONTENT_TYPES, MALFORMED_JSON, Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
-from webpubsub.model.presence_events import PresenceEventRequest
 from webpubsub.model.states import NO_STATES, STATE_HEADER, ConnectionStates
-
-BODILESS: Final = frozenset({204, 304})
-"""Statuses without body: it, or its length, would be taken for the next answer on the connection (RFC 9110,
-section 6.4.1)."""
 
 REQUEST_ORIGIN: Final = "WebHook-Request-Origin"
 ALLOWED_ORIGIN: Final = "WebHook-Allowed-Origin"
@@ -66,20 +61,6 @@ _JOINED: Final = {b"ce-signature", b"webhook-request-origin"}
 _ALONE: Final = {b"ce-connectionid", b"ce-hub", b"ce-type", b"ce-eventname", b"ce-userid", _STATE_KEY}
 _AWAITED: Final = (ConnectEventRequest, UserEventRequest)
 _REFUSALS: Final = (EventErrorResponse, MqttEventErrorResponse)
-
-
-class HttpAnswer(msgspec.Struct, frozen=True):
-    """An HTTP answer.
-
-    Attributes:
-        status: HTTP status.
-        headers: Names in lower case.
-        body: May be empty.
-    """
-
-    status: int
-    headers: RawHeaders = ()
-    body: bytes = b""
 
 
 # --- context <-> headers ------------------------------------------------------------------------------

@@ -1,10 +1,14 @@
-"""Connection strings: ``Endpoint=https://name.webpubsub.azure.com;AccessKey=...;Version=1.0;``.
+"""Where a service is, and with which key.
+
+``Endpoint=https://name.webpubsub.azure.com;AccessKey=...;Version=1.0;``; the default is that of Microsoft's
+emulator, whose key is public, so it is for addresses of this machine that no other machine reaches.
 
 Source: extension spec, section 2.2.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from enum import StrEnum
 from typing import Final
@@ -151,3 +155,21 @@ def _not_a_url(name: str, text: str) -> ConnectionStringError:
     return ConnectionStringError(
         f"{name} {shown!r} is not a URL: expected 'http://host[:port]' or 'https://host[:port]'"
     )
+
+
+DEFAULT_CONNECTION: Final = ConnectionString("http://localhost:8080", DEFAULT_ACCESS_KEY)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("[::1]"), is_loopback("0.0.0.0")
+        (True, True, False)
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

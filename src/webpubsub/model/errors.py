@@ -18,7 +18,7 @@
     ├── RefusedError               the other side understood and said no
     │   ├── EventRefused           the event handler refused an event, or could not be reached
     │   └── ActionRefused          the service refused an action
-    ├── HttpCallError              a call of ours without an answer (`webpubsub.http_client`); its callers say
+    ├── HttpCallError              a call of ours without an answer (`webpubsub.http`); its callers say
     │                              what that means to them: EventRefused, ActionRefused
     ├── StorageError               what the host remembers could not be read or written
     └── FunctionTimeout            a function that ran longer than it may

@@ -19,6 +19,7 @@ from webpubsub.model.events import (
     ConnectEventResponse,
     DisconnectedEventRequest,
     EventRequest,
+    PresenceEventRequest,
     WebPubSubConnectionContext,
 )
 from webpubsub.model.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse
@@ -33,7 +34,6 @@ from webpubsub.model.mqtt_events import (
 )
 from webpubsub.model.mqtt_json import AcceptedJson, ConnectJson, DisconnectedJson, ErrorJson
 from webpubsub.model.payload import MALFORMED_JSON
-from webpubsub.model.presence_events import PresenceEventRequest
 
 
 class _ConnectBody(msgspec.Struct, rename="camel"):

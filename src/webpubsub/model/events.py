@@ -4,7 +4,12 @@ A *request* is what happened at a client, as the service tells it and a function
 *response* is what the function answers. Requests are frozen; responses are filled in by the function
 that makes them, so they are not.
 
-Source: extension spec, sections 3 to 6; member names are the extension's in snake_case.
+Presence events (preview) tell who joins and leaves a group. Functions receive them as user events of that
+name with the data ``{"group": "..."}``, as the extension knows no other kind; the header ``ce-type`` tells
+them from a client's.
+
+Source: extension spec, sections 3 to 6; member names are the extension's in snake_case. Presence events:
+service spec, section D.8.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import msgspec
 from webpubsub.model.errors import UsageError
 from webpubsub.model.metadata import Metadata, metadata_of
 from webpubsub.model.mqtt import MqttEventErrorResponse
-from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
+from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
 from webpubsub.model.states import ConnectionStates
 
@@ -364,3 +369,21 @@ class WebPubSubContext(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None = None
     has_error: bool = False
     is_preflight: bool = False
+
+
+class PresenceEventRequest(EventRequest, frozen=True):
+    """A group has gained or lost a connection, a system event of it. Nobody waits for an answer.
+
+    Attributes:
+        group: Which.
+    """
+
+    group: GroupName
+
+
+class GroupJoinedEventRequest(PresenceEventRequest, frozen=True):
+    """A connection has joined a group."""
+
+
+class GroupLeftEventRequest(PresenceEventRequest, frozen=True):
+    """A connection has left a group, or has ended as a member of it."""

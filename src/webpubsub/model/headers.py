@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-# Names in lower case, as ASGI hands them over.
-RawHeaders = Sequence[tuple[bytes, bytes]]
+from webpubsub.model.http import RawHeaders, header_text
 
 # How the service, and HTTP itself, spell the headers of an event: ASGI keeps lower case only, and functions
 # that read the host's JSON look names up as they were sent.
@@ -30,14 +29,6 @@ SPELLINGS: Final = {
         "ce-userId",
     )
 }
-
-
-def header_text(value: bytes) -> str:
-    """Decode a header value: UTF-8 when it is (user ids may be), else Latin-1, which always fits."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 class Headers(Mapping[str, Sequence[str]]):

@@ -1,7 +1,8 @@
-"""The two ports between the service and the functions.
+"""The two ports between the service and the functions, and the one to an identity.
 
 The service asks through an `EventHandler`, functions tell through an `ActionSink`. Each has an HTTP
-implementation (webhook; REST), so that either side can be Azure's, and may have an in-process one.
+implementation (webhook; REST), so that either side can be Azure's, and may have an in-process one. A
+`TokenCredential` is who signs in with an identity in place of a key, as ``azure.identity.aio`` has it.
 """
 
 from __future__ import annotations
@@ -65,4 +66,30 @@ class ActionSink(Protocol):
         Raises:
             ActionRefused: The service refused it, or could not be reached.
         """
+        ...
+
+
+class AccessToken(Protocol):
+    """A token of an identity, as ``azure.core.credentials.AccessToken``."""
+
+    @property
+    def token(self) -> str:
+        """The token."""
+        ...
+
+    @property
+    def expires_on(self) -> int:
+        """Seconds since the epoch."""
+        ...
+
+
+class TokenCredential(Protocol):
+    """Gets tokens: any of the credentials of ``azure.identity.aio``."""
+
+    async def get_token(self, *scopes: str) -> AccessToken:
+        """Return a token for ``scopes``; it keeps them as long as they are good."""
+        ...
+
+    async def close(self) -> None:
+        """Close its own connections."""
         ...

@@ -17,10 +17,19 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
 
-from webpubsub.model import actions, rest_questions
-from webpubsub.model.actions import SendAction
+from webpubsub.model import actions
+from webpubsub.model import actions as rest_questions
+from webpubsub.model.actions import (
+    ConnectionExists,
+    GenerateClientToken,
+    GroupExists,
+    ListConnections,
+    PermissionExists,
+    SendAction,
+    UserExists,
+)
 from webpubsub.model.errors import InvalidData, InvalidName
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import RawHeaders
 from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.payload import MALFORMED_JSON, Payload
@@ -34,14 +43,6 @@ from webpubsub.model.rest_parameters import (
     parse_in_query,
     parse_query,
     refused,
-)
-from webpubsub.model.rest_questions import (
-    ConnectionExists,
-    GenerateClientToken,
-    GroupExists,
-    ListConnections,
-    PermissionExists,
-    UserExists,
 )
 
 __all__ = [

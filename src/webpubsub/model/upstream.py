@@ -21,7 +21,8 @@ from webpubsub.model.events import (
     WebPubSubContext,
     WebPubSubContextResponse,
 )
-from webpubsub.model.headers import Headers, RawHeaders, header_text
+from webpubsub.model.headers import Headers
+from webpubsub.model.http import RawHeaders, header_text
 from webpubsub.model.signature import RequestValidator, split_list
 
 _ORIGIN: Final = REQUEST_ORIGIN.lower().encode()

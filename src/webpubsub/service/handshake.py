@@ -17,7 +17,7 @@ import httptools
 import msgspec
 
 from webpubsub.model.errors import InvalidName, PeerError, TokenError
-from webpubsub.model.headers import header_text
+from webpubsub.model.http import header_text
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.rest import parse_query
 from webpubsub.service.protocols.raw import RawPublisher, parse_mode

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import PeerError, RestError, TokenError
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import HttpAnswer, RawHeaders
 from webpubsub.model.rest import API_VERSIONS
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -29,11 +29,9 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.model.actions import SendToConnectionAction
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import PeerError, RestError, TokenError
-from webpubsub.model.fast_lane import LaneHandler
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 from webpubsub.model.issued_tokens import verify_issued_token
 from webpubsub.model.names import GroupName, HubName
 from webpubsub.model.rest import (

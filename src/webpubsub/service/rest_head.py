@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import RawHeaders
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -21,11 +21,12 @@ from webpubsub.model.events import (
     ConnectEventResponse,
     DisconnectedEventRequest,
     EventRequest,
+    GroupJoinedEventRequest,
+    GroupLeftEventRequest,
     WebPubSubEventType,
 )
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId, parse_group_name
 from webpubsub.model.ports import EventAnswer, EventHandler
-from webpubsub.model.presence_events import GroupJoinedEventRequest, GroupLeftEventRequest
 from webpubsub.model.tokens import ClientToken, decode_client_token
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.connection import Connection

@@ -55,7 +55,7 @@ import msgspec
 
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.issued_tokens import TokenIssuer
-from webpubsub.model.json_place import JsonPath, place
+from webpubsub.model.json_file import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
 

@@ -17,8 +17,8 @@ from webpubsub.host.keys import KeyStore
 from webpubsub.host.keys.access import Access
 from webpubsub.host.loading.app import App
 from webpubsub.host.running.invoker import Invoker
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError, PeerError, StorageError
+from webpubsub.model.http import HttpAnswer
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 _UNAUTHORIZED: Final = HttpAnswer(401)

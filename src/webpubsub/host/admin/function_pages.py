@@ -21,9 +21,9 @@ from webpubsub.host.loading.app import App
 from webpubsub.host.running.invoker import Invoker
 from webpubsub.host.timers.status import TimerStatus
 from webpubsub.host.timers.trigger import TimerTick, TimerTrigger
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import FunctionError, PeerError
 from webpubsub.model.events import EventRequest
+from webpubsub.model.http import HttpAnswer
 
 
 class FunctionPages:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from webpubsub.host.admin.pages import AdminRequest, Page, json_answer
 from webpubsub.host.keys import HOST_FUNCTIONS, MASTER, MASTER_NAME, SYSTEM, KeyPlace, KeyStore
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import PeerError
+from webpubsub.model.http import HttpAnswer
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 _MASTER: Final = "_master"

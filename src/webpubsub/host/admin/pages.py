@@ -10,9 +10,8 @@ import msgspec
 
 from webpubsub import __version__
 from webpubsub.host.bindings.http import Scope
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import PeerError
-from webpubsub.model.headers import header_text
+from webpubsub.model.http import HttpAnswer, header_text
 from webpubsub.model.payload import MALFORMED_JSON
 
 # Answers tell keys and states: nobody may keep them.

@@ -27,8 +27,8 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.host.settings.environment import Environment
-from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import ActionRefused, ConfigurationError
+from webpubsub.model.ports import TokenCredential
 
 SCOPE: Final = "https://webpubsub.azure.com/.default"
 # Azure's own clients ask that early, too; a token lives for an hour or longer.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from webpubsub.host.azure.credentials import BearerTokens
-from webpubsub.http_client import Deadlines, HttpCallError, HttpPool, InvalidAnswer, Response, Url, parse_url
+from webpubsub.http import Deadlines, HttpCallError, HttpPool, InvalidAnswer, Response, Url, parse_url
 from webpubsub.model.actions import Action
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ActionRefused, ConfigurationError

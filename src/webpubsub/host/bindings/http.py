@@ -20,9 +20,8 @@ from webpubsub.host.dotnet.routes import RouteTemplate
 from webpubsub.host.expressions import json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition, Invocation
 from webpubsub.host.running.invocation import Out
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError, UsageError
-from webpubsub.model.headers import header_text
+from webpubsub.model.http import HttpAnswer, header_text
 from webpubsub.model.payload import MALFORMED_JSON
 
 # An ASGI scope; its values are of many types.

@@ -15,7 +15,7 @@ from webpubsub.host.bindings.event_parameter import event_parameter, name_proble
 from webpubsub.host.bindings.members import parse_connection_names, parse_hub
 from webpubsub.host.expressions import Template, expand_settings, json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
-from webpubsub.model.cloudevents import HttpAnswer, answer_of, build_answer, build_refusal, build_text_answer
+from webpubsub.model.cloudevents import answer_of, build_answer, build_refusal, build_text_answer
 from webpubsub.model.errors import ConfigurationError, EventRefused
 from webpubsub.model.events import (
     ConnectEventRequest,
@@ -23,6 +23,7 @@ from webpubsub.model.events import (
     UserEventRequest,
     WebPubSubEventType,
 )
+from webpubsub.model.http import HttpAnswer
 from webpubsub.model.names import HubName
 
 # Hub, event type, event name and client protocol, in lower case.

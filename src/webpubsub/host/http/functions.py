@@ -15,8 +15,8 @@ from webpubsub.host.function import HostFunction
 from webpubsub.host.http.policies import Throttle
 from webpubsub.host.keys.access import HttpGate
 from webpubsub.host.running.invoker import Invoker
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.http import HttpAnswer
 
 _SLASH: Final = re.compile(r"%2f", re.IGNORECASE)
 # Tells the caller nothing about the app; the traceback is in the trace.

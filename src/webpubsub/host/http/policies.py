@@ -15,8 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from webpubsub.host.settings.http_options import HttpOptions
-from webpubsub.model.cloudevents import HttpAnswer
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import HttpAnswer, RawHeaders
 
 _ORIGIN: Final = b"origin"
 _METHOD: Final = b"access-control-request-method"

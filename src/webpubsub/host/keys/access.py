@@ -14,9 +14,8 @@ from webpubsub.host.bindings.http import AuthLevel, HttpTrigger, Scope
 from webpubsub.host.function import HostFunction
 from webpubsub.host.keys import HOST_FUNCTIONS, SYSTEM, KeyPlace, KeyStore
 from webpubsub.host.webhook import Webhook
-from webpubsub.model.cloudevents import HttpAnswer
 from webpubsub.model.errors import PeerError
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import HttpAnswer, RawHeaders
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 WEBHOOK_KEY: Final = "webpubsub_extension"

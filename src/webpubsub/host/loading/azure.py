@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from webpubsub.functions.json_file import JsonFile
 from webpubsub.host.function import Binding, FunctionDefinition
+from webpubsub.model.json_file import JsonFile
 
 _BUNDLE: Final = "Microsoft.Azure.Functions.ExtensionBundle"
 _BUNDLE_RANGE: Final = "[4.*, 5.0.0)"

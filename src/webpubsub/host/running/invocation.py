@@ -8,7 +8,7 @@ from typing import Any
 import azure.functions as func
 
 from webpubsub.host.function import Invocation
-from webpubsub.model.headers import RawHeaders, header_text
+from webpubsub.model.http import RawHeaders, header_text
 
 # As in the worker: user threads that set `invocation_id` here have their logs joined to the invocation.
 thread_local = threading.local()

@@ -15,7 +15,7 @@ from webpubsub.host.running.deadlines import Deadlines
 from webpubsub.host.running.invocation import Context, thread_local
 from webpubsub.host.running.pool import ThreadPool
 from webpubsub.model.events import WebPubSubConnectionContext
-from webpubsub.model.headers import RawHeaders
+from webpubsub.model.http import RawHeaders
 from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of
 
 # Parameters and results are whatever the bindings and the function make of them, hence Any.

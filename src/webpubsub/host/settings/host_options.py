@@ -13,10 +13,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from webpubsub.functions.json_file import JsonFile
 from webpubsub.host.dotnet.time_span import parse_time_span
 from webpubsub.host.settings.environment import Environment
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.json_file import JsonFile
 
 _ROOT: Final = "AzureFunctionsJobHost"
 _FLAGS: Final = {"true": True, "false": False}

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from webpubsub.functions.json_file import JsonFile
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.settings.host_id import find_host_id
 from webpubsub.host.settings.host_options import HostOptions
@@ -22,6 +21,7 @@ from webpubsub.host.settings.http_options import HttpOptions
 from webpubsub.host.settings.log_levels import LogLevels
 from webpubsub.host.settings.retry import RetryPolicy, parse_retry
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.json_file import JsonFile
 
 _EXTENSION: Final = "AzureFunctionsJobHost:extensions:webpubsub"
 _EXTENSION_OPTIONS: Final = {"hub": "WebPubSubHub", "connectionString": "WebPubSubConnectionString"}

@@ -14,8 +14,8 @@ from azure.storage.blob.aio import BlobClient, BlobLeaseClient, BlobServiceClien
 
 from webpubsub.host.storage import Lease
 from webpubsub.host.storage.app_storage import Account
-from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import StorageError
+from webpubsub.model.ports import TokenCredential
 
 _LEASE_SECONDS: Final = 60  # the longest that ends by itself
 _CONFLICT: Final = 409

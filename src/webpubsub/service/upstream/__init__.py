@@ -20,14 +20,13 @@ from itertools import count
 from operator import itemgetter
 from typing import Final
 
-from webpubsub.http_client import Deadlines
+from webpubsub.http import Deadlines
 from webpubsub.model.cloudevents import REQUEST_ORIGIN, build_body, build_headers, parse_answer
 from webpubsub.model.errors import EventRefused, InvalidData
-from webpubsub.model.events import EventRequest
+from webpubsub.model.events import EventRequest, PresenceEventRequest
 from webpubsub.model.metadata import parse_metadata_headers
 from webpubsub.model.names import ConnectionId
 from webpubsub.model.ports import EventAnswer
-from webpubsub.model.presence_events import PresenceEventRequest
 from webpubsub.model.signature import signature_header
 from webpubsub.model.states import STATE_HEADER
 from webpubsub.model.trace import Trace

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from webpubsub.model.credentials import TokenCredential
 from webpubsub.model.errors import EventRefused
+from webpubsub.model.ports import TokenCredential
 from webpubsub.service.event_handlers import WebhookAuth
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from webpubsub.http_client import HttpCallError, HttpPool, InvalidCall, NotReached, Response, parse_url
+from webpubsub.http import HttpCallError, HttpPool, InvalidCall, NotReached, Response, parse_url
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import EventRefused
 from webpubsub.service.url_templates import shown

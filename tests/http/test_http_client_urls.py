@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webpubsub.http_client import InvalidCall, parse_url
+from webpubsub.http import InvalidCall, parse_url
 
 PARSED: list[tuple[str, tuple[str, str, int], str, str]] = [
     ("http://localhost", ("http", "localhost", 80), "localhost", "/"),

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from virtual_time import VirtualTime
-from webpubsub.http_client import Deadlines
+from webpubsub.http import Deadlines
 
 
 async def wait(deadlines: Deadlines, seconds: float) -> str:

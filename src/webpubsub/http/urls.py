@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import msgspec
 
-from webpubsub.http_client.errors import InvalidCall
+from webpubsub.http.errors import InvalidCall
 
 _PORTS: Final = {"http": 80, "https": 443}
 _NAME: Final = re.compile(r"[A-Za-z0-9._~-]+")

@@ -10,8 +10,8 @@ from typing import Final
 import httptools
 import msgspec
 
-from webpubsub.http_client.errors import InvalidAnswer
-from webpubsub.model.headers import RawHeaders, header_text
+from webpubsub.http.errors import InvalidAnswer
+from webpubsub.model.http import RawHeaders, header_text
 
 # Bytes in a row that bring no body: a head, interim answers, chunk extensions, trailers.
 MAX_BYTES_WITHOUT_BODY: Final = 64 * 1024

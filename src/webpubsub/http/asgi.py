@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from webpubsub.model.cloudevents import BODILESS, HttpAnswer
+from webpubsub.model.http import BODILESS, HttpAnswer
 
 # ASGI messages and scopes have values of many types.
 Message = MutableMapping[str, Any]

@@ -8,10 +8,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final
 
-from webpubsub.http_client.connection import Connection
-from webpubsub.http_client.errors import InvalidCall, NotReached, Unanswered
-from webpubsub.http_client.response import Response
-from webpubsub.http_client.urls import Origin, Url
+from webpubsub.http.connection import Connection
+from webpubsub.http.errors import InvalidCall, NotReached, Unanswered
+from webpubsub.http.response import Response
+from webpubsub.http.urls import Origin, Url
 
 IDLE_SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 10.0  # an address; a name may have several

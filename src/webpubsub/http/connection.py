@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from webpubsub.http_client.errors import HttpCallError, InvalidAnswer, NotReached, Unanswered
-from webpubsub.http_client.response import Response, ResponseReader
+from webpubsub.http.errors import HttpCallError, InvalidAnswer, NotReached, Unanswered
+from webpubsub.http.response import Response, ResponseReader
 
 if TYPE_CHECKING:
-    from webpubsub.http_client.pool import HttpPool
-    from webpubsub.http_client.urls import Origin
+    from webpubsub.http.pool import HttpPool
+    from webpubsub.http.urls import Origin
 
 
 class Connection(asyncio.Protocol):

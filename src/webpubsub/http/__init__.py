@@ -1,0 +1,35 @@
+"""HTTP/1.1: a client for the two hot calls that leave, and what every ASGI application here does.
+
+::
+
+    urls.py        URL -> where to connect, and how its requests begin
+    pool.py        request -> an idle connection, or a new one -> answer
+    connection.py  one socket: writes a request, waits for its answer
+    response.py    bytes -> Response
+    deadlines.py   time limits, by one timer for all
+    asgi.py        one exchange over ASGI: a whole body in, a whole answer out
+
+The client calls webhooks and the REST API. It follows no redirection, uses no proxy, keeps no cookies, and
+asks for no content coding. Python's general clients take several times its CPU time a call.
+"""
+
+from __future__ import annotations
+
+from webpubsub.http.deadlines import Deadlines
+from webpubsub.http.errors import HttpCallError, InvalidAnswer, InvalidCall, NotReached, Unanswered
+from webpubsub.http.pool import HttpPool
+from webpubsub.http.response import Response
+from webpubsub.http.urls import Url, parse_url
+
+__all__ = [
+    "Deadlines",
+    "HttpCallError",
+    "HttpPool",
+    "InvalidAnswer",
+    "InvalidCall",
+    "NotReached",
+    "Response",
+    "Unanswered",
+    "Url",
+    "parse_url",
+]

@@ -21,8 +21,9 @@ MAY_IMPORT = {
     "http": {"model", "http"},
     "host": {"model", "functions", "host", "http"},
     "service": {"model", "service", "http"},
-    "cli": {"model", "functions", "host", "service", "http", "testing", "cli"},
-    "testing": {"model", "functions", "host", "service", "testing"},
+    "observe": {"model", "observe"},
+    "server": {"model", "functions", "http", "host", "service", "observe", "server"},
+    "cli": {"model", "functions", "host", "service", "http", "observe", "server", "cli"},
     "": {"model", "functions"},
     "__main__": {"cli"},
 }

@@ -6,11 +6,11 @@ import time
 import calls
 import uvloop
 
-from webpubsub.cli.logs import start_logging
 from webpubsub.host.azure.connections import DEFAULT_CONNECTION, Connections
 from webpubsub.host.settings.environment import Environment
 from webpubsub.model.names import HubName
 from webpubsub.model.send_actions import SendToUserAction
+from webpubsub.observe.logs import start_logging
 
 HUB = HubName(calls.HUB)
 

@@ -28,9 +28,9 @@ from contract_clients import (
     hear_json,
     json_client,
 )
-from webpubsub.cli.service import GRACE
 from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.signature import sign
+from webpubsub.server.standalone import GRACE
 
 pytestmark = pytest.mark.contract
 

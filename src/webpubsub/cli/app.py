@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from webpubsub.cli.ending import end_soon
-from webpubsub.model.errors import WebPubSubError
+from webpubsub.model.errors import OptionError, WebPubSubError
+from webpubsub.server.ending import end_soon
 
 app = typer.Typer(
     name="webpubsub",
@@ -116,9 +116,9 @@ def start(
 
     The service is embedded when the app's connection string is absent or points at this machine.
     """
-    from webpubsub.cli.options import StartOptions
-    from webpubsub.cli.start import run_start
-    from webpubsub.cli.tls import Tls
+    from webpubsub.server.options import StartOptions
+    from webpubsub.server.run import run_start
+    from webpubsub.server.tls import Tls
 
     options = StartOptions(
         app_dir=app_dir,
@@ -137,25 +137,25 @@ def start(
         tls=Tls.of_options(ssl_certfile, ssl_keyfile),
     )
     if reload and (in_process or workers is not None):
-        raise typer.BadParameter(
+        raise OptionError(
+            "--in-process" if in_process else "--workers",
             "it cannot be used with --reload, which runs the app in one process, and the service in another",
-            param_hint="--in-process" if in_process else "--workers",
         )
     if not reload and workers is None:
         run_start(options)
         return
-    from webpubsub.cli.child import SUPERVISED
+    from webpubsub.server.child import SUPERVISED
 
     inheritance = os.environ.pop(SUPERVISED, None)
     if workers is not None:
-        from webpubsub.cli.workers import run_worker, run_workers
+        from webpubsub.server.workers import run_worker, run_workers
 
         if inheritance is None:
             run_workers(options, workers)
         else:
             run_worker(options, inheritance)
         return
-    from webpubsub.cli.reload import run_reload, run_supervised
+    from webpubsub.server.reload import run_reload, run_supervised
 
     if inheritance is None:
         run_reload(options)
@@ -197,8 +197,8 @@ def service(
     verbose: Verbose = False,
 ) -> None:
     """Run a Web PubSub service alone."""
-    from webpubsub.cli.service import ServiceOptions, run_service
-    from webpubsub.cli.tls import Tls
+    from webpubsub.server.standalone import ServiceOptions, run_service
+    from webpubsub.server.tls import Tls
 
     options = ServiceOptions(
         host=host,
@@ -242,6 +242,9 @@ def run() -> None:
     """Run the command; exit codes: 0 done, 1 the app or its settings are wrong, 2 usage."""
     try:
         app()
+    except OptionError as error:
+        sys.stderr.write(f"webpubsub: {error}\n")
+        sys.exit(2)
     except WebPubSubError as error:
         sys.stderr.write(f"webpubsub: {error}\n")
         end_soon(1)  # the app may have been imported and started threads before it failed

@@ -5,7 +5,8 @@
     WebPubSubError
     ├── UsageError                 your code: a value or a call that can never work
     │   ├── InvalidName            a hub, group, user, connection or event name outside its rules
-    │   └── InvalidData            a payload that does not fit its data type
+    │   ├── InvalidData            a payload that does not fit its data type
+    │   └── OptionError            an option of a command that cannot be used as it was given
     ├── ConfigurationError         your settings: connection strings, host.json, function definitions
     │   ├── ConnectionStringError
     │   ├── FunctionError          a function that cannot be indexed, with its name, file and line
@@ -44,6 +45,7 @@ __all__ = [
     "FunctionTimeout",
     "InvalidData",
     "InvalidName",
+    "OptionError",
     "PeerError",
     "ProtocolError",
     "RefusedError",
@@ -97,6 +99,23 @@ class InvalidName(UsageError):
 
 class InvalidData(UsageError):
     """A payload that does not fit its data type."""
+
+
+class OptionError(UsageError):
+    """An option of a command that cannot be used as it was given.
+
+    Attributes:
+        option: As it is typed: ``--workers``.
+        problem: Why, and what would do.
+    """
+
+    def __init__(self, option: str, problem: str) -> None:
+        super().__init__(option, problem)
+        self.option = option
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"Invalid value for {self.option}: {self.problem}"
 
 
 class ConfigurationError(WebPubSubError):

@@ -18,11 +18,12 @@ from webpubsub.host.settings.environment import Environment
 from webpubsub.host.settings.host_id import find_host_id
 from webpubsub.host.settings.host_options import HostOptions
 from webpubsub.host.settings.http_options import HttpOptions
-from webpubsub.host.settings.log_levels import LogLevels
 from webpubsub.host.settings.retry import RetryPolicy, parse_retry
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.json_file import JsonFile
+from webpubsub.model.log_levels import LOG_LEVELS, LogLevels
 
+_LOG_LEVEL: Final = ("logging", "logLevel")
 _EXTENSION: Final = "AzureFunctionsJobHost:extensions:webpubsub"
 _EXTENSION_OPTIONS: Final = {"hub": "WebPubSubHub", "connectionString": "WebPubSubConnectionString"}
 _HALF_AN_HOUR: Final = 1800.0
@@ -110,7 +111,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
             function_timeout=_function_timeout(options),
             retry=_retry(options),
             functions=options.texts("functions"),
-            log_levels=LogLevels.load(options),
+            log_levels=load_log_levels(options),
             cors_origins=origins,
             cors_credentials=credentials,
             local_http_port=_port(local),
@@ -225,3 +226,17 @@ def _cors(local: JsonFile) -> tuple[tuple[str, ...], bool]:
             "credentials to named origins only; name them"
         )
     return origins, credentials
+
+
+def load_log_levels(options: HostOptions) -> LogLevels:
+    """Read ``logging.logLevel``.
+
+    Raises:
+        ConfigurationError: A level is none.
+    """
+    levels = {}
+    for category, level in options.members(*_LOG_LEVEL).items():
+        if level.lower() not in LOG_LEVELS:
+            raise options.problem((*_LOG_LEVEL, category), f"one of {', '.join(LOG_LEVELS)}", level)
+        levels[category.lower()] = LOG_LEVELS[level.lower()]
+    return LogLevels(levels)

@@ -1,0 +1,1 @@
+"""Listeners of the trace: what people see of a message."""

@@ -1,0 +1,188 @@
+"""A host in a process of its own, under the eyes of the process that started it.
+
+The child inherits a listening socket, which its parent keeps open, and one end of a channel. Over the
+channel either side sends lines; its end tells each side that the other is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Final, Self
+
+import msgspec
+
+from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.errors import ConfigurationError
+from webpubsub.server.addresses import Addresses
+from webpubsub.server.ending import Grace
+
+SUPERVISED: Final = "WEBPUBSUB_SUPERVISED"  # the environment variable with a child's inheritance
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+
+
+class Inheritance(msgspec.Struct, frozen=True):
+    """What a child gets.
+
+    Attributes:
+        listener: File descriptor of the socket it serves.
+        channel: File descriptor of its end of the channel.
+        url: See `Addresses`.
+        connection: The app's default connection, or None.
+        is_embedded: Whether the service runs in the parent.
+        worker: Its number, from 1 on, when it is one of several; else 0.
+        told: Problems of the app that somebody has told before.
+    """
+
+    listener: int
+    channel: int
+    url: str
+    connection: str | None
+    is_embedded: bool
+    worker: int = 0
+    told: tuple[str, ...] = ()
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Read what `Child.start` wrote."""
+        return msgspec.json.decode(text, type=cls)
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where the child listens."""
+        connection = None if self.connection is None else ConnectionString.parse(self.connection)
+        return Addresses(self.url, socket.socket(fileno=self.listener), connection)
+
+    async def open(self) -> Channel:
+        """Return the child's end of the channel."""
+        return await Channel.open(socket.socket(fileno=self.channel))
+
+
+class Channel:
+    """One end of the channel between a child and its parent."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, end: socket.socket) -> Self:
+        """Use one end of a socket pair."""
+        return cls(*await asyncio.open_connection(sock=end, limit=MAX_LINE_BYTES))
+
+    def send(self, line: bytes) -> None:
+        """Send a line, which has no line end in it; to nobody when the other side is gone."""
+        self._writer.write(line + b"\n")
+
+    async def receive(self) -> bytes | None:
+        """Return the next line; None when the other side is gone."""
+        line = await self._reader.readline()
+        return line[:-1] if line.endswith(b"\n") else None
+
+    async def closed(self) -> None:
+        """Return when the other side is gone; its lines are for nobody."""
+        while await self.receive() is not None:
+            pass
+
+    def close(self) -> None:
+        """Tell the other side that this one is gone."""
+        self._writer.close()
+
+
+class Child:
+    """The parent's hold on a child.
+
+    Attributes:
+        channel: To it.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, channel: Channel) -> None:
+        self._process = process
+        self.channel = channel
+
+    @classmethod
+    async def start(
+        cls,
+        addresses: Addresses,
+        *,
+        listener: socket.socket | None = None,
+        worker: int = 0,
+        told: tuple[str, ...] = (),
+    ) -> Self:
+        """Start the command of this process again, with an inheritance.
+
+        Args:
+            addresses: Where it listens.
+            listener: Another socket than that of ``addresses``.
+            worker: See `Inheritance`.
+            told: See `Inheritance`.
+        """
+        ours, theirs = socket.socketpair()
+        inheritance = Inheritance(
+            listener=(listener or addresses.listener).fileno(),
+            channel=theirs.fileno(),
+            url=addresses.url,
+            connection=None if addresses.connection is None else str(addresses.connection),
+            is_embedded=addresses.service_listener is not None,
+            worker=worker,
+            told=told,
+        )
+        environ = dict(os.environ)
+        addresses.export(environ)
+        environ[SUPERVISED] = msgspec.json.encode(inheritance).decode()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "webpubsub", *sys.argv[1:]),
+            env=environ,
+            pass_fds=(inheritance.listener, inheritance.channel),
+            start_new_session=True,  # Ctrl-C is for this process, which ends the child in its turn
+        )
+        theirs.close()
+        return cls(process, await Channel.open(ours))
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def died(self) -> int:
+        """Return the exit code once the child has ended, asked to or not."""
+        return await self._process.wait()
+
+    async def end(self, grace: Grace) -> None:
+        """Let running functions finish in time, then end."""
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self._process.wait(), grace.left())
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        self.channel.close()
+
+
+async def stopped_or_orphaned(stopped: Callable[[], Awaitable[object]], gone: Awaitable[object]) -> None:
+    """Return, in a child, when it is told to stop or ``gone`` tells that its parent is.
+
+    Raises:
+        Exception: Whatever kept ``gone`` from telling.
+    """
+    endings = {asyncio.ensure_future(stopped()), asyncio.ensure_future(gone)}
+    ended, waiting = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    for task in ended:
+        task.result()
+
+
+def check_can_inherit(option: str) -> None:
+    """Refuse what needs children on a platform without them.
+
+    Raises:
+        ConfigurationError: This is Windows.
+    """
+    if sys.platform == "win32":
+        raise ConfigurationError(f"{option} hands sockets to child processes, which Windows cannot do")

@@ -1,0 +1,136 @@
+"""The service inside this process: composed once here for whatever runs it, with ``--event-handler``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString, is_loopback
+from webpubsub.model.errors import ConfigurationError, InvalidName
+from webpubsub.model.names import HubName, parse_hub_name
+from webpubsub.model.trace import Trace
+from webpubsub.server.ending import Grace
+from webpubsub.server.serving import Server, shown_url
+from webpubsub.server.tls import Tls
+from webpubsub.service.keep_alive import KeepAlive
+from webpubsub.service.rest_api import RestApi
+from webpubsub.service.service import Service
+from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
+from webpubsub.service.upstream import WebhookEventHandler
+from webpubsub.service.websocket import protocol_factory
+
+
+class EmbeddedService:
+    """A running service: its sockets, its event handler, its pings.
+
+    Attributes:
+        service: The service itself.
+        handler: Sends its events.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        listener: socket.socket,
+        trace: Trace | None,
+        tls: Tls | None = None,
+    ) -> None:
+        self._settings = settings
+        self.handler = WebhookEventHandler(settings, trace=trace)
+        self.service = Service(settings, self.handler, now=time.time, trace=trace)
+        self._keep_alive = KeepAlive()
+        api = RestApi(self.service)
+        ws = protocol_factory(self.service, self._keep_alive)
+        self._server = Server(api, listener, ws=ws, lane=api, tls=tls)
+        self._pings: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return when clients can connect."""
+        await self._server.start()
+        self._pings = asyncio.create_task(self._keep_alive.run())
+        self.handler.validate_configured()
+
+    def use_hubs(self, hubs: Mapping[HubName, HubSettings]) -> None:
+        """Send events by other hub settings from now on; clients stay connected."""
+        self.use_settings(msgspec.structs.replace(self._settings, hubs=hubs))
+
+    def use_settings(self, settings: ServiceSettings) -> None:
+        """Go by other settings from now on; clients stay connected, and events under way keep theirs."""
+        self._settings = self.service.settings = self.handler.settings = settings
+        if self._pings is not None:  # else it is done on start
+            self.handler.validate_configured()
+
+    async def stop(self, grace: Grace) -> None:
+        """Say goodbye to the clients, and tell the event handlers that they are gone.
+
+        Half of what is left of ``grace`` stays for what is stopped after the service.
+        """
+        await self.service.retire(grace.half())
+        await self._server.stop(grace.half())
+        if self._pings is not None:
+            self._pings.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pings
+        await self.handler.close()
+
+
+def local_connection(
+    listener: socket.socket, host: str, access_key: str, tls: Tls | None = None
+) -> ConnectionString:
+    """Return the connection string of a service that listens on ``host``."""
+    return ConnectionString(shown_url(listener, host, tls), access_key)
+
+
+def check_keys(host: str, access_keys: Collection[str], way_out: str, *, insecure_default_key: bool) -> None:
+    """Refuse to offer the public default key to other machines.
+
+    Raises:
+        ConfigurationError: The service would listen beyond this machine with the default key;
+            ``way_out`` says how another is set.
+    """
+    if DEFAULT_ACCESS_KEY in access_keys and not is_loopback(host) and not insecure_default_key:
+        raise ConfigurationError(
+            f"the service would listen on {host} with the default access key, which everybody knows: "
+            f"{way_out}, or pass --insecure-default-key"
+        )
+
+
+def add_event_handlers(
+    hubs: Mapping[HubName, HubSettings], texts: Iterable[str], app_url: str | None = None
+) -> dict[HubName, HubSettings]:
+    """Return ``hubs`` with more handlers, each for all events that no handler before it takes.
+
+    Args:
+        hubs: Settings by hub.
+        texts: ``HUB=URL_TEMPLATE`` each.
+        app_url: What a template that is a path belongs to, without path; None takes whole URLs only.
+
+    Raises:
+        ConfigurationError: One of ``texts`` is not of this form.
+    """
+    added = dict(hubs)
+    for text in texts:
+        hub, handler = _event_handler(text, app_url)
+        found = added.get(hub, HubSettings())
+        added[hub] = msgspec.structs.replace(found, event_handlers=(*found.event_handlers, handler))
+    return added
+
+
+def _event_handler(text: str, app_url: str | None) -> tuple[HubName, EventHandlerSettings]:
+    hub, _, url = text.partition("=")
+    if app_url is not None and url.startswith("/"):
+        url = f"{app_url}{url}"
+    try:
+        return parse_hub_name(hub), EventHandlerSettings(
+            url_template=url, user_event_pattern="*", system_events=SYSTEM_EVENTS
+        )
+    except InvalidName as error:
+        expected = "HUB=http://host/path" if app_url is None else "HUB=/path or HUB=http://host/path"
+        raise ConfigurationError(
+            f"--event-handler {text.partition('?')[0]!r}: expected {expected}; {error}"
+        ) from error

@@ -1,0 +1,138 @@
+"""``webpubsub start --in-process``: the app and its service meet in this process, not over loopback HTTP.
+
+::
+
+    event  -> WebhookEventHandler -> AppClient -> the host's fast lane -> function    instead of a POST
+    action -> RestActionSink -> HubClient -> Service.perform -> hub                   instead of a request
+
+An event still becomes the request that it is over HTTP, and its answer an answer: functions see its headers,
+and every check and limit of the event protocol stays. Writing and reading both takes a sixth of the event's
+time. An action is handed over as the value it is: it was checked when it was made, and reading it from its
+request would give the same value again, but for the metadata of a message (see `_as_read`).
+
+CPU time of the whole command, 64 clients, over HTTP / in process: 1.6 for an event with its answer, 5 for an
+action.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from webpubsub.host.azure.rest_client import RestActionSink, refused
+from webpubsub.model.actions import Action, SendAction
+from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.errors import ConfigurationError, RestError
+from webpubsub.model.http import FastLane, HttpAnswer, LaneHandler
+from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
+from webpubsub.model.names import HubName
+from webpubsub.model.ports import ActionSink
+from webpubsub.model.trace import Trace
+from webpubsub.server.embedded import EmbeddedService
+from webpubsub.service.rest_answers import error_answer
+from webpubsub.service.rest_bodies import MAX_MESSAGE_BYTES, bad_length
+from webpubsub.service.service import Service
+from webpubsub.service.upstream.sending import EventClient, HttpRequest, HttpResponse
+
+_BLANKS: Final = b" \t"
+
+
+class AppClient:
+    """Sends events to the app's fast lane, and whatever that leaves to ASGI over HTTP."""
+
+    def __init__(self, url: str, lane: FastLane, client: EventClient) -> None:
+        """Serve requests below ``url``, without path, by ``lane``, and all others by ``client``."""
+        self._url = url
+        self._start = f"{url}/"
+        self._lane = lane
+        self._client = client
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request; see `HttpClient.send`."""
+        handler = self._open(request)
+        if handler is None:
+            return await self._client.send(request)
+        answer = handler(request.body or b"")
+        if not isinstance(answer, HttpAnswer):
+            # Who waits may give up, and a function runs on then, as it does when its caller hangs up.
+            answer = await asyncio.shield(asyncio.ensure_future(answer))
+        return HttpResponse(answer.status, answer.headers, answer.body)
+
+    def _open(self, request: HttpRequest) -> LaneHandler | None:
+        if not request.url.startswith(self._start):
+            return None
+        # As our server reads them: blanks before a value are none of it.
+        headers = [(name.lower().encode(), value.encode().lstrip(_BLANKS)) for name, value in request.headers]
+        return self._lane.open(request.method, request.url[len(self._url) :].encode(), headers)
+
+    async def close(self) -> None:
+        """Close the other client's connections."""
+        await self._client.close()
+
+
+class HubClient:
+    """Performs actions on the hubs of a service in this process, as `RestClient` does over HTTP.
+
+    Attributes:
+        endpoint: Where others reach the service.
+    """
+
+    def __init__(self, service: Service, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self._service = service
+
+    async def request(self, hub: HubName, value: Action, _request_id: str | None = None) -> bytes:
+        """Perform an action; the answer to one is empty.
+
+        Raises:
+            ActionRefused: The service refused it; status and text are those of the REST API.
+        """
+        try:
+            self._service.perform(hub, _as_read(value) if isinstance(value, SendAction) else value)
+        except RestError as error:
+            raise refused(hub, value, error.status, error_answer(error).body) from error
+        # What was written goes out, and others have their turn, before a function's next action.
+        await asyncio.sleep(0)
+        return b""
+
+
+def _as_read(send: SendAction) -> SendAction:
+    """Return what the service would read: messages are the one kind of action that it limits or changes."""
+    if len(send.payload.body) > MAX_MESSAGE_BYTES:
+        raise bad_length()
+    if not send.metadata:
+        return send
+    headers = [(name.encode(), value.encode()) for name, value in build_metadata_headers(send.metadata)]
+    return msgspec.structs.replace(send, metadata=parse_metadata_headers(headers))
+
+
+def send_events_to(app: FastLane, url: str, embedded: EmbeddedService) -> None:
+    """Let an embedded service send its events to ``app``, which is at ``url``, in this process."""
+    embedded.handler.client = AppClient(url, app, embedded.handler.client)
+
+
+def sinks_of(
+    environment: Mapping[str, str], connection: ConnectionString, service: Service, trace: Trace | None
+) -> dict[str, ActionSink]:
+    """Return the sink of each connection name in ``environment`` that stands for ``service``.
+
+    Others, even those that reach it by another name or key, stay with the REST API.
+
+    Args:
+        environment: App settings.
+        connection: The service's own.
+        service: Performs the actions.
+        trace: The listener, or None.
+    """
+    sink = RestActionSink(HubClient(service, connection.endpoint), trace=trace)
+    return {name: sink for name, text in environment.items() if _is(text, connection)}
+
+
+def _is(text: str, connection: ConnectionString) -> bool:
+    try:
+        return ConnectionString.parse(text) == connection
+    except ConfigurationError:
+        return False  # another setting

@@ -1,0 +1,33 @@
+"""The options of a start, as the command line gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from webpubsub.server.tls import Tls
+
+
+class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of ``webpubsub start``.
+
+    Attributes:
+        in_process: See `webpubsub.server.in_process`.
+        tls: The certificate of the app's server, or None: then it speaks plain HTTP.
+    """
+
+    app_dir: Path
+    host: str | None
+    port: int | None
+    service_port: int | None
+    with_service: bool
+    event_handlers: tuple[str, ...]
+    functions: tuple[str, ...]
+    auth: bool
+    strict: bool
+    insecure_default_key: bool
+    log_format: str
+    verbose: bool
+    in_process: bool = False
+    tls: Tls | None = None

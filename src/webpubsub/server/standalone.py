@@ -1,0 +1,116 @@
+"""``webpubsub service``: the service alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.trace import Trace
+from webpubsub.observe.logs import start_logging
+from webpubsub.server.embedded import EmbeddedService, add_event_handlers, check_keys, local_connection
+from webpubsub.server.ending import Grace
+from webpubsub.server.serving import announce_ready, bind, run_until_stopped
+from webpubsub.server.tls import Tls
+from webpubsub.service.settings import EventHandlerSettings, ServiceSettings
+from webpubsub.service.settings_file import load_settings
+from webpubsub.service.settings_watch import SettingsWatch
+
+GRACE: Final = 20
+WAY_OUT: Final = "set another with --access-key or WEBPUBSUB_ACCESS_KEY (32 characters or more)"
+
+
+class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of the command."""
+
+    host: str
+    port: int
+    settings: Path | None
+    event_handlers: tuple[str, ...]
+    access_key: str | None
+    secondary_key: str | None
+    insecure_default_key: bool
+    strict_api_version: bool
+    log_format: str
+    verbose: bool
+    tls: Tls | None = None
+
+
+def run_service(options: ServiceOptions) -> None:
+    """Run the service until it is told to stop.
+
+    Raises:
+        ConfigurationError: A setting cannot be used, or the port cannot be had.
+    """
+    primary = options.access_key or DEFAULT_ACCESS_KEY
+    keys = (primary, options.secondary_key) if options.secondary_key else (primary,)
+    check_keys(options.host, keys, WAY_OUT, insecure_default_key=options.insecure_default_key)
+
+    def completed(settings: ServiceSettings) -> ServiceSettings:
+        hubs = add_event_handlers(settings.hubs, options.event_handlers)
+        strict = options.strict_api_version or settings.strict_api_version
+        return msgspec.structs.replace(settings, access_keys=keys, hubs=hubs, strict_api_version=strict)
+
+    found = load_settings(options.settings) if options.settings else ServiceSettings()
+    settings = completed(found)
+    trace = start_logging(options.log_format, verbose=options.verbose)
+    listener = bind(options.host, options.port, "choose another with --port (0 takes any free port)")
+    service = EmbeddedService(settings, listener, trace, options.tls)
+    connection = local_connection(listener, options.host, primary, options.tls)
+
+    async def main(stopped: Callable[[], Awaitable[object]]) -> None:
+        await service.start()
+        endpoint = f"Service endpoint: {connection.endpoint}\nConnection string: {connection}\n"
+        announce_ready(f"{_overview(settings)}{endpoint}")
+        try:
+            async with _following(
+                options.settings, found, lambda edited: service.use_settings(completed(edited)), trace
+            ):
+                await stopped()
+        finally:  # whatever ended the watch, clients are told of the end
+            await service.stop(Grace(GRACE))
+
+    run_until_stopped(main)
+
+
+@asynccontextmanager
+async def _following(
+    path: Path | None, found: ServiceSettings, use: Callable[[ServiceSettings], None], trace: Trace
+) -> AsyncIterator[None]:
+    """Use every good edit of the settings file, if there is one."""
+    if path is None:
+        yield
+        return
+    following = asyncio.create_task(SettingsWatch(path, found, use, trace=trace).run())
+    try:
+        yield
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+def _overview(settings: ServiceSettings) -> str:
+    lines = [
+        f"Hub {hub}: {_events(handler)} -> {handler.url_template.partition('?')[0]}\n"
+        for hub, found in settings.hubs.items()
+        for handler in found.event_handlers
+    ]
+    return "".join(lines)
+
+
+def _events(handler: EventHandlerSettings) -> str:
+    """Return what an event handler takes, in words."""
+    events: list[str] = [*handler.system_events]
+    if handler.user_event_pattern:
+        events.append(f"user events '{handler.user_event_pattern}'")
+    if (presence := handler.group_presence_events) is not None:
+        events.append(
+            f"{' and '.join(presence.event_names)} of {', '.join(presence.group_filters or ('*',))}"
+        )
+    return ", ".join(events)

@@ -1,0 +1,201 @@
+"""Where the servers listen, and under which name."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certificates import make_certificate
+from webpubsub.model.errors import ConfigurationError
+from webpubsub.server import guarded_http
+from webpubsub.server.ending import LAST_SECONDS, Grace
+from webpubsub.server.serving import Server, bind, reachable_url, shown_url
+from webpubsub.server.tls import Tls
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "reachable"),
+    [
+        ("127.0.0.1", "http://localhost", "http://127.0.0.1"),
+        ("localhost", "http://localhost", "http://127.0.0.1"),
+        ("127.0.0.2", "http://127.0.0.2", "http://127.0.0.2"),
+        ("0.0.0.0", "http://localhost", "http://127.0.0.1"),
+        ("::1", "http://[::1]", "http://[::1]"),
+        ("::", "http://localhost", "http://[::1]"),
+    ],
+)
+def test_each_address_has_a_url_for_people_and_one_that_this_machine_reaches(
+    host: str, shown: str, reachable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if host == "localhost":  # which address it is differs between machines
+        found = socket.getaddrinfo("127.0.0.1", 0, type=socket.SOCK_STREAM)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    try:
+        listener = bind(host, 0, "")
+    except ConfigurationError as error:
+        pytest.skip(str(error))  # a machine without IPv6, or with only one loopback address
+    with listener:
+        port = listener.getsockname()[1]
+        assert shown_url(listener, host) == f"{shown}:{port}"
+        assert shown_url(listener, host, Tls(Path("c"), Path("k"))) == f"https{shown[4:]}:{port}"
+        assert reachable_url(listener) == f"{reachable}:{port}"
+
+
+def test_a_taken_port_is_told_with_the_way_out() -> None:
+    with bind("127.0.0.1", 0, "") as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            ConfigurationError, match=f"127.0.0.1:{port}: Address already in use; take another"
+        ):
+            bind("127.0.0.1", port, "take another")
+
+
+@pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.7"])
+def test_an_address_of_elsewhere_is_told(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"give an address of this machine with --host$"):
+        bind(host, 0, "take another port")
+
+
+PATIENT = """
+import asyncio
+from webpubsub.server.serving import run_until_stopped
+
+async def main(stopped):
+    print("ready", flush=True)
+    await stopped()
+    print("stopping", flush=True)
+    await asyncio.sleep(60)
+
+run_until_stopped(main)
+"""
+
+STUBBORN = """
+import asyncio, threading
+from webpubsub.server.serving import run_until_stopped
+
+async def never():
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+async def main(stopped):
+    threading.Thread(target=threading.Event().wait).start()
+    task = asyncio.create_task(never())
+    print("ready", flush=True)
+    await stopped()
+
+run_until_stopped(main)
+"""
+
+
+@contextmanager
+def running(source: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            assert heard(process) == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def heard(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_wait_for_anything(number: signal.Signals) -> None:
+    with running(PATIENT) as process:
+        process.send_signal(number)
+        assert heard(process) == "stopping\n"
+        process.send_signal(number)
+        assert process.wait(20) == -number
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+def test_a_thread_and_a_task_that_never_end_do_not_keep_the_process_alive() -> None:
+    with running(STUBBORN) as process:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert errors == "webpubsub: a thread or task of the app does not end; the process ends without it\n"
+
+
+async def test_a_server_stops_in_time_though_a_request_ignores_being_cancelled() -> None:
+    asked, let_go = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(_scope: Any, _receive: Any, send: Any) -> None:
+        asked.set()
+        while not let_go.is_set():
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                continue
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    listener = bind("127.0.0.1", 0, "")
+    server = Server(stubborn, listener)
+    await server.start()
+    _, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    await asked.wait()
+    before = time.monotonic()
+    await server.stop(0.2)
+    assert 0.2 <= time.monotonic() - before < 2
+    let_go.set()
+    writer.close()
+
+
+async def test_a_server_stops_though_a_client_never_closes_its_side_of_tls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone that is out of reach: without TLS nobody would wait for it either."""
+    monkeypatch.setattr(guarded_http, "CLOSE_SECONDS", 0.2)
+    made = make_certificate(tmp_path)
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    listener = bind("127.0.0.1", 0, "")
+    server = Server(app, listener, tls=Tls(made.certfile, made.keyfile))
+    await server.start()
+    trusting = ssl.create_default_context(cafile=made.certfile)
+    reader, writer = await asyncio.open_connection(*listener.getsockname(), ssl=trusting)
+    writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert await reader.readline() == b"HTTP/1.1 204 No Content\r\n"
+    writer.transport.pause_reading()
+    before = time.monotonic()
+    await server.stop(60)
+    assert 0.2 <= time.monotonic() - before < 5
+    writer.transport.abort()
+
+
+def test_all_steps_of_stopping_share_one_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    grace = Grace(20 + LAST_SECONDS)
+    now = 1000.0
+    assert grace.half() == 10, "it counts from the first question on"
+    now += 10
+    assert (grace.left(), grace.half()) == (10, 5)
+    now += 11
+    assert (grace.left(), grace.half()) == (0, 0)

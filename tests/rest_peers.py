@@ -26,9 +26,9 @@ from service_peers import (
 from webpubsub.model.http import HttpAnswer
 from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.trace import TraceEvent
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close
-from webpubsub.service.rest_api import RestApi
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.effects import Close
+from webpubsub.service.rest.api import RestApi
 from webpubsub.service.service import Service
 
 VERSIONS = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01"

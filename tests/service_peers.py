@@ -13,7 +13,7 @@ from typing import Any
 from webpubsub.model.events import EventRequest
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service.connection import Connection
+from webpubsub.service.hub.connection import Connection
 from webpubsub.service.protocols import RAW, SUBPROTOCOLS, Codec
 from webpubsub.service.settings import EventHandlerSettings, HubSettings, ServiceSettings
 

@@ -17,7 +17,7 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.names import ConnectionId, EventName
 from webpubsub.model.payload import Payload
-from webpubsub.service.upstream import WebhookEventHandler
+from webpubsub.service.events.webhooks import WebhookEventHandler
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

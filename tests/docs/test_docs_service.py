@@ -30,13 +30,18 @@ from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.trace import TraceEvent
-from webpubsub.service import delivery, permissions, rest_bodies
-from webpubsub.service.event_handlers import EventHandlerSettings, WebhookAuth
-from webpubsub.service.group_presence import GroupPresenceEvents
-from webpubsub.service.patterns import MAX_ASTERISKS
-from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
-from webpubsub.service.settings_file import load_settings
-from webpubsub.service.settings_watch import SettingsWatch
+from webpubsub.service.hub import delivery, permissions
+from webpubsub.service.hub.permissions import MAX_ASTERISKS
+from webpubsub.service.rest import bodies as rest_bodies
+from webpubsub.service.settings import (
+    Compatibility,
+    EventHandlerSettings,
+    GroupPresenceEvents,
+    HubSettings,
+    ServiceSettings,
+    WebhookAuth,
+)
+from webpubsub.service.settings_file import SettingsWatch, load_settings
 
 ROOT: Final = DOCS.parent
 SERVICE: Final = sections(DOCS / "service.md")

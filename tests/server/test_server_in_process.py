@@ -62,10 +62,15 @@ from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
 from webpubsub.server.in_process import AppClient, send_events_to, sinks_of
 from webpubsub.server.serving import Server, bind, reachable_url
-from webpubsub.service.event_calls import call_handler
-from webpubsub.service.group_presence import GroupPresenceEvents
-from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
-from webpubsub.service.upstream.sending import HttpClient, HttpRequest
+from webpubsub.service.events.calls import call_handler
+from webpubsub.service.events.retries import HttpClient, HttpRequest
+from webpubsub.service.settings import (
+    SYSTEM_EVENTS,
+    EventHandlerSettings,
+    GroupPresenceEvents,
+    HubSettings,
+    ServiceSettings,
+)
 
 KEY = "0123456789abcdef0123456789abcdef"
 CHAT = HubName("chat")

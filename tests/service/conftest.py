@@ -12,8 +12,8 @@ from rest_peers import Api
 from service_peers import CHAT, KEY
 from webhook_peers import App, Clock, Handlers
 from webpubsub.model.names import HubName
+from webpubsub.service.events.webhooks import WebhookEventHandler
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
-from webpubsub.service.upstream import WebhookEventHandler
 
 
 @pytest.fixture(params=["asgi", "lane"])

@@ -12,7 +12,7 @@ from webpubsub.model.errors import EventRefused, TokenError
 from webpubsub.model.events import ConnectEventRequest, ConnectEventResponse
 from webpubsub.model.names import GroupName, HubName
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service.handshake import ClientRequest
+from webpubsub.service.protocols.handshake import ClientRequest
 from webpubsub.service.service import Service
 from webpubsub.service.settings import EventHandlerSettings, HubSettings, ServiceSettings
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from service_peers import JSON, connection, raw_connection
-from webpubsub.service.audience import Audience
-from webpubsub.service.connection import Connection
+from webpubsub.service.hub.connection import Audience, Connection
 from webpubsub.service.protocols import RAW, Codec
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service_peers import connection
-from webpubsub.service.connection import AckCache
+from webpubsub.service.hub.connection import AckCache
 
 
 def test_successful_ack_ids_are_remembered() -> None:

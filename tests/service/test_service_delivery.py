@@ -9,11 +9,11 @@ import pytest
 
 from service_peers import RELIABLE, Socket, connection, turns
 from virtual_time import VirtualTime
-from webpubsub.service import delivery as module
-from webpubsub.service.connection import Connection
-from webpubsub.service.delivery import Delivery
-from webpubsub.service.effects import Deliver
-from webpubsub.service.numbered import Numbered
+from webpubsub.service.hub import delivery as module
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.delivery import Delivery
+from webpubsub.service.hub.effects import Deliver
+from webpubsub.service.protocols.numbered import Numbered
 
 
 class Writes(Socket):

@@ -21,7 +21,7 @@ from webpubsub.model.events import (
     UserEventRequest,
 )
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service.rest_api import RestApi
+from webpubsub.service.rest.api import RestApi
 
 # What clients offer, by kind; simple clients offer nothing.
 KINDS = {

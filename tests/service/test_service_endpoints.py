@@ -13,8 +13,7 @@ from rest_peers import HOST, Api
 from service_peers import CHAT, KEY, NOW, token
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.tokens import decode_client_token
-from webpubsub.service.endpoints import client_audiences
-from webpubsub.service.handshake import parse_request
+from webpubsub.service.protocols.handshake import client_audiences, parse_request
 from webpubsub.service.settings import ServiceSettings
 from webpubsub.service.settings_file import load_settings
 

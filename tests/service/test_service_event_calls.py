@@ -12,7 +12,7 @@ from webpubsub.model.errors import EventRefused
 from webpubsub.model.names import UserId
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.trace import Phase, TraceEvent
-from webpubsub.service.event_calls import call_handler, event_ids
+from webpubsub.service.events.calls import call_handler, event_ids
 
 IDS = {"hub": "chat", "connection": "c1", "event": "c1/3"}
 

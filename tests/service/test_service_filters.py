@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from service_peers import JSON, JSON_V1, connection, group
 from webpubsub.model.errors import RestError
-from webpubsub.service.connection import Connection
 from webpubsub.service.filters import parse_filter
+from webpubsub.service.hub.connection import Connection
 
 
 def client(

@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 
 from service_peers import client_frame
 from webpubsub.model.errors import ProtocolError
-from webpubsub.service import frames
-from webpubsub.service.frames import FrameParser, Opcode, binary_frame, close_frame, parse_close, text_frame
+from webpubsub.service.protocols import frames
+from webpubsub.service.protocols.frames import (
+    FrameParser,
+    Opcode,
+    binary_frame,
+    close_frame,
+    parse_close,
+    text_frame,
+)
 
 ZERO = b"\0\0\0\0"  # a mask that leaves the body as it is
 MIB = 1024 * 1024
@@ -334,7 +341,7 @@ def test_junk_in_a_close_is_a_protocol_error_or_a_code(body: bytes) -> None:
 def without_speedups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module as it is where ``websockets`` has no C routine."""
     monkeypatch.setitem(sys.modules, "websockets.speedups", None)
-    spec = importlib.util.find_spec("webpubsub.service.frames")
+    spec = importlib.util.find_spec("webpubsub.service.protocols.frames")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -344,7 +351,7 @@ def without_speedups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_masking_works_without_the_c_routine(without_speedups: ModuleType) -> None:
     mask = without_speedups.apply_mask
-    assert mask.__module__ == "webpubsub.service.frames"
+    assert mask.__module__ == "webpubsub.service.protocols.frames"
     assert mask(b"\x7f\x9f\x4d\x51\x58", b"\x37\xfa\x21\x3d") == b"Hello"
     assert mask(b"", b"\x01\x02\x03\x04") == b""
     for size in range(1, 20):

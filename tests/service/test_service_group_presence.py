@@ -23,13 +23,12 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.names import GroupName, HubName
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close
-from webpubsub.service.group_presence import GroupPresenceEvents
-from webpubsub.service.handshake import ClientRequest
-from webpubsub.service.hub import Hub
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.effects import Close
+from webpubsub.service.hub.hub import Hub
+from webpubsub.service.protocols.handshake import ClientRequest
 from webpubsub.service.service import Service
-from webpubsub.service.settings import EventHandlerSettings, HubSettings, ServiceSettings
+from webpubsub.service.settings import EventHandlerSettings, GroupPresenceEvents, HubSettings, ServiceSettings
 from webpubsub.service.settings_file import decode_hub_settings, encode_hub_settings, load_settings
 
 BOTH = GroupPresenceEvents(("joined", "left"))

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from webpubsub.model.errors import PeerError, TokenError
 from webpubsub.model.names import GroupName
-from webpubsub.service.handshake import accept_response, parse_request, refuse_response, required_token
+from webpubsub.service.protocols.handshake import (
+    accept_response,
+    parse_request,
+    refuse_response,
+    required_token,
+)
 from webpubsub.service.protocols.raw import RawPublisher
 
 PATH = "/client/hubs/chat"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from webpubsub.service.held import ExpiringFrame, Held
-from webpubsub.service.numbered import Numbered
+from webpubsub.service.hub.outbox import ExpiringFrame, Held
+from webpubsub.service.protocols.numbered import Numbered
 
 
 def test_frames_wait_in_their_order() -> None:

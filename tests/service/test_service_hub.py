@@ -13,10 +13,10 @@ from webpubsub.model import actions, rest
 from webpubsub.model.errors import RestError
 from webpubsub.model.names import UserId
 from webpubsub.model.payload import Payload
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close, Deliver, Effects
-from webpubsub.service.hub import _PERFORM, Hub
-from webpubsub.service.messages import Message
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.effects import Close, Deliver, Effects
+from webpubsub.service.hub.hub import _PERFORM, Hub
+from webpubsub.service.protocols.messages import Message
 
 
 def sent(effects: Effects) -> dict[str, bytes]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from service_peers import RELIABLE, group, server_frames
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.messages import Message
-from webpubsub.service.numbered import Burst, Numbered
+from webpubsub.service.protocols.messages import Message
+from webpubsub.service.protocols.numbered import Burst, Numbered
 
 
 def test_what_stands_before_the_id_is_made_once_for_each_size() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webpubsub.model.errors import InvalidName
-from webpubsub.service.patterns import parse_pattern
+from webpubsub.service.hub.permissions import parse_pattern
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from service_peers import group
 from webpubsub.model.actions import WebPubSubPermission
 from webpubsub.model.errors import RestError
-from webpubsub.service.permissions import MAX_PATTERNS, MAX_RULES, REMEMBERED_GROUPS, Permissions
+from webpubsub.service.hub.permissions import MAX_PATTERNS, MAX_RULES, REMEMBERED_GROUPS, Permissions
 
 SEND = WebPubSubPermission.SEND_TO_GROUP
 JOIN = WebPubSubPermission.JOIN_LEAVE_GROUP

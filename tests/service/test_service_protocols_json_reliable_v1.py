@@ -7,8 +7,8 @@ import pytest
 from service_peers import RELIABLE, group, server_frames, text
 from webpubsub.model.names import ConnectionId, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.messages import Message, SequenceAck
-from webpubsub.service.numbered import Numbered
+from webpubsub.service.protocols.messages import Message, SequenceAck
+from webpubsub.service.protocols.numbered import Numbered
 
 HI = Payload(b"hi", WebPubSubDataType.TEXT)
 

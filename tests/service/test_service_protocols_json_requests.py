@@ -9,7 +9,8 @@ import pytest
 from webpubsub.model.errors import ProtocolError
 from webpubsub.model.names import EventName, GroupName
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.messages import (
+from webpubsub.service.protocols.json_requests import parse_json_request
+from webpubsub.service.protocols.messages import (
     ClientMessage,
     JoinGroup,
     LeaveGroup,
@@ -18,7 +19,6 @@ from webpubsub.service.messages import (
     SendToGroup,
     SequenceAck,
 )
-from webpubsub.service.protocols.json_requests import parse_json_request
 
 MAX = 18446744073709551615
 # Of azure.webpubsub.TestMessage{value=1}, as Microsoft's documentation has it.

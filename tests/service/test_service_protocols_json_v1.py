@@ -13,14 +13,8 @@ from service_peers import server_frames
 from webpubsub.model.errors import ProtocolError
 from webpubsub.model.names import ConnectionId, GroupName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.messages import (
-    AckError,
-    ClientMessage,
-    Message,
-    RaiseEvent,
-    SendToGroup,
-)
 from webpubsub.service.protocols.json_v1 import JsonCodec
+from webpubsub.service.protocols.messages import AckError, ClientMessage, Message, RaiseEvent, SendToGroup
 
 codec = JsonCodec()
 MAX = 18446744073709551615

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from service_peers import BINARY, server_frames
 from webpubsub.model.names import ConnectionId, GroupName
 from webpubsub.model.payload import Payload
-from webpubsub.service.messages import Message
+from webpubsub.service.protocols.messages import Message
 from webpubsub.service.protocols.proto_file import message_class
-from webpubsub.service.protocols.protobuf_reliable_v1 import ReliableProtobufCodec
+from webpubsub.service.protocols.protobuf_v1 import ReliableProtobufCodec
 
 codec = ReliableProtobufCodec()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from webpubsub.model.errors import ProtocolError
 from webpubsub.model.names import EventName, GroupName
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.messages import (
+from webpubsub.service.protocols.messages import (
     ClientMessage,
     JoinGroup,
     LeaveGroup,

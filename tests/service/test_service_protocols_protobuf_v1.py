@@ -12,7 +12,7 @@ from service_peers import BINARY, server_frames
 from webpubsub.model.errors import ProtocolError
 from webpubsub.model.names import ConnectionId, GroupName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.messages import AckError, JoinGroup, Message
+from webpubsub.service.protocols.messages import AckError, JoinGroup, Message
 from webpubsub.service.protocols.proto_file import message_class
 from webpubsub.service.protocols.protobuf_v1 import ProtobufCodec
 

@@ -9,7 +9,7 @@ import pytest
 from webpubsub.model.errors import PeerError
 from webpubsub.model.names import ConnectionId, GroupName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.messages import AckError, Message, RaiseEvent, SendToGroup
+from webpubsub.service.protocols.messages import AckError, Message, RaiseEvent, SendToGroup
 from webpubsub.service.protocols.raw import RawCodec, RawPublisher, parse_mode
 
 codec = RawCodec()

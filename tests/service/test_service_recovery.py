@@ -12,8 +12,8 @@ from service_peers import KEY, NOW, SECOND_KEY, connection, token
 from virtual_time import VirtualTime
 from webpubsub.model.errors import TokenError
 from webpubsub.model.names import ConnectionId
-from webpubsub.service.connection import Connection
-from webpubsub.service.recovery import AwayConnections, check_reconnection_token, reconnection_token
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.recovery import AwayConnections, check_reconnection_token, reconnection_token
 
 C1 = ConnectionId("c1")
 WEEK = 7 * 24 * 3600

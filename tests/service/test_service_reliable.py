@@ -31,8 +31,8 @@ from webpubsub.model.errors import RestError
 from webpubsub.model.events import UserEventResponse
 from webpubsub.model.names import HubName
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service import delivery
-from webpubsub.service.recovery import reconnection_token
+from webpubsub.service.hub import delivery
+from webpubsub.service.hub.recovery import reconnection_token
 from webpubsub.service.settings import HubSettings
 
 REFUSED = [(CLOSE, b"\x03\xf0The connection could not be recovered.")]

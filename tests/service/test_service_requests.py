@@ -11,12 +11,12 @@ from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import ConnectEventResponse, UserEventRequest, UserEventResponse
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close, Deliver, Effects, Raise
-from webpubsub.service.hub import Hub
-from webpubsub.service.messages import RaiseEvent
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
+from webpubsub.service.hub.hub import Hub
+from webpubsub.service.hub.requests import complete_event, fail_event, take_request
+from webpubsub.service.protocols.messages import RaiseEvent
 from webpubsub.service.protocols.raw import RawPublisher
-from webpubsub.service.requests import complete_event, fail_event, take_request
 
 EVERYTHING = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]
 

@@ -18,7 +18,7 @@ from webpubsub.model.actions import WebPubSubPermission
 from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.tokens import decode_client_token
 from webpubsub.model.trace import Phase, TraceEvent
-from webpubsub.service.effects import Close
+from webpubsub.service.hub.effects import Close
 
 VERSION = "api-version=2024-12-01"
 

@@ -6,7 +6,7 @@ import pytest
 
 from webpubsub.model.errors import RestError
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.rest_bodies import json_form, message_form
+from webpubsub.service.rest.bodies import json_form, message_form
 
 TEXT, JSON, BINARY = WebPubSubDataType.TEXT, WebPubSubDataType.JSON, WebPubSubDataType.BINARY
 

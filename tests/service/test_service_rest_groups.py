@@ -9,7 +9,7 @@ import pytest
 
 from rest_peers import Api
 from service_peers import connection, turns
-from webpubsub.service.effects import Close
+from webpubsub.service.hub.effects import Close
 from webpubsub.service.protocols import SUBPROTOCOLS
 
 ROOM = {"room": {"j1", "r1"}}

@@ -36,10 +36,10 @@ from webpubsub.model.events import (
 from webpubsub.model.names import HubName
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.trace import TraceEvent
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close
-from webpubsub.service.handshake import ClientRequest
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.effects import Close
 from webpubsub.service.protocols import RAW
+from webpubsub.service.protocols.handshake import ClientRequest
 from webpubsub.service.service import Service
 from webpubsub.service.settings import ServiceSettings
 

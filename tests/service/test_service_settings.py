@@ -9,13 +9,14 @@ from service_peers import CHAT
 from webpubsub.model.errors import InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
-from webpubsub.service.event_handlers import ManagedIdentity, WebhookAuth
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
     Compatibility,
     EventHandlerSettings,
     HubSettings,
+    ManagedIdentity,
     ServiceSettings,
+    WebhookAuth,
 )
 
 USER, SYSTEM = WebPubSubEventType.USER, WebPubSubEventType.SYSTEM

@@ -11,8 +11,13 @@ from service_peers import CHAT
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
-from webpubsub.service.event_handlers import ManagedIdentity, WebhookAuth
-from webpubsub.service.settings import EventHandlerSettings, HubSettings, ServiceSettings
+from webpubsub.service.settings import (
+    EventHandlerSettings,
+    HubSettings,
+    ManagedIdentity,
+    ServiceSettings,
+    WebhookAuth,
+)
 from webpubsub.service.settings_file import decode_hub_settings, encode_hub_settings, load_settings
 
 FILE = """{

@@ -13,8 +13,7 @@ from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, TraceEvent
 from webpubsub.service.settings import HubSettings, ServiceSettings
-from webpubsub.service.settings_file import load_settings
-from webpubsub.service.settings_watch import SettingsWatch, changes
+from webpubsub.service.settings_file import SettingsWatch, changes, load_settings
 
 
 class Service:

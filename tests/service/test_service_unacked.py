@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.service.numbered import Burst, Numbered
-from webpubsub.service.unacked import Unacked
+from webpubsub.service.hub.outbox import Unacked
+from webpubsub.service.protocols.numbered import Burst, Numbered
 
 
 def message(name: str, expires_at: float | None = None) -> Numbered:

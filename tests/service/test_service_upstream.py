@@ -26,7 +26,7 @@ from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import ConnectionStates
 from webpubsub.model.trace import Phase, TraceEvent
-from webpubsub.service.event_handlers import ManagedIdentity, WebhookAuth
+from webpubsub.service.settings import ManagedIdentity, WebhookAuth
 
 # HMAC-SHA256 of "c1", made with openssl: printf c1 | openssl dgst -sha256 -hmac KEY
 SIGNED = "sha256=49004518459daba259918f451916b389da469e919ef62110bb7a057f58e9a016"

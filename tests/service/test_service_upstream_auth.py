@@ -7,8 +7,8 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from webpubsub.model.errors import EventRefused
-from webpubsub.service.event_handlers import ManagedIdentity, WebhookAuth
-from webpubsub.service.upstream.auth import Authorization
+from webpubsub.service.events.auth import Authorization
+from webpubsub.service.settings import ManagedIdentity, WebhookAuth
 
 IDENTITY = WebhookAuth("ManagedIdentity", ManagedIdentity("api://chat"))
 

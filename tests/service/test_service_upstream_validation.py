@@ -13,7 +13,7 @@ from webhook_peers import CONNECTED, App, Clock, Gate, Handlers, assert_no_secre
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, TraceEvent
-from webpubsub.service.upstream.validation import AbuseProtection
+from webpubsub.service.events.validation import AbuseProtection
 
 # --- what stands how long, without any server ---------------------------------------------------------
 

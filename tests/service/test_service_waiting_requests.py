@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webpubsub.service.waiting_requests import WaitingRequests
+from webpubsub.service.websocket import WaitingRequests
 
 
 def test_requests_are_taken_in_their_order() -> None:

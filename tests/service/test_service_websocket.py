@@ -35,7 +35,7 @@ from webpubsub.model.events import (
     UserEventResponse,
 )
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service import delivery
+from webpubsub.service.hub import delivery
 from webpubsub.service.settings import ServiceSettings
 
 

@@ -17,11 +17,11 @@ from webpubsub.model.trace import Trace
 from webpubsub.server.ending import Grace
 from webpubsub.server.serving import Server, shown_url
 from webpubsub.server.tls import Tls
+from webpubsub.service.events.webhooks import WebhookEventHandler
 from webpubsub.service.keep_alive import KeepAlive
-from webpubsub.service.rest_api import RestApi
+from webpubsub.service.rest.api import RestApi
 from webpubsub.service.service import Service
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
-from webpubsub.service.upstream import WebhookEventHandler
 from webpubsub.service.websocket import protocol_factory
 
 

@@ -32,10 +32,10 @@ from webpubsub.model.names import HubName
 from webpubsub.model.ports import ActionSink
 from webpubsub.model.trace import Trace
 from webpubsub.server.embedded import EmbeddedService
-from webpubsub.service.rest_answers import error_answer
-from webpubsub.service.rest_bodies import MAX_MESSAGE_BYTES, bad_length
+from webpubsub.service.events.retries import EventClient, HttpRequest, HttpResponse
+from webpubsub.service.rest.answers import error_answer
+from webpubsub.service.rest.bodies import MAX_MESSAGE_BYTES, bad_length
 from webpubsub.service.service import Service
-from webpubsub.service.upstream.sending import EventClient, HttpRequest, HttpResponse
 
 _BLANKS: Final = b" \t"
 

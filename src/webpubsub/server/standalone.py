@@ -18,8 +18,7 @@ from webpubsub.server.ending import Grace
 from webpubsub.server.serving import announce_ready, bind, run_until_stopped
 from webpubsub.server.tls import Tls
 from webpubsub.service.settings import EventHandlerSettings, ServiceSettings
-from webpubsub.service.settings_file import load_settings
-from webpubsub.service.settings_watch import SettingsWatch
+from webpubsub.service.settings_file import SettingsWatch, load_settings
 
 GRACE: Final = 20
 WAY_OUT: Final = "set another with --access-key or WEBPUBSUB_ACCESS_KEY (32 characters or more)"

@@ -29,16 +29,15 @@ from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId, pars
 from webpubsub.model.ports import EventAnswer, EventHandler
 from webpubsub.model.tokens import ClientToken, decode_client_token
 from webpubsub.model.trace import Phase, Trace, TraceEvent
-from webpubsub.service.connection import Connection
-from webpubsub.service.delivery import Delivery
-from webpubsub.service.effects import Close, Deliver, Effects, Raise
-from webpubsub.service.endpoints import client_audiences
-from webpubsub.service.event_calls import call_handler
-from webpubsub.service.handshake import ClientRequest, required_token
-from webpubsub.service.hub import Hub
+from webpubsub.service.events.calls import call_handler
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.delivery import Delivery
+from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
+from webpubsub.service.hub.hub import Hub
+from webpubsub.service.hub.recovery import AwayConnections, find_recoverable, greeting
+from webpubsub.service.hub.requests import complete_event, event_context, fail_event, take_request
 from webpubsub.service.protocols import RAW, Codec, choose_subprotocol
-from webpubsub.service.recovery import AwayConnections, find_recoverable, greeting
-from webpubsub.service.requests import complete_event, event_context, fail_event, take_request
+from webpubsub.service.protocols.handshake import ClientRequest, client_audiences, required_token
 from webpubsub.service.settings import ServiceSettings
 
 SERVICE_RELOAD = "Service reload"

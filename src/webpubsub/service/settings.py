@@ -1,24 +1,29 @@
 """Settings of the service: what its hubs do, and where it follows Azure or its emulator.
 
-People write them into a file, see `settings_file`.
+A hub's event handlers say which webhook takes which events, and where it is: a URL template such as
+``http://localhost:7071/api/{hub}/{event}?code=...``. ``groupPresenceEvents`` (preview) names the presence
+events that one takes; an empty list of filters means every group, as in Azure's management API
+2025-08-01-preview. People write them into a file, see `settings_file`.
 
-Source: service spec, sections D.1 and I.3.
+Source: service spec, sections D.1, D.8 and I.3.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Final, Literal
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
-from webpubsub.model.errors import ConfigurationError, ConnectionStringError
+from webpubsub.model.errors import ConfigurationError, ConnectionStringError, InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
-from webpubsub.service.event_handlers import SYSTEM_EVENTS, EventHandlerSettings
-from webpubsub.service.frames import MAX_MESSAGE_BYTES
+from webpubsub.service.protocols.frames import MAX_MESSAGE_BYTES
 
 __all__ = [
     "SYSTEM_EVENTS",
@@ -27,6 +32,109 @@ __all__ = [
     "HubSettings",
     "ServiceSettings",
 ]
+
+
+SystemEvent = Literal["connect", "connected", "disconnected"]
+SYSTEM_EVENTS: Final[tuple[SystemEvent, ...]] = ("connect", "connected", "disconnected")
+
+_PLACEHOLDER: Final = re.compile(r"{(hub|event)}", re.IGNORECASE)
+_KEY_VAULT: Final = re.compile(r"{@Microsoft\.KeyVault\(", re.IGNORECASE)
+_TUNNEL: Final = "tunnel:"
+
+_RULE: Final = "a URL such as 'http://localhost:7071/{hub}/{event}'"
+_KEY_VAULT_RULE: Final = (
+    "the secret itself in place of '{@Microsoft.KeyVault(...)}', which only Azure can read"
+)
+_TUNNEL_RULE: Final = (
+    "the URL of the app itself, such as 'http://localhost:3000/path': this service needs no tunnel to it"
+)
+_HOST_RULE: Final = "{hub} and {event} in the path or the query only, not in the host"
+
+
+class ManagedIdentity(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """For whom an identity's token is.
+
+    Attributes:
+        resource: The app registration of the event handler, such as ``api://chat``.
+    """
+
+    resource: str
+
+
+class WebhookAuth(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What events have as ``Authorization``.
+
+    Attributes:
+        type: ``None`` sends nothing. ``ManagedIdentity``, as on Azure, sends a token of this machine's
+            identity (environment, managed identity, Azure CLI, ...); it needs ``webpubsub[identity]``.
+            ``BearerToken``, here only, sends a token as it is and can stand in for an identity.
+        managed_identity: For whom the identity's token is.
+        bearer_token: The token to send.
+
+    Raises:
+        UsageError: What ``type`` needs is missing.
+    """
+
+    type: Literal["None", "ManagedIdentity", "BearerToken"] = "None"
+    managed_identity: ManagedIdentity | None = None
+    bearer_token: str | None = None
+
+    def __post_init__(self) -> None:
+        token, identity = self.bearer_token or "", self.managed_identity
+        if self.type == "ManagedIdentity" and (identity is None or not identity.resource):
+            raise UsageError(
+                "auth is 'ManagedIdentity': expected managedIdentity.resource, such as 'api://chat'"
+            )
+        if self.type == "BearerToken" and not (token and token.isascii() and token.isprintable()):
+            raise UsageError("auth is 'BearerToken': expected bearerToken, one line of ASCII characters")
+
+    def __repr__(self) -> str:
+        return f"WebhookAuth(type={self.type!r}, ...)"  # without the token
+
+
+class EventHandlerSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """One event handler of a hub.
+
+    Attributes:
+        url_template: Where to send events; ``{hub}`` and ``{event}``, in any case, stand for their names.
+        user_event_pattern: ``*``, a name, or names separated by commas; empty takes no user events.
+        system_events: Which system events it takes.
+        auth: What it gets as ``Authorization``.
+        group_presence_events: Which joins and leaves it hears of; None for none.
+
+    Raises:
+        InvalidName: ``url_template`` is no HTTP URL, or ``user_event_pattern`` has a wildcard in a name.
+    """
+
+    url_template: str
+    user_event_pattern: str = ""
+    system_events: tuple[SystemEvent, ...] = ()
+    auth: WebhookAuth | None = None
+    group_presence_events: GroupPresenceEvents | None = None
+
+    def __post_init__(self) -> None:
+        check_template(self.url_template)
+        for name in _names(self.user_event_pattern):
+            if "*" in name and name != "*":
+                raise InvalidName(
+                    "userEventPattern",
+                    name,
+                    "'*' for all events, or names separated by commas; wildcards in names are not known",
+                )
+
+    def takes(self, event_type: WebPubSubEventType, name: str) -> bool:
+        """Whether this handler takes a system or user event; names are compared without case."""
+        name = name.lower()
+        if event_type is WebPubSubEventType.SYSTEM:
+            return name in self.system_events
+        names = _names(self.user_event_pattern)
+        return "*" in names or name in names
+
+
+@lru_cache(maxsize=1024)  # asked for each event, by settings that are as good as constant
+def _names(pattern: str) -> frozenset[str]:
+    return frozenset(piece.strip().lower() for piece in pattern.split(","))
+
 
 Delay = Annotated[float, msgspec.Meta(ge=0)]
 KeepAliveInterval = Annotated[int, msgspec.Meta(ge=1, le=120)]
@@ -142,3 +250,73 @@ def _public_endpoint(url: str) -> str:
     except ConnectionStringError as error:
         expected = "'http://host[:port]' or 'https://host[:port]'"
         raise ConfigurationError(f"publicEndpoints has {url!r}: expected {expected}") from error
+
+
+class GroupPresenceEvents(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Joins and leaves that an event handler wants to hear of.
+
+    Attributes:
+        event_names: ``joined``, ``left``, or both; with none it hears nothing.
+        group_filters: Names of groups, with their case; one that ends in ``*`` is the start of names.
+            Without any it hears of all groups.
+
+    Example:
+        >>> rooms = GroupPresenceEvents(("joined",), ("lobby", "room-*"))
+        >>> rooms.takes("joined", "room-1"), rooms.takes("joined", "lobby2"), rooms.takes("left", "lobby")
+        (True, False, False)
+    """
+
+    event_names: tuple[Literal["joined", "left"], ...]
+    group_filters: tuple[str, ...] | None = None
+
+    def takes(self, name: str, group: str) -> bool:
+        """Whether the handler takes an event of a group."""
+        if name not in self.event_names:
+            return False
+        filters = self.group_filters
+        return not filters or any(
+            group.startswith(found[:-1]) if found.endswith("*") else group == found for found in filters
+        )
+
+
+def check_template(template: str) -> None:
+    """Make sure that a template can be resolved to an HTTP URL.
+
+    Raises:
+        InvalidName: It cannot; the text says why, without the query, which may hold a key.
+    """
+    rule = _broken_rule(template)
+    if rule is not None:
+        raise InvalidName("urlTemplate", shown(template), rule)
+
+
+def _broken_rule(template: str) -> str | None:
+    if _KEY_VAULT.search(template):
+        return _KEY_VAULT_RULE
+    if template.lower().startswith(_TUNNEL):
+        return _TUNNEL_RULE
+    try:
+        parts = urlsplit(template)
+        if _PLACEHOLDER.search(parts.netloc):
+            return _HOST_RULE
+        is_http = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no port, a bracket without its partner
+        return _RULE
+    return None if is_http else _RULE
+
+
+@lru_cache(maxsize=1024)  # 7 us; names of hubs and of most events are few
+def resolve(template: str, hub: str, event: str) -> str:
+    """Return the URL of an event.
+
+    Example:
+        >>> resolve("http://host/{Hub}?e={EVENT}", "a[b]", "chat")
+        'http://host/a%5Bb%5D?e=chat'
+    """
+    names = {"hub": hub, "event": event}
+    return _PLACEHOLDER.sub(lambda found: quote(names[found[1].lower()], safe=""), template)
+
+
+def shown(url: str) -> str:
+    """Return a URL, or a template of one, without its query, which may hold a key."""
+    return url.partition("?")[0]

@@ -10,15 +10,20 @@ Source: RFC 6455; client spec, sections 1.7 to 1.9.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from webpubsub.model.errors import EventRefused, PeerError, ProtocolError
 from webpubsub.model.trace import Phase, TraceEvent
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close, Deliver, Raise
-from webpubsub.service.frames import (
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.effects import Close, Deliver, Raise
+from webpubsub.service.hub.recovery import RECOVERY_REFUSED
+from webpubsub.service.hub.requests import take_sequence_ack
+from webpubsub.service.keep_alive import KeepAlive
+from webpubsub.service.protocols import choose_subprotocol
+from webpubsub.service.protocols.frames import (
     FrameParser,
     Opcode,
     close_frame,
@@ -26,13 +31,13 @@ from webpubsub.service.frames import (
     ping_frame,
     pong_frame,
 )
-from webpubsub.service.handshake import ClientRequest, accept_response, parse_request, refuse_response
-from webpubsub.service.keep_alive import KeepAlive
-from webpubsub.service.protocols import choose_subprotocol
-from webpubsub.service.recovery import RECOVERY_REFUSED
-from webpubsub.service.requests import take_sequence_ack
+from webpubsub.service.protocols.handshake import (
+    ClientRequest,
+    accept_response,
+    parse_request,
+    refuse_response,
+)
 from webpubsub.service.service import SERVICE_RELOAD, Service
-from webpubsub.service.waiting_requests import WaitingRequests
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -42,6 +47,9 @@ CLOSE_TIMEOUT: Final = 5.0
 MISSED_PINGS: Final = 3
 PING_TIMEOUT_REASON: Final = "PingTimeout"
 FAULT_REASON: Final = "Internal server error"
+
+MAX_REQUESTS: Final = 64
+MAX_BYTES: Final = 1024 * 1024
 
 
 class _Stage(Enum):
@@ -384,3 +392,32 @@ def protocol_factory(service: Service, keep_alive: KeepAlive) -> Any:
     uvicorn asks for a class but only ever calls it, hence Any.
     """
     return partial(WebSocketProtocol, service, keep_alive)
+
+
+class WaitingRequests:
+    """Requests of a connection that have to wait: for an event before them, or for delivery."""
+
+    __slots__ = ("_requests", "_size")
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._requests: deque[tuple[bool, bytes]] = deque()
+        self._size = 0
+
+    def put(self, is_text: bool, body: bytes) -> None:
+        """Let a request wait behind the others."""
+        self._requests.append((is_text, body))
+        self._size += len(body)
+
+    def take(self) -> tuple[bool, bytes]:
+        """Return the first request."""
+        request = self._requests.popleft()
+        self._size -= len(request[1])
+        return request
+
+    def is_over(self, share: int) -> bool:
+        """Whether more waits than one ``share``-th of what may."""
+        return len(self._requests) * share > MAX_REQUESTS or self._size * share > MAX_BYTES
+
+    def __bool__(self) -> bool:
+        return bool(self._requests)

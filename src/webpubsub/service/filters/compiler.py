@@ -12,24 +12,10 @@ import operator
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from webpubsub.service.connection import Connection
-from webpubsub.service.filters.functions import FUNCTIONS
-from webpubsub.service.filters.problems import InvalidFilter, unsupported
-from webpubsub.service.filters.syntax import (
-    Call,
-    Comparison,
-    Expression,
-    Identifier,
-    In,
-    Junction,
-    ListOf,
-    Literal,
-    Not,
-    show,
-)
-from webpubsub.service.filters.types import (
+from webpubsub.service.filters.functions import (
     BOOL,
     COLLECTION,
+    FUNCTIONS,
     INT,
     NULL,
     STRING,
@@ -40,6 +26,21 @@ from webpubsub.service.filters.types import (
     within,
     wrong_type,
 )
+from webpubsub.service.filters.syntax import (
+    Call,
+    Comparison,
+    Expression,
+    Identifier,
+    In,
+    InvalidFilter,
+    Junction,
+    ListOf,
+    Literal,
+    Not,
+    show,
+    unsupported,
+)
+from webpubsub.service.hub.connection import Connection
 
 
 def compile_filter(node: Expression) -> Callable[[Connection], bool]:

@@ -1,4 +1,7 @@
-"""A filter, ready to be asked about connections."""
+"""A filter, ready to be asked about connections.
+
+Where it is about a single user or group only, nobody else need be asked.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,18 @@ import msgspec
 
 from webpubsub.model.errors import RestError
 from webpubsub.model.names import GroupName, UserId
-from webpubsub.service.connection import Connection
 from webpubsub.service.filters.compiler import compile_filter
 from webpubsub.service.filters.grammar import parse_expression
-from webpubsub.service.filters.problems import InvalidFilter
-from webpubsub.service.filters.shortcuts import find_shortcut
+from webpubsub.service.filters.syntax import (
+    Comparison,
+    Expression,
+    Identifier,
+    In,
+    InvalidFilter,
+    Junction,
+    Literal,
+)
+from webpubsub.service.hub.connection import Connection
 
 REMEMBERED_FILTERS: Final = 64
 
@@ -61,3 +71,31 @@ def parse_filter(text: str) -> Filter:
         raise RestError(400, "Error.BadRequest", message, "filter") from problem
     user_id, group = find_shortcut(expression)
     return Filter(text, matches, user_id, group)
+
+
+def find_shortcut(node: Expression) -> tuple[UserId | None, GroupName | None]:
+    """Return the user and the group that every matching connection has; None where any will do."""
+    if isinstance(node, Junction) and node.operator == "and":
+        found = [find_shortcut(operand) for operand in node.operands]
+        users = (user for user, _ in found if user is not None)
+        groups = (group for _, group in found if group is not None)
+        return next(users, None), next(groups, None)
+    if isinstance(node, Comparison) and node.operator == "eq":
+        return _user(node.left, node.right) or _user(node.right, node.left), None
+    if isinstance(node, In) and _is(node.right, "groups"):
+        group = _string(node.left)
+        return None, None if group is None else GroupName(group)
+    return None, None
+
+
+def _user(identifier: Expression, value: Expression) -> UserId | None:
+    text = _string(value) if _is(identifier, "userid") else None
+    return None if text is None else UserId(text)
+
+
+def _is(node: object, name: str) -> bool:
+    return isinstance(node, Identifier) and node.name.lower() == name
+
+
+def _string(node: Expression) -> str | None:
+    return node.value if isinstance(node, Literal) and isinstance(node.value, str) else None

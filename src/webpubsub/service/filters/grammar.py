@@ -1,4 +1,4 @@
-"""Filter text -> syntax tree.
+"""Filter text -> words -> syntax tree.
 
 ::
 
@@ -17,20 +17,24 @@ Source: service spec, section C.1.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from webpubsub.service.filters.lexer import Token, read_tokens
-from webpubsub.service.filters.problems import TOO_DEEP, InvalidFilter, unsupported
+import msgspec
+
 from webpubsub.service.filters.syntax import (
+    TOO_DEEP,
     Call,
     Comparison,
     Expression,
     Identifier,
     In,
+    InvalidFilter,
     Junction,
     ListOf,
     Literal,
     Not,
+    unsupported,
 )
 
 MAX_DEPTH: Final = 100
@@ -38,6 +42,14 @@ MAX_INT: Final = 2**31
 
 _COMPARISONS: Final = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
+
+_SPACE: Final = re.compile(r"\s*")
+_TOKEN: Final = re.compile(
+    r"(?P<string>'(?:[^']|'')*')"
+    r"|(?P<number>[+-]?\d[\w.]*)"
+    r"|(?P<name>[^\W\d]\w*)"
+    r"|(?P<mark>[(),])"
+)
 
 
 def parse_expression(text: str) -> Expression:
@@ -159,3 +171,46 @@ def _integer(text: str) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) < 11 and -MAX_INT <= int(text) < MAX_INT):
         raise unsupported(text)
     return int(text)
+
+
+class Token(msgspec.Struct, frozen=True):
+    """One word.
+
+    Attributes:
+        kind: ``string``, ``number``, ``name``, ``mark`` or ``end``.
+        text: As it was written; empty at the end.
+        position: Where it starts, from 0.
+    """
+
+    kind: str
+    text: str
+    position: int
+
+
+def read_tokens(text: str) -> list[Token]:
+    """Split a filter into words; the last is the end.
+
+    Raises:
+        InvalidFilter: A character belongs to no word, or a string has no end.
+    """
+    tokens: list[Token] = []
+    at = _skip(text, 0)
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise _unreadable(text, at)
+        kind = found.lastgroup or "end"  # the groups are the kinds
+        tokens.append(Token(kind, found[0], at))
+        at = _skip(text, found.end())
+    return [*tokens, Token("end", "", at)]
+
+
+def _skip(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return at if space is None else space.end()
+
+
+def _unreadable(text: str, at: int) -> InvalidFilter:
+    if text[at] == "'":
+        return InvalidFilter(f"There is an unterminated string literal at position {at} in '{text}'.")
+    return InvalidFilter(f"Syntax error: character '{text[at]}' is not valid at position {at} in '{text}'.")

@@ -1,7 +1,8 @@
 """The syntax tree of a filter, and how errors show it.
 
 Parts are shown as Azure shows them: operators within operators get parentheses, quotes are not doubled,
-and what was written around it (spaces, other parentheses) is lost.
+and what was written around it (spaces, other parentheses) is lost. `InvalidFilter` says what is wrong while
+it is not known yet in which words to say it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
+
+TOO_DEEP: Final = "Recursion depth exceeded allowed limit."
 
 
 class Literal(msgspec.Struct, frozen=True):
@@ -102,3 +105,23 @@ _SHOW: Final[dict[type[Any], Callable[[Any], str]]] = {
     ListOf: lambda node: f"({_joined(node.items)})",
     Junction: _show_junction,
 }
+
+
+class InvalidFilter(Exception):
+    """A filter that cannot be used; leaves this package as `RestError`.
+
+    Attributes:
+        detail: What is wrong.
+        part: The part of the filter it is wrong with; None for a problem whose part is the nearest
+            operator or function around it, or else the whole filter.
+    """
+
+    def __init__(self, detail: str, part: str | None = None) -> None:
+        super().__init__(detail, part)
+        self.detail = detail
+        self.part = part
+
+
+def unsupported(token: str) -> InvalidFilter:
+    """Return the problem of something the language does not have."""
+    return InvalidFilter(f"Token '{token}' is not supported.")

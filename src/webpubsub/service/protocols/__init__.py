@@ -11,12 +11,10 @@ from typing import Final, Protocol
 
 from webpubsub.model.errors import InvalidName
 from webpubsub.model.names import ConnectionId, UserId
-from webpubsub.service.messages import AckError, ClientMessage, Message
-from webpubsub.service.numbered import Numbered
-from webpubsub.service.protocols.json_reliable_v1 import ReliableJsonCodec
-from webpubsub.service.protocols.json_v1 import JsonCodec
-from webpubsub.service.protocols.protobuf_reliable_v1 import ReliableProtobufCodec
-from webpubsub.service.protocols.protobuf_v1 import ProtobufCodec
+from webpubsub.service.protocols.json_v1 import JsonCodec, ReliableJsonCodec
+from webpubsub.service.protocols.messages import AckError, ClientMessage, Message
+from webpubsub.service.protocols.numbered import Numbered
+from webpubsub.service.protocols.protobuf_v1 import ProtobufCodec, ReliableProtobufCodec
 from webpubsub.service.protocols.raw import RawCodec
 
 

@@ -1,15 +1,16 @@
-"""``json.webpubsub.azure.v1``: one JSON object a text frame.
+"""``json.webpubsub.azure.v1``: one JSON object a text frame; and its reliable form, with numbered messages.
 
 JSON payloads pass through as their source text, so numbers and key order survive; the members of
 outgoing messages stand in the order in which Azure writes them.
 
-Source: client spec, section 3.
+Source: client spec, sections 3 and 4.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -17,10 +18,10 @@ import msgspec
 from webpubsub.model.errors import ProtocolError
 from webpubsub.model.names import ConnectionId, UserId
 from webpubsub.model.payload import WebPubSubDataType
-from webpubsub.service.frames import text_frame
-from webpubsub.service.messages import AckError, ClientMessage, Message
-from webpubsub.service.numbered import Numbered
+from webpubsub.service.protocols.frames import text_frame, text_header
 from webpubsub.service.protocols.json_requests import parse_json_request
+from webpubsub.service.protocols.messages import AckError, ClientMessage, Message
+from webpubsub.service.protocols.numbered import Numbered
 
 _encode = msgspec.json.encode
 
@@ -100,3 +101,19 @@ _ENCODERS: Final[dict[WebPubSubDataType, Callable[[bytes], bytes]]] = {
     WebPubSubDataType.BINARY: _as_base64,
     WebPubSubDataType.PROTOBUF: _as_base64,
 }
+
+
+class ReliableJsonCodec(JsonCodec):
+    """The codec of ``json.reliable.webpubsub.azure.v1``."""
+
+    is_reliable = True
+
+    def message(self, message: Message) -> Numbered:
+        """Return a message whose last member is ``sequenceId``."""
+        body = message_members(message) + b',"sequenceId":'
+        return Numbered(lambda size: text_header(len(body) + size) + body, _tail)
+
+
+@lru_cache(16_384)  # of the connections of a group, many need the same
+def _tail(sequence_id: int) -> bytes:
+    return b"%d}" % sequence_id

@@ -14,7 +14,7 @@ from webpubsub.model.metadata import NO_METADATA, Metadata, check_metadata
 from webpubsub.model.names import parse_event_name, parse_group_name
 from webpubsub.model.payload import EMPTY_TEXT, Payload, WebPubSubDataType
 from webpubsub.model.send_actions import MAX_TTL_SECONDS
-from webpubsub.service.messages import (
+from webpubsub.service.protocols.messages import (
     ClientMessage,
     JoinGroup,
     LeaveGroup,

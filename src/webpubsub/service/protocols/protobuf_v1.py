@@ -1,22 +1,23 @@
-"""``protobuf.webpubsub.azure.v1``: one protobuf message a binary frame.
+"""``protobuf.webpubsub.azure.v1``: one protobuf message a binary frame; and its reliable form.
 
 What clients get is written field by field: a message to many is mostly bytes that are there already. The
 numbers are those of ``webpubsub.proto``; as in all of proto3, an empty text and a 0 are not written.
 
-Source: client spec, section 5.
+Source: client spec, sections 4 and 5.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from webpubsub.model.errors import ProtocolError
 from webpubsub.model.names import ConnectionId, UserId
 from webpubsub.model.payload import WebPubSubDataType
-from webpubsub.model.protobuf import bytes_field, varint_field
-from webpubsub.service.frames import binary_frame
-from webpubsub.service.messages import AckError, ClientMessage, Message
-from webpubsub.service.numbered import Numbered
+from webpubsub.model.protobuf import bytes_field, bytes_head, varint_field
+from webpubsub.service.protocols.frames import binary_frame, binary_header
+from webpubsub.service.protocols.messages import AckError, ClientMessage, Message
+from webpubsub.service.protocols.numbered import Numbered
 from webpubsub.service.protocols.protobuf_requests import parse_protobuf_request
 
 # Fields of DownstreamMessage.
@@ -37,6 +38,8 @@ _DATA: Final[dict[WebPubSubDataType, int]] = {
 }
 _FROM_SERVER: Final = bytes_field(1, b"server")
 _FROM_GROUP: Final = bytes_field(1, b"group")
+
+_SEQUENCE_ID = 4
 
 
 class ProtobufCodec:
@@ -99,3 +102,24 @@ def data_members(message: Message) -> bytes:
 
 def _text(number: int, text: str | None) -> bytes:
     return bytes_field(number, text.encode()) if text else b""
+
+
+class ReliableProtobufCodec(ProtobufCodec):
+    """The codec of ``protobuf.reliable.webpubsub.azure.v1``."""
+
+    is_reliable = True
+
+    def message(self, message: Message) -> Numbered:
+        """Return a message whose last field is ``sequence_id``."""
+        members = data_members(message)
+
+        def lead(size: int) -> bytes:
+            body = bytes_head(DATA_MESSAGE, len(members) + size) + members
+            return binary_header(len(body) + size) + body
+
+        return Numbered(lead, _tail)
+
+
+@lru_cache(16_384)  # of the connections of a group, many need the same
+def _tail(sequence_id: int) -> bytes:
+    return varint_field(_SEQUENCE_ID, sequence_id)

@@ -15,8 +15,8 @@ import msgspec
 from webpubsub.model.errors import InvalidName, PeerError
 from webpubsub.model.names import ConnectionId, EventName, GroupName, UserId, parse_group_name
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.service.frames import binary_frame, text_frame
-from webpubsub.service.messages import AckError, Message, RaiseEvent, SendToGroup
+from webpubsub.service.protocols.frames import binary_frame, text_frame
+from webpubsub.service.protocols.messages import AckError, Message, RaiseEvent, SendToGroup
 
 _EVENT = EventName("message")
 _AS_TEXT: Final = {WebPubSubDataType.TEXT, WebPubSubDataType.JSON}

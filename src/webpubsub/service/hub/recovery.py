@@ -18,9 +18,9 @@ from typing import Any, Final
 from webpubsub.model.errors import PeerError, TokenError
 from webpubsub.model.names import ConnectionId
 from webpubsub.model.tokens import signed_claims, signed_token
-from webpubsub.service.connection import Connection
-from webpubsub.service.handshake import ClientRequest
-from webpubsub.service.hub import Hub
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.hub import Hub
+from webpubsub.service.protocols.handshake import ClientRequest
 
 RECOVERY_REFUSED: Final = "The connection could not be recovered."
 _ISSUER: Final = "https://webpubsub.azure.com"

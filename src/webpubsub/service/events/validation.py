@@ -23,8 +23,8 @@ from typing import Final
 from webpubsub.model.cloudevents import ALLOWED_ORIGIN
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.trace import Phase, Trace, TraceEvent
-from webpubsub.service.upstream.sending import HttpResponse
-from webpubsub.service.url_templates import shown
+from webpubsub.service.events.retries import HttpResponse
+from webpubsub.service.settings import shown
 
 LIFETIME: Final = 60.0
 LONGEST_WAIT: Final = 60.0

@@ -3,7 +3,7 @@
 ::
 
     event -> settings: which handler -> validation.py: does it take events from here
-          -> auth.py, cookies.py: with which credentials -> retries.py, sending.py: POST -> answer
+          -> auth.py: with which credentials -> retries.py: POST -> answer
 
 Source: service spec, sections D.1 to D.7.
 """
@@ -30,14 +30,10 @@ from webpubsub.model.ports import EventAnswer
 from webpubsub.model.signature import signature_header
 from webpubsub.model.states import STATE_HEADER
 from webpubsub.model.trace import Trace
-from webpubsub.service.event_handlers import EventHandlerSettings
-from webpubsub.service.settings import ServiceSettings
-from webpubsub.service.upstream.auth import Authorization
-from webpubsub.service.upstream.cookies import CookieJars
-from webpubsub.service.upstream.retries import Retries
-from webpubsub.service.upstream.sending import EventClient, HttpClient, HttpRequest, HttpResponse, late
-from webpubsub.service.upstream.validation import AbuseProtection, check_allowed
-from webpubsub.service.url_templates import resolve
+from webpubsub.service.events.auth import Authorization, CookieJars
+from webpubsub.service.events.retries import EventClient, HttpClient, HttpRequest, HttpResponse, Retries, late
+from webpubsub.service.events.validation import AbuseProtection, check_allowed
+from webpubsub.service.settings import EventHandlerSettings, ServiceSettings, resolve
 
 EVENT_TIMEOUT: Final = 100.0
 VALIDATION_TIMEOUT: Final = 10.0

@@ -50,13 +50,12 @@ from webpubsub.model.rest import (
 )
 from webpubsub.model.tokens import client_token, verify_rest_token
 from webpubsub.model.trace import Phase, TraceEvent
-from webpubsub.service.connection_pages import Bookmarks, list_page
-from webpubsub.service.endpoints import base_urls, request_url
-from webpubsub.service.handshake import refuse_unserved
-from webpubsub.service.rest_answers import empty_answer, error_answer, json_answer, send_answer
-from webpubsub.service.rest_bodies import Form, json_form, message_form, read_body
-from webpubsub.service.rest_head import Head
-from webpubsub.service.rest_targets import Targets
+from webpubsub.service.protocols.handshake import refuse_unserved
+from webpubsub.service.rest.answers import empty_answer, error_answer, json_answer, send_answer
+from webpubsub.service.rest.bodies import Form, json_form, message_form, read_body
+from webpubsub.service.rest.endpoints import base_urls, request_url
+from webpubsub.service.rest.pages import Bookmarks, list_page
+from webpubsub.service.rest.targets import Head, Targets
 from webpubsub.service.service import Service
 
 Scope = Mapping[str, Any]

@@ -7,9 +7,9 @@ from collections.abc import Collection
 import msgspec
 
 from webpubsub.model.events import UserEventRequest
-from webpubsub.service.connection import Connection
-from webpubsub.service.messages import RaiseEvent
-from webpubsub.service.numbered import Numbered
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.protocols.messages import RaiseEvent
+from webpubsub.service.protocols.numbered import Numbered
 
 
 class Deliver(msgspec.Struct, frozen=True):

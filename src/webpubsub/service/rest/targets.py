@@ -8,9 +8,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 import msgspec
 
+from webpubsub.model.http import RawHeaders
 from webpubsub.model.names import HubName
 from webpubsub.model.rest import (
     Operation,
@@ -21,7 +23,6 @@ from webpubsub.model.rest import (
     parse_query,
 )
 from webpubsub.service.filters import parse_filter
-from webpubsub.service.rest_head import Head
 from webpubsub.service.settings import ServiceSettings
 
 REMEMBERED: Final = 1024
@@ -82,3 +83,42 @@ def _read_query(operation: Operation, query_string: bytes, strict: bool) -> tupl
     if parameters.get("filter"):
         parse_filter(parameters["filter"])
     return version, parameters
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A request without its body.
+
+    Attributes:
+        method: HTTP method.
+        path: As it was sent, percent-encoded, below where the API is mounted.
+        query: As it was sent.
+        headers: All of them; names in lower case.
+        values: The same by name.
+        root: Where the API is mounted; empty mostly.
+        scheme: By which it was sent.
+    """
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: RawHeaders
+    values: Mapping[bytes, bytes]
+    root: str = ""
+    scheme: str = "http"
+
+    @classmethod
+    def of_scope(cls, scope: Mapping[str, Any]) -> Head:
+        """Return the head of a request over ASGI."""
+        path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        root: str = scope.get("root_path", "")
+        if root:
+            path = path.removeprefix(quote(root).encode())
+        headers = scope["headers"]
+        scheme = scope.get("scheme", "http")
+        return cls(scope["method"], path, scope["query_string"], headers, dict(headers), root, scheme)
+
+    @property
+    def shown_path(self) -> str:
+        """The whole path as people read it."""
+        path = self.path.decode("latin-1")
+        return self.root + (unquote(path) if "%" in path else path)

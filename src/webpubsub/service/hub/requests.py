@@ -25,10 +25,10 @@ from webpubsub.model.names import EventName
 from webpubsub.model.payload import EMPTY_TEXT, Payload
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import ConnectionStates
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close, Deliver, Effects, Raise
-from webpubsub.service.hub import Hub
-from webpubsub.service.messages import (
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
+from webpubsub.service.hub.hub import Hub
+from webpubsub.service.protocols.messages import (
     AckError,
     ClientMessage,
     JoinGroup,

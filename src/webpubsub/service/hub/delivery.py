@@ -21,10 +21,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Deliver
-from webpubsub.service.held import ExpiringFrame, Held
-from webpubsub.service.numbered import Burst, Numbered
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.effects import Deliver
+from webpubsub.service.hub.outbox import ExpiringFrame, Held
+from webpubsub.service.protocols.numbered import Burst, Numbered
 
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 MAX_HELD: Final = 1000

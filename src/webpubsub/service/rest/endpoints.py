@@ -8,10 +8,7 @@ Source: service spec, sections A.6, B.2 and B.4.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from webpubsub.service.handshake import ClientRequest
-from webpubsub.service.rest_head import Head
+from webpubsub.service.rest.targets import Head
 from webpubsub.service.settings import ServiceSettings
 
 
@@ -34,15 +31,6 @@ def request_url(settings: ServiceSettings, head: Head) -> str:
         host = _first(head.values.get(b"x-forwarded-host", b"")) or host
         scheme = _first(head.values.get(b"x-forwarded-proto", b"")).decode("latin-1") or scheme
     return f"{scheme}://{host.decode('latin-1')}{head.root}"
-
-
-def client_audiences(settings: ServiceSettings, request: ClientRequest) -> list[str]:
-    """Return the URLs that a client's token may be for."""
-    path = urlsplit(request.audiences[0]).path
-    forwarded = request.headers.get("x-forwarded-host", ()) if settings.trust_forwarded_headers else ()
-    hosts = [value.partition(",")[0].strip() for value in forwarded]
-    bases = [*(f"http://{host}" for host in hosts), *settings.public_endpoints]
-    return [*request.audiences, *(f"{base}{path}" for base in bases)]
 
 
 def _first(value: bytes) -> bytes:

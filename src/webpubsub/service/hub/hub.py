@@ -15,11 +15,10 @@ from webpubsub.model import actions, rest
 from webpubsub.model.errors import RestError
 from webpubsub.model.metadata import NO_METADATA
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
-from webpubsub.service.audience import Audience
-from webpubsub.service.connection import Connection
-from webpubsub.service.effects import Close, Deliver, Effects
 from webpubsub.service.filters import Filter, parse_filter
-from webpubsub.service.messages import Message
+from webpubsub.service.hub.connection import Audience, Connection
+from webpubsub.service.hub.effects import Close, Deliver, Effects
+from webpubsub.service.protocols.messages import Message
 
 CLOSED_BY_APP: Final = "Application server closed the connection."
 

@@ -1,0 +1,1 @@
+"""Events: who takes what, and how it gets there."""

@@ -1,0 +1,1 @@
+"""What tests and the scripts of this repository share."""

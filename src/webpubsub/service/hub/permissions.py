@@ -6,8 +6,8 @@ were. Connections with the same roles share them; few have overrides.
 
 In a pattern ``?`` is one character and ``*`` any number of them, but not a dot; two or more ``*`` are any
 number of any characters; ``\\`` takes ``*``, ``?`` and ``\\`` as they are. A pattern is matched with the
-whole name, and with its case. All states of the match are the bits of one integer, so that a name costs its length
-and no pattern can be made to take longer: clients choose the names.
+whole name, and with its case. All states of the match are the bits of one integer, so that a name costs its
+length and no pattern can be made to take longer: clients choose the names.
 
 Source: client spec, section 8; service spec, sections A.7 and B.6.
 """

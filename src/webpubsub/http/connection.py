@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from webpubsub.http.errors import HttpCallError, InvalidAnswer, NotReached, Unanswered
 from webpubsub.http.response import Response, ResponseReader
+from webpubsub.http.urls import Origin
 
-if TYPE_CHECKING:
-    from webpubsub.http.pool import HttpPool
-    from webpubsub.http.urls import Origin
+
+class Keeper(Protocol):
+    """Who keeps connections from one request to the next: the pool."""
+
+    def take_back(self, connection: Connection) -> None:
+        """Keep a connection whose answer is complete."""
+        ...
+
+    def discard(self, connection: Connection) -> None:
+        """Use a connection no more that ends while nobody waits for it."""
+        ...
+
+    def forget(self, connection: Connection) -> None:
+        """Let a connection go that has ended."""
+        ...
 
 
 class Connection(asyncio.Protocol):
@@ -24,7 +37,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = ("_answer", "_loop", "_pool", "_reader", "_transport", "closed", "idle_since", "origin")
 
-    def __init__(self, pool: HttpPool, origin: Origin, max_body: int) -> None:
+    def __init__(self, pool: Keeper, origin: Origin, max_body: int) -> None:
         self.origin = origin
         self.idle_since = 0.0
         self._pool = pool

@@ -299,7 +299,7 @@ def build_text_answer(request: UserEventRequest, text: str) -> HttpAnswer | None
 
 def build_refusal(refused: EventRefused) -> HttpAnswer:
     """Return the HTTP answer of an event that was refused."""
-    if refused.mqtt is not None:
+    if isinstance(refused.mqtt, MqttEventErrorResponse):
         return HttpAnswer(refused.status, [(b"content-type", b"application/json")], build_error(refused.mqtt))
     headers = [(b"content-type", b"text/plain; charset=utf-8")] if refused.message else []
     return HttpAnswer(refused.status, headers, refused.message.encode())

@@ -29,11 +29,6 @@ Attributes hold the facts; the sentence is composed when the exception is shown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from webpubsub.model.mqtt import MqttEventErrorResponse
-
 __all__ = [
     "ActionRefused",
     "CloudEventError",
@@ -222,12 +217,12 @@ class EventRefused(RefusedError):
     """The event handler refused an event, failed, or could not be reached.
 
     Attributes:
-        mqtt: What to tell the MQTT client whose event it was; None for any other client, and where nobody
-            has said.
+        mqtt: What to tell the MQTT client whose event it was, a `webpubsub.MqttEventErrorResponse`; None for
+            any other client, and where nobody has said.
         attempts: How often it was sent.
     """
 
-    def __init__(self, status: int, message: str, mqtt: MqttEventErrorResponse | None = None) -> None:
+    def __init__(self, status: int, message: str, mqtt: object = None) -> None:
         super().__init__(status, message)
         self.mqtt = mqtt
         self.attempts = 1

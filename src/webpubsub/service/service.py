@@ -142,7 +142,11 @@ class Service:
         return decode_client_token(
             required_token(request),
             self.settings.access_keys,
-            expected=client_audiences(self.settings, request),
+            expected=client_audiences(
+                request,
+                self.settings.public_endpoints,
+                trust_forwarded_headers=self.settings.trust_forwarded_headers,
+            ),
             now=self.now(),
         )
 

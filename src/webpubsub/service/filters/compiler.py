@@ -20,6 +20,7 @@ from webpubsub.service.filters.functions import (
     NULL,
     STRING,
     Evaluate,
+    Subject,
     Type,
     Typed,
     expect,
@@ -40,10 +41,9 @@ from webpubsub.service.filters.syntax import (
     show,
     unsupported,
 )
-from webpubsub.service.hub.connection import Connection
 
 
-def compile_filter(node: Expression) -> Callable[[Connection], bool]:
+def compile_filter(node: Expression) -> Callable[[Subject], bool]:
     """Return what a filter means.
 
     Raises:
@@ -172,7 +172,7 @@ def _all(tests: Sequence[Evaluate]) -> Evaluate:
         first, second = tests
         return lambda connection: first(connection) and second(connection)
 
-    def evaluate(connection: Connection) -> bool:
+    def evaluate(connection: Subject) -> bool:
         for test in tests:  # noqa: SIM110  a generator takes twice as long
             if not test(connection):
                 return False
@@ -186,7 +186,7 @@ def _any(tests: Sequence[Evaluate]) -> Evaluate:
         first, second = tests
         return lambda connection: first(connection) or second(connection)
 
-    def evaluate(connection: Connection) -> bool:
+    def evaluate(connection: Subject) -> bool:
         for test in tests:  # noqa: SIM110  a generator takes twice as long
             if test(connection):
                 return True
@@ -212,7 +212,7 @@ def _ordered(node: Comparison, order: Callable[[Any, Any], bool], left: Typed, r
     expect(node, right, INT, nullable=True)
     first, second = left.evaluate, right.evaluate
 
-    def evaluate(connection: Connection) -> bool:
+    def evaluate(connection: Subject) -> bool:
         one, other = first(connection), second(connection)
         return one is not None and other is not None and order(one, other)
 

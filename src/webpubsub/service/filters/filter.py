@@ -14,6 +14,7 @@ import msgspec
 from webpubsub.model.errors import RestError
 from webpubsub.model.names import GroupName, UserId
 from webpubsub.service.filters.compiler import compile_filter
+from webpubsub.service.filters.functions import Subject
 from webpubsub.service.filters.grammar import parse_expression
 from webpubsub.service.filters.syntax import (
     Comparison,
@@ -24,7 +25,6 @@ from webpubsub.service.filters.syntax import (
     Junction,
     Literal,
 )
-from webpubsub.service.hub.connection import Connection
 
 REMEMBERED_FILTERS: Final = 64
 
@@ -45,7 +45,7 @@ class Filter(msgspec.Struct, frozen=True):
     """
 
     text: str
-    matches: Callable[[Connection], bool]
+    matches: Callable[[Subject], bool]
     user_id: UserId | None = None
     group: GroupName | None = None
 

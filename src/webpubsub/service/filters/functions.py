@@ -13,7 +13,7 @@ Source: service spec, sections C.1 and C.2.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -27,6 +27,26 @@ INT: Final = "int"
 BOOL: Final = "bool"
 NULL: Final = "null"
 COLLECTION: Final = "collection"
+
+
+class Subject(Protocol):
+    """What a filter is asked about: a client's connection."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def user_id(self) -> str | None:
+        """Its user, or None."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """Its subprotocol, or None."""
+
+    @property
+    def groups(self) -> Collection[str]:
+        """The groups it is in."""
 
 
 class Typed(msgspec.Struct, frozen=True):

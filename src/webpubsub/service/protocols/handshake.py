@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -21,7 +21,6 @@ from webpubsub.model.http import header_text
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.rest import parse_query
 from webpubsub.service.protocols.raw import RawPublisher, parse_mode
-from webpubsub.service.settings import ServiceSettings
 
 _ACCEPT_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _PATH_PREFIX: Final = "/client/hubs/"
@@ -213,10 +212,12 @@ def refuse_response(status: int, message: str) -> bytes:
     )
 
 
-def client_audiences(settings: ServiceSettings, request: ClientRequest) -> list[str]:
-    """Return the URLs that a client's token may be for."""
+def client_audiences(
+    request: ClientRequest, public_endpoints: Iterable[str], *, trust_forwarded_headers: bool
+) -> list[str]:
+    """Return the URLs that a client's token may be for; see `ServiceSettings` for what may be set."""
     path = urlsplit(request.audiences[0]).path
-    forwarded = request.headers.get("x-forwarded-host", ()) if settings.trust_forwarded_headers else ()
+    forwarded = request.headers.get("x-forwarded-host", ()) if trust_forwarded_headers else ()
     hosts = [value.partition(",")[0].strip() for value in forwarded]
-    bases = [*(f"http://{host}" for host in hosts), *settings.public_endpoints]
+    bases = [*(f"http://{host}" for host in hosts), *public_endpoints]
     return [*request.audiences, *(f"{base}{path}" for base in bases)]

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from benchmarks.servers import Running, Server
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.access.tokens import client_access
 from webpubsub.model.names import HubName
-from webpubsub.model.tokens import client_access
 
 __all__ = ["HUB", "KEY", "WEBHOOK", "client_target", "of_service", "service", "service_port", "start"]
 

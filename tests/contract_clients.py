@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 
-from webpubsub.model.connection_string import ConnectionString
-from webpubsub.model.tokens import client_access
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.tokens import client_access
 
 JSON_PROTOCOL = "json.webpubsub.azure.v1"
 SECONDS = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from webpubsub.functions.trigger_bytes import TriggerBytes
+from webpubsub.functions.host_json.trigger_bytes import TriggerBytes
 from webpubsub.model.events import (
     ClientCertificate,
     ConnectedEventRequest,
@@ -15,13 +15,13 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
-from webpubsub.model.mqtt import (
+from webpubsub.model.mqtt.mqtt import (
     MqttConnectProperties,
     MqttDisconnectedEventRequestProperties,
     MqttDisconnectPacketProperties,
     MqttUserProperty,
 )
-from webpubsub.model.mqtt_codes import MqttProtocolVersion
+from webpubsub.model.mqtt.mqtt_codes import MqttProtocolVersion
 from webpubsub.model.mqtt_events import (
     MqttConnectedEventRequest,
     MqttConnectEventRequest,

@@ -23,8 +23,8 @@ from service_peers import (
     token,
     turns,
 )
+from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.http import HttpAnswer
-from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.trace import TraceEvent
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.effects import Close

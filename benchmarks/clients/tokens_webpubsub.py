@@ -5,8 +5,8 @@ import time
 
 import calls
 
-from webpubsub.model.connection_string import ConnectionString
-from webpubsub.model.tokens import client_access
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.tokens import client_access
 
 connection = ConnectionString.parse(calls.connection_string("8080"))
 

@@ -11,8 +11,8 @@ from benchmarks.ours import HUB, KEY, client_target, service, start
 from benchmarks.realtime import NODE_WS, SOCKET_IO, Realtime, contender
 from benchmarks.rounds import OURS, Row
 from benchmarks.servers import Running
-from webpubsub.model.connection_string import ConnectionString
-from webpubsub.model.tokens import client_access
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.tokens import client_access
 
 __all__ = ["rows", "targets_of_users"]
 

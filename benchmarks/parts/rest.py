@@ -14,9 +14,9 @@ from benchmarks.http import http_load, http_request, status_of, text_frame, upgr
 from benchmarks.ours import HUB, KEY, client_target, service
 from benchmarks.rounds import OURS, Contender, Row, Sample
 from benchmarks.servers import Running, Server
+from webpubsub.model.access.tokens import rest_token
 from webpubsub.model.rest import build_request
 from webpubsub.model.send_actions import SendAction, SendToAllAction, SendToGroupAction, SendToUserAction
-from webpubsub.model.tokens import rest_token
 
 __all__ = ["rows"]
 

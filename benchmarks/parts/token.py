@@ -15,8 +15,8 @@ from benchmarks.ours import HUB, KEY, service, start
 from benchmarks.programs import python_of_peers
 from benchmarks.rounds import OURS, Contender, Row, Sample
 from benchmarks.servers import Running, Server
+from webpubsub.model.access.tokens import rest_token
 from webpubsub.model.rest import GenerateClientToken, build_request
-from webpubsub.model.tokens import rest_token
 
 __all__ = ["rows"]
 

@@ -20,9 +20,9 @@ from benchmarks.parts.echo import ECHO, IN_PROCESS
 from benchmarks.realtime import OURS_IN, Realtime, ws_load
 from benchmarks.rounds import Contender, Row, Sample
 from benchmarks.servers import Running
+from webpubsub.model.access.tokens import rest_token
 from webpubsub.model.rest import build_request
 from webpubsub.model.send_actions import SendToUserAction
-from webpubsub.model.tokens import rest_token
 
 __all__ = ["rows"]
 

@@ -14,8 +14,8 @@ from benchmarks.ours import HUB, KEY, WEBHOOK, start
 from benchmarks.rounds import LIMIT, OURS, Contender, Row, Sample
 from benchmarks.servers import Running, Server
 from benchmarks.tls import CERTIFICATE, trusting, with_certificate
-from webpubsub.model.connection_string import ConnectionString
-from webpubsub.model.signature import signature_header
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.signature import signature_header
 
 __all__ = ["rows"]
 

@@ -58,7 +58,7 @@ from webpubsub.model.events import (
     WebPubSubErrorCode,
     WebPubSubEventType,
 )
-from webpubsub.model.mqtt import (
+from webpubsub.model.mqtt.mqtt import (
     MqttConnectEventErrorResponse,
     MqttConnectProperties,
     MqttDisconnectedEventRequestProperties,
@@ -66,7 +66,7 @@ from webpubsub.model.mqtt import (
     MqttEventErrorResponse,
     MqttUserProperty,
 )
-from webpubsub.model.mqtt_codes import (
+from webpubsub.model.mqtt.mqtt_codes import (
     MqttDisconnectReasonCode,
     MqttProtocolVersion,
     MqttV311ConnectReturnCode,

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from webpubsub.cli.token import print_token
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, DEFAULT_CONNECTION
-from webpubsub.model.tokens import decode_client_token
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, DEFAULT_CONNECTION
+from webpubsub.model.access.tokens import decode_client_token
 
 
 def test_the_url_is_that_of_the_local_service(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,9 +17,9 @@ from contract_clients import client_url, hear
 from functions_worker import Worker, running_worker
 from spec_app import CONNECT, DEFAULT, DISCONNECTED, USER, SpecApp, running_app
 from webpubsub.functions.host_json import encode_context
-from webpubsub.model.connection_string import ConnectionString
-from webpubsub.model.signature import RequestValidator
-from webpubsub.model.upstream import read_upstream
+from webpubsub.host.bindings.web_pubsub_context import read_upstream
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.signature import RequestValidator
 
 pytestmark = pytest.mark.contract
 

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from conftest import Need, missing
 from contract_clients import client_url, get_json, hear_json, json_client
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 
 pytestmark = pytest.mark.contract
 

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from contract_clients import SECONDS, client_url, hear, hear_json, json_client
 from cut_wire import CutWire, cut_wire
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.access.connection_string import ConnectionString
 
 pytestmark = pytest.mark.contract
 

@@ -28,8 +28,8 @@ from contract_clients import (
     hear_json,
     json_client,
 )
-from webpubsub.model.connection_string import ConnectionString
-from webpubsub.model.signature import sign
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.signature import sign
 from webpubsub.server.standalone import GRACE
 
 pytestmark = pytest.mark.contract

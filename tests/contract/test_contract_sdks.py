@@ -25,7 +25,7 @@ from contract_clients import client_url, hear_json, json_client
 from cut_wire import CutWire, cut_wire
 from sdk_event_handler import running_event_handler
 from sdk_steps import Client, Driver, Lacking, Refused, Service, running_driver
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.access.connection_string import ConnectionString
 
 pytestmark = pytest.mark.contract
 

@@ -21,8 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from certificates import Certificate, make_certificate
 from contract_clients import JSON_PROTOCOL, SECONDS, client_url, hear
 from sdk_steps import Client, Service, running_driver
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
-from webpubsub.model.signature import sign
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.access.signature import sign
 
 pytestmark = pytest.mark.contract
 

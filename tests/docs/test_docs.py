@@ -21,7 +21,7 @@ from typer.main import get_command
 
 import webpubsub
 from docs_pages import DOCS, App, Block, Section, apps, pages, printed_by, sections, write_files
-from webpubsub.cli.app import app as cli
+from webpubsub.cli.commands import app as cli
 from webpubsub.functions.function_json import _MEMBERS
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.service.settings_file import load_settings

@@ -23,12 +23,12 @@ from werkzeug.serving import make_server
 
 from contract_clients import client_url
 from docs_pages import DOCS, Block, Section, Table, sections, write_files
-from webpubsub.cli.app import app as cli
+from webpubsub.cli.commands import app as cli
 from webpubsub.model import metadata
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.trace import TraceEvent
 from webpubsub.service.hub import delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS

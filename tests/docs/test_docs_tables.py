@@ -18,7 +18,7 @@ from event_values import mqtt_connect, mqtt_user
 from spec_app import CONNECT, USER, SpecApp, running_app
 from webpubsub.functions.did_you_mean import camel_case
 from webpubsub.functions.host_json import decode_actions
-from webpubsub.host.bindings.http import build_request, request_data
+from webpubsub.host.bindings.http_trigger import build_request, request_data
 from webpubsub.host.expressions import Template, system_data
 from webpubsub.model.actions import ACTIONS
 from webpubsub.model.mqtt_events import mqtt_error

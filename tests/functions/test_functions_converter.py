@@ -15,7 +15,7 @@ from azure.functions import meta
 
 from event_values import Datum
 from webpubsub.functions import converter
-from webpubsub.functions.trigger_bytes import TriggerBytes
+from webpubsub.functions.host_json.trigger_bytes import TriggerBytes
 
 METADATA = {"DataType": Datum('"Text"', "json")}
 

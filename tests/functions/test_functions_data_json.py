@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.functions.data_json import decode_data, encode_data
+from webpubsub.functions.host_json.data_json import decode_data, encode_data
 from webpubsub.model.errors import InvalidData
 from webpubsub.model.payload import Payload, WebPubSubDataType
 

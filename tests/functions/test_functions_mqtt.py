@@ -21,7 +21,7 @@ from event_values import (
 )
 from webpubsub.functions.adapter import Adapter
 from webpubsub.functions.host_json import decode_request, decode_response, encode_request, encode_response
-from webpubsub.functions.trigger_bytes import decode_user_event
+from webpubsub.functions.host_json.trigger_bytes import decode_user_event
 from webpubsub.model.errors import PeerError, UsageError
 
 V311, V500 = wps.MqttProtocolVersion.V311, wps.MqttProtocolVersion.V500

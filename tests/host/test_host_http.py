@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webpubsub.host import FunctionHost
-from webpubsub.host.bindings.http import build_request, encode_response, request_data
+from webpubsub.host.bindings.http_trigger import build_request, encode_response, request_data
 from webpubsub.model.errors import UsageError
 from webpubsub.model.http import HttpAnswer
 from webpubsub.model.trace import Phase, TraceEvent

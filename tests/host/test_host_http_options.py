@@ -13,7 +13,7 @@ import pytest
 
 from asgi_client import AsgiClient
 from webpubsub.host.http.policies import Throttle
-from webpubsub.host.settings.settings import HostSettings
+from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.model.errors import ConfigurationError
 
 Run = Callable[..., Any]

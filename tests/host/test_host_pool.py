@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from webpubsub.host.running.pool import ThreadPool
+from webpubsub.host.running.thread_pool import ThreadPool
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from rest_service import RestService, running_rest_service
 from scripted_server import be_silent, scripted_server, then_close
 from webpubsub.host.azure.credentials import BearerTokens
 from webpubsub.host.azure.rest_client import MAX_TOKENS, TOKEN_REUSE, RestClient
+from webpubsub.model.access.connection_string import ClientProtocol, ConnectionString
 from webpubsub.model.actions import (
     Action,
     AddUserToGroupAction,
@@ -23,7 +24,6 @@ from webpubsub.model.actions import (
     SendToAllAction,
     SendToGroupAction,
 )
-from webpubsub.model.connection_string import ClientProtocol, ConnectionString
 from webpubsub.model.errors import ActionRefused, ConfigurationError
 from webpubsub.model.names import HubName
 from webpubsub.model.rest import GenerateClientToken

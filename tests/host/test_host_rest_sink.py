@@ -8,8 +8,8 @@ import pytest
 
 from rest_service import RestService, running_rest_service
 from webpubsub.host.azure.rest_client import RestActionSink, RestClient
+from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import SendToAllAction
-from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ActionRefused
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, TraceEvent

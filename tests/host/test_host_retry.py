@@ -12,9 +12,9 @@ import pytest
 
 from webpubsub.host import FunctionHost
 from webpubsub.host.function import RetryContext
-from webpubsub.host.running.retry import call_again
 from webpubsub.host.settings.retry import RetryPolicy, parse_retry
 from webpubsub.host.storage.memory import MemoryStorage
+from webpubsub.host.timers.timer import call_again
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.trace import Phase, TraceEvent
 

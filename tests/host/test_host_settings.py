@@ -10,8 +10,8 @@ import pytest
 
 from webpubsub.host import HostSettings, export_values
 from webpubsub.host.settings.environment import Environment
+from webpubsub.host.settings.host_settings import export_place
 from webpubsub.host.settings.retry import RetryPolicy
-from webpubsub.host.settings.settings import export_place
 from webpubsub.model.errors import ConfigurationError
 
 Write = Callable[..., Path]

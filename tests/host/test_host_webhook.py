@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from webpubsub.host import FunctionHost
-from webpubsub.model.signature import RequestValidator
+from webpubsub.model.access.signature import RequestValidator
 from webpubsub.model.trace import Phase, TraceEvent
 
 Run = Callable[..., Any]

@@ -31,8 +31,8 @@ from webpubsub.model.events import (
     EventResponse,
     WebPubSubConnectionContext,
 )
-from webpubsub.model.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse
-from webpubsub.model.mqtt_codes import MqttProtocolVersion
+from webpubsub.model.mqtt.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt_codes import MqttProtocolVersion
 from webpubsub.model.mqtt_events import MqttConnectEventResponse, MqttConnectionContext
 from webpubsub.model.ports import EventAnswer
 

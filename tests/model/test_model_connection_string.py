@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConnectionStringError
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from webpubsub.model import errors, names
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.signature import RequestValidator
+from webpubsub.model.access.tokens import client_access, client_token, decode_client_token
 from webpubsub.model.actions import SendToAllAction, parse_permission
 from webpubsub.model.cloudevents import answer_of, parse_answer, parse_context, parse_event
-from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import (
     ActionRefused,
     EventRefused,
@@ -32,9 +34,7 @@ from webpubsub.model.events import (
 from webpubsub.model.names import ConnectionId, EventName, HubName
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.rest import OPERATIONS, find_operations, parse_parameters, parse_path
-from webpubsub.model.signature import RequestValidator
 from webpubsub.model.states import ConnectionStates
-from webpubsub.model.tokens import client_access, client_token, decode_client_token
 
 CONTEXT = WebPubSubConnectionContext(
     event_type=WebPubSubEventType.SYSTEM,

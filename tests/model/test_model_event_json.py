@@ -18,7 +18,7 @@ from webpubsub.model.event_json import (
     parse_error,
 )
 from webpubsub.model.events import ConnectEventResponse, EventRequest
-from webpubsub.model.mqtt import (
+from webpubsub.model.mqtt.mqtt import (
     MqttConnectEventErrorResponse,
     MqttConnectProperties,
     MqttDisconnectedEventRequestProperties,
@@ -26,7 +26,7 @@ from webpubsub.model.mqtt import (
     MqttEventErrorResponse,
     MqttUserProperty,
 )
-from webpubsub.model.mqtt_codes import MqttDisconnectReasonCode, MqttProtocolVersion
+from webpubsub.model.mqtt.mqtt_codes import MqttDisconnectReasonCode, MqttProtocolVersion
 from webpubsub.model.mqtt_events import (
     MqttConnectEventRequest,
     MqttConnectEventResponse,

@@ -18,7 +18,7 @@ from webpubsub.model.events import (
     WebPubSubErrorCode,
     WebPubSubEventType,
 )
-from webpubsub.model.headers import Headers
+from webpubsub.model.http import Headers
 from webpubsub.model.names import ConnectionId, EventName, HubName
 from webpubsub.model.payload import Payload, WebPubSubDataType
 

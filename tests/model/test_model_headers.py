@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from event_values import user
 from webpubsub.model.cloudevents import build_headers
-from webpubsub.model.headers import SPELLINGS, Headers
-from webpubsub.model.http import header_text
+from webpubsub.model.http import SPELLINGS, Headers, header_text
 
 RAW = [(b"ce-hub", b"chat"), (b"accept", b"a"), (b"ce-userid", "日本".encode()), (b"accept", b"b")]
 

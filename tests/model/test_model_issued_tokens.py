@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from identity_peers import AUDIENCE, ISSUER, SECRET, issue, new_key_pair
+from webpubsub.model.access.issued_tokens import TokenIssuer, verify_issued_token
 from webpubsub.model.errors import ConfigurationError, TokenError
-from webpubsub.model.issued_tokens import TokenIssuer, verify_issued_token
 
 NOW = 1_700_000_000
 PROVIDER = TokenIssuer(ISSUER, SECRET)

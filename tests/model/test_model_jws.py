@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webpubsub.model.access.jws import sign, signed_payload, unverified_payload
 from webpubsub.model.errors import TokenError
-from webpubsub.model.jws import sign, signed_payload, unverified_payload
 
 KEY = "0123456789abcdef0123456789abcdef"
 CLAIMS = b'{"aud":"x"}'

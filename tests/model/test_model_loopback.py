@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webpubsub.model.connection_string import is_loopback
+from webpubsub.model.access.connection_string import is_loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from webpubsub.model.errors import UsageError
-from webpubsub.model.mqtt import (
+from webpubsub.model.mqtt.mqtt import (
     MqttConnectEventErrorResponse,
     MqttConnectProperties,
     MqttDisconnectedEventRequestProperties,
@@ -16,7 +16,7 @@ from webpubsub.model.mqtt import (
     MqttUserProperty,
     parse_user_properties,
 )
-from webpubsub.model.mqtt_codes import (
+from webpubsub.model.mqtt.mqtt_codes import (
     MqttDisconnectReasonCode,
     MqttProtocolVersion,
     MqttV311ConnectReturnCode,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from webpubsub.model.errors import UsageError
-from webpubsub.model.mqtt_codes import (
+from webpubsub.model.mqtt.mqtt_codes import (
     MqttDisconnectReasonCode,
     MqttProtocolVersion,
     MqttV311ConnectReturnCode,

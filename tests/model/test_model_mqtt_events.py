@@ -26,8 +26,12 @@ from webpubsub.model.events import (
     UserEventResponse,
     WebPubSubConnectionContext,
 )
-from webpubsub.model.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse, MqttUserProperty
-from webpubsub.model.mqtt_codes import (
+from webpubsub.model.mqtt.mqtt import (
+    MqttConnectEventErrorResponse,
+    MqttEventErrorResponse,
+    MqttUserProperty,
+)
+from webpubsub.model.mqtt.mqtt_codes import (
     MqttProtocolVersion,
     MqttV311ConnectReturnCode,
     MqttV500ConnectReasonCode,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.signature import RequestValidator, sign, signature_header, split_list
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.signature import RequestValidator, sign, signature_header, split_list
 
 # Extension spec, section 3.5: key, connection id, signature.
 KEY, ID = "7aab239577fd4f24bc919802fb629f5f", "0f9c97a2f0bf4706afe87a14e0797b11"
@@ -110,7 +110,7 @@ def test_a_forgotten_connection_is_checked_again(validator: RequestValidator) ->
 
 
 def test_memory_is_bounded(validator: RequestValidator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webpubsub.model.signature._REMEMBERED", 2)
+    monkeypatch.setattr("webpubsub.model.access.signature._REMEMBERED", 2)
     for name in ("one", "two", "three"):
         assert validator.accepts_signature(HOST, sign(KEY, name), name)
     assert list(validator._verified) == ["two", "three"]

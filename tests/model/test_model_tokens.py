@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.model.connection_string import ConnectionString
-from webpubsub.model.errors import TokenError
-from webpubsub.model.tokens import (
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.tokens import (
     audience_matches,
     client_access,
     client_token,
@@ -22,6 +21,7 @@ from webpubsub.model.tokens import (
     rest_token,
     verify_rest_token,
 )
+from webpubsub.model.errors import TokenError
 
 KEY = "0123456789abcdef0123456789abcdef"
 SECOND_KEY = "fedcba9876543210fedcba9876543210"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.host.bindings.web_pubsub_context import read_upstream, refused
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.signature import RequestValidator, sign
 from webpubsub.model.events import PreflightRequest, UserEventRequest
-from webpubsub.model.signature import RequestValidator, sign
-from webpubsub.model.upstream import read_upstream, refused
 
 ANYBODY = RequestValidator([])
 KNOWN = RequestValidator([ConnectionString("https://a.example", "key")])

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.server.embedded import check_keys, local_connection
 

@@ -16,6 +16,7 @@ from service_peers import Socket, connection, group
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.azure.rest_client import RestActionSink, RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
+from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import (
     Action,
     AddConnectionsToGroupsAction,
@@ -37,7 +38,6 @@ from webpubsub.model.actions import (
     SendToGroupAction,
     SendToUserAction,
 )
-from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ActionRefused, EventRefused
 from webpubsub.model.events import (
     ClientCertificate,

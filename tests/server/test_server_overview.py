@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from webpubsub.host.bindings.http import AuthLevel
-from webpubsub.host.host import FunctionListing
+from webpubsub.host.bindings.http_trigger import AuthLevel
 from webpubsub.host.keys import KeyStore
 from webpubsub.host.keys.access import WEBHOOK_KEY, Access
+from webpubsub.host.loading.listing import FunctionListing
 from webpubsub.host.storage.memory import MemoryStorage
-from webpubsub.model.connection_string import DEFAULT_CONNECTION, ConnectionString
+from webpubsub.model.access.connection_string import DEFAULT_CONNECTION, ConnectionString
 from webpubsub.server.overview import overview
 
 FUNCTIONS = (

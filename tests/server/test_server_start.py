@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from webpubsub.host.host import FunctionListing
+from webpubsub.host.loading.listing import FunctionListing
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import TraceEvent

@@ -15,8 +15,8 @@ from service_peers import CHAT, connection, group
 from webpubsub.model.errors import RestError
 from webpubsub.model.names import ConnectionId, HubName
 from webpubsub.model.rest import ListConnections
-from webpubsub.service.rest import pages as connection_pages
-from webpubsub.service.rest.pages import Bookmarks, Listed, list_page
+from webpubsub.service.rest import connection_pages
+from webpubsub.service.rest.connection_pages import Bookmarks, Listed, list_page
 
 LIST = "/groups/big/connections"
 BOOKMARKS = Bookmarks(b"k" * 32)

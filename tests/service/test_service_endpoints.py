@@ -11,8 +11,8 @@ import pytest
 
 from rest_peers import HOST, Api
 from service_peers import CHAT, KEY, NOW, token
+from webpubsub.model.access.tokens import decode_client_token
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.tokens import decode_client_token
 from webpubsub.service.protocols.handshake import client_audiences, parse_request
 from webpubsub.service.settings import ServiceSettings
 from webpubsub.service.settings_file import load_settings
@@ -96,7 +96,10 @@ def test_clients_may_name_it_so_too(settings: dict[str, Any], further: list[str]
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-Host: outer.example, inner\r\n\r\n"
     )
     assert request.hub == CHAT
-    found = client_audiences(ServiceSettings(**settings), request)
+    known = ServiceSettings(**settings)
+    found = client_audiences(
+        request, known.public_endpoints, trust_forwarded_headers=known.trust_forwarded_headers
+    )
     assert found == [f"{base}/client/hubs/chat" for base in [f"http://{HOST}", *further]]
 
 

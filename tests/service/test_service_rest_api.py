@@ -14,9 +14,9 @@ from identity_peers import ISSUER, SECRET, issue
 from rest_peers import HOST, VERSIONS, Api
 from service_peers import CHAT, KEY, NOW, SECOND_KEY, connection, group, token, turns
 from webpubsub.model import rest
+from webpubsub.model.access.issued_tokens import TokenIssuer
+from webpubsub.model.access.tokens import decode_client_token
 from webpubsub.model.actions import WebPubSubPermission
-from webpubsub.model.issued_tokens import TokenIssuer
-from webpubsub.model.tokens import decode_client_token
 from webpubsub.model.trace import Phase, TraceEvent
 from webpubsub.service.hub.effects import Close
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service_peers import CHAT
-from webpubsub.model.issued_tokens import TokenIssuer
+from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, TraceEvent
 from webpubsub.service.settings import HubSettings, ServiceSettings

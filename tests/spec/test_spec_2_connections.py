@@ -10,7 +10,7 @@ import pytest
 from identity_peers import Credential
 from rest_service import running_rest_service
 from spec_app import KEY, SIGNATURE, USER, WEBHOOK, loaded_app, running_app, without
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.errors import ConnectionStringError
 
 # Signatures of the connection with other keys, from section 3.5.

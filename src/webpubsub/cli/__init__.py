@@ -11,7 +11,7 @@ _SERVER_PACKAGES = {"croniter", "httptools", "jwt", "rich", "typer", "uvicorn", 
 def main() -> None:
     """Run the command, or say what to install for it."""
     try:
-        from webpubsub.cli.app import run
+        from webpubsub.cli.commands import run
     except ModuleNotFoundError as error:
         if error.name not in _SERVER_PACKAGES:
             raise

@@ -6,9 +6,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-from webpubsub.model.connection_string import DEFAULT_CONNECTION, ConnectionString
+from webpubsub.model.access.connection_string import DEFAULT_CONNECTION, ConnectionString
+from webpubsub.model.access.tokens import client_access
 from webpubsub.model.names import parse_group_name, parse_hub_name
-from webpubsub.model.tokens import client_access
 
 
 def print_token(

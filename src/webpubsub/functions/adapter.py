@@ -21,11 +21,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webpubsub.functions.actions import Actions
+from webpubsub.functions.actions_output import Actions
 from webpubsub.functions.bindings import OUTPUT, Binding
-from webpubsub.functions.events import EVENT_PARAMETERS
+from webpubsub.functions.event_kinds import EVENT_PARAMETERS
 from webpubsub.functions.host_json import decode_response, encode_actions, encode_response
-from webpubsub.functions.trigger_bytes import TriggerBytes
+from webpubsub.functions.host_json.trigger_bytes import TriggerBytes
 from webpubsub.functions.user_function import UserFunction
 from webpubsub.model.errors import UsageError
 from webpubsub.model.events import EventRequest, EventResponse

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from webpubsub.functions.actions import Actions
+from webpubsub.functions.actions_output import Actions
 from webpubsub.functions.did_you_mean import camel_case
-from webpubsub.functions.events import SYSTEM_EVENTS, EventKind
-from webpubsub.functions.input_json import decode_connection, decode_context
-from webpubsub.functions.request_json import decode_request
-from webpubsub.functions.trigger_bytes import decode_user_event
+from webpubsub.functions.event_kinds import SYSTEM_EVENTS, EventKind
+from webpubsub.functions.host_json.input_json import decode_connection, decode_context
+from webpubsub.functions.host_json.request_json import decode_request
+from webpubsub.functions.host_json.trigger_bytes import decode_user_event
 from webpubsub.model.events import EventRequest, WebPubSubConnection, WebPubSubContext
 
 # The extension fills a trigger's parameter by its name; only this one carries the whole event.

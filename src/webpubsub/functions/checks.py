@@ -17,12 +17,12 @@ from typing import Any, Final, Protocol, get_args
 from webpubsub.functions.adapter import Adapter, adapter_of
 from webpubsub.functions.bindings import DATA_TRIGGER, OUTPUT, REQUEST, Binding
 from webpubsub.functions.did_you_mean import camel_case, did_you_mean, listed
-from webpubsub.functions.events import EVENT_PARAMETERS, SYSTEM_EVENTS, USER_EVENT, EventKind
-from webpubsub.functions.response_json import RESPONSE_MEMBERS
+from webpubsub.functions.event_kinds import EVENT_PARAMETERS, SYSTEM_EVENTS, USER_EVENT, EventKind
+from webpubsub.functions.host_json.response_json import RESPONSE_MEMBERS
 from webpubsub.functions.user_function import members_of
 from webpubsub.model.errors import FunctionError, FunctionErrors
 from webpubsub.model.events import ConnectEventResponse, EventErrorResponse, EventResponse, UserEventResponse
-from webpubsub.model.mqtt import MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventResponse
 
 _OUT: Final = 1  # azure.functions' number of the direction "out"

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import azure.functions
 
-from webpubsub.functions.trigger_bytes import Datum, TriggerBytes
+from webpubsub.functions.host_json.trigger_bytes import Datum, TriggerBytes
 
 _TYPE: Final = "webPubSubTrigger"
 _LOGGER: Final = logging.getLogger("webpubsub")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from webpubsub.functions.adapter import Adapter
+from webpubsub.functions.binding_members import event_kind, parse_event_type
 from webpubsub.functions.bindings import (
     CONNECTION,
     CONTEXT,
@@ -23,9 +24,8 @@ from webpubsub.functions.bindings import (
 from webpubsub.functions.checks import CONTEXT_PARAMETER, RETURN, binding_problems, declared_problems
 from webpubsub.functions.converter import has_converter
 from webpubsub.functions.did_you_mean import camel_case
-from webpubsub.functions.events import EVENT_PARAMETERS, USER_EVENT, EventKind
+from webpubsub.functions.event_kinds import EVENT_PARAMETERS, USER_EVENT, EventKind
 from webpubsub.functions.function_json import BindingJson, FunctionJson
-from webpubsub.functions.members import event_kind, parse_event_type
 from webpubsub.functions.user_function import UserFunction, members_of
 from webpubsub.model.errors import UsageError
 from webpubsub.model.events import EventRequest

@@ -16,10 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 from azure.functions.decorators.function_app import FunctionBuilder
 
 from webpubsub.functions.adapter import Adapter, adapter_of
-from webpubsub.functions.bindings import CONNECTION, CONTEXT, DATA_TRIGGER, OUTPUT, TRIGGER, Binding
-from webpubsub.functions.checks import binding_problems, stack_problems
-from webpubsub.functions.converter import has_converter
-from webpubsub.functions.members import (
+from webpubsub.functions.binding_members import (
     CLIENT_PROTOCOL,
     CLIENT_PROTOCOLS,
     choice,
@@ -29,6 +26,9 @@ from webpubsub.functions.members import (
     seconds,
     texts,
 )
+from webpubsub.functions.bindings import CONNECTION, CONTEXT, DATA_TRIGGER, OUTPUT, TRIGGER, Binding
+from webpubsub.functions.checks import binding_problems, stack_problems
+from webpubsub.functions.converter import has_converter
 from webpubsub.functions.user_function import is_collected
 from webpubsub.model.errors import FunctionError, FunctionErrors, UsageError
 from webpubsub.model.events import WebPubSubEventType

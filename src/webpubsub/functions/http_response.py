@@ -9,7 +9,7 @@ from typing import Any
 
 import azure.functions as func
 
-from webpubsub.functions.response_json import decode_response
+from webpubsub.functions.host_json.response_json import decode_response
 from webpubsub.model.cloudevents import answer_of, build_answer, build_refusal
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import EventRequest, WebPubSubContext

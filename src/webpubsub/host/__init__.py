@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from webpubsub.host.host import FunctionHost, FunctionListing
-from webpubsub.host.settings.settings import HostSettings, export_values
+from webpubsub.host.host import FunctionHost
+from webpubsub.host.loading.listing import FunctionListing
+from webpubsub.host.settings.host_settings import HostSettings, export_values
 
 __all__ = ["FunctionHost", "FunctionListing", "HostSettings", "export_values"]

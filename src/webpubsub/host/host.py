@@ -9,16 +9,16 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from webpubsub.host.azure.connections import Connections
-from webpubsub.host.bindings.http import HttpTrigger
+from webpubsub.host.bindings.http_trigger import HttpTrigger
 from webpubsub.host.function import Facilities
-from webpubsub.host.http.functions import HttpFunctions
+from webpubsub.host.http.http_functions import HttpFunctions
 from webpubsub.host.http.policies import AnswerHeaders, Cors, Throttle
 from webpubsub.host.keys import KeyStore
 from webpubsub.host.keys.access import WEBHOOK_KEY, Access, GuardedWebhook, HttpGate
 from webpubsub.host.loading.app import App, functions_of, load_app
-from webpubsub.host.loading.listing import FunctionListing, listing_of
+from webpubsub.host.loading.listing import listing_of
 from webpubsub.host.running.invoker import Invoker, thread_count
-from webpubsub.host.settings.settings import HostSettings
+from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.host.storage import Storage
 from webpubsub.host.storage.app_storage import AppStorage
 from webpubsub.host.timers.timer import Sleep, Timers
@@ -32,8 +32,6 @@ from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 if TYPE_CHECKING:
     from webpubsub.host.admin import Admin
-
-__all__ = ["FunctionHost", "FunctionListing"]
 
 ADMIN_PATH: Final = "/admin"
 

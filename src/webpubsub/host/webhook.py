@@ -17,6 +17,7 @@ from webpubsub.host.bindings.web_pubsub_trigger import (
 )
 from webpubsub.host.function import HostFunction
 from webpubsub.host.running.invoker import Invoker
+from webpubsub.model.access.signature import RequestValidator, split_list
 from webpubsub.model.cloudevents import (
     ALLOWED_ORIGIN,
     REQUEST_ORIGIN,
@@ -34,7 +35,6 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.http import HttpAnswer, RawHeaders, header_text
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, mqtt_error
-from webpubsub.model.signature import RequestValidator, split_list
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 WEBHOOK_PATH: Final = "/runtime/webhooks/webpubsub"

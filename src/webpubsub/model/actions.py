@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from webpubsub.model.connection_string import ClientProtocol
+from webpubsub.model.access.connection_string import ClientProtocol
 from webpubsub.model.errors import InvalidName
 from webpubsub.model.names import (
     parse_connection_id,

@@ -32,10 +32,9 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
-from webpubsub.model.headers import Headers
-from webpubsub.model.http import HttpAnswer, RawHeaders, header_text
+from webpubsub.model.http import Headers, HttpAnswer, RawHeaders, header_text
 from webpubsub.model.metadata import NO_METADATA, Metadata, build_metadata_headers
-from webpubsub.model.mqtt import MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, response_for
 from webpubsub.model.names import parse_group_name
 from webpubsub.model.payload import CONTENT_TYPES, MALFORMED_JSON, Payload, WebPubSubDataType

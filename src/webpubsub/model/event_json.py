@@ -22,7 +22,8 @@ from webpubsub.model.events import (
     PresenceEventRequest,
     WebPubSubConnectionContext,
 )
-from webpubsub.model.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt_json import AcceptedJson, ConnectJson, DisconnectedJson, ErrorJson
 from webpubsub.model.mqtt_events import (
     MqttConnectedEventRequest,
     MqttConnectEventRequest,
@@ -32,7 +33,6 @@ from webpubsub.model.mqtt_events import (
     code_of_status,
     code_of_version,
 )
-from webpubsub.model.mqtt_json import AcceptedJson, ConnectJson, DisconnectedJson, ErrorJson
 from webpubsub.model.payload import MALFORMED_JSON
 
 

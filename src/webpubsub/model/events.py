@@ -22,7 +22,7 @@ import msgspec
 
 from webpubsub.model.errors import UsageError
 from webpubsub.model.metadata import Metadata, metadata_of
-from webpubsub.model.mqtt import MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt import MqttEventErrorResponse
 from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
 from webpubsub.model.states import ConnectionStates

@@ -1,12 +1,13 @@
-"""HTTP as values: raw headers, whole answers, and the fast lane to an application.
+"""HTTP as values: headers, whole answers, and the fast lane to an application.
 
-Whatever an application answers in the fast lane it answers over ASGI too, and alike; the lane is only
+Raw headers are what ASGI hands over; `Headers` is what functions see: case-insensitive names, lists of
+values. Whatever an application answers in the fast lane it answers over ASGI too, and alike; the lane is only
 shorter. It takes hot requests and leaves every other to ASGI.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -14,6 +15,29 @@ import msgspec
 BODILESS: Final = frozenset({204, 304})
 """Statuses without body: it, or its length, would be taken for the next answer on the connection (RFC 9110,
 section 6.4.1)."""
+
+# How the service, and HTTP itself, spell the headers of an event: ASGI keeps lower case only, and functions
+# that read the host's JSON look names up as they were sent.
+SPELLINGS: Final = {
+    name.lower(): name
+    for name in (
+        "Accept",
+        "Accept-Encoding",
+        "Connection",
+        "Content-Length",
+        "Content-Type",
+        "Host",
+        "Transfer-Encoding",
+        "User-Agent",
+        "WebHook-Request-Origin",
+        "ce-connectionId",
+        "ce-connectionState",
+        "ce-eventName",
+        "ce-physicalConnectionId",
+        "ce-sessionId",
+        "ce-userId",
+    )
+}
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):
@@ -58,3 +82,42 @@ class FastLane(Protocol):
             headers: Names in lower case. The same list is kept by the server, so it must not be changed.
         """
         ...
+
+
+class Headers(Mapping[str, Sequence[str]]):
+    """A read-only view of raw headers; decoding waits until somebody looks.
+
+    Example:
+        >>> Headers([(b"ce-hub", b"chat")])["CE-Hub"]
+        ['chat']
+    """
+
+    __slots__ = ("_raw", "_values")
+
+    def __init__(self, raw: RawHeaders = ()) -> None:
+        """Wrap ``raw``; names must be in lower case."""
+        self._raw = raw
+        self._values: dict[str, list[str]] | None = None
+
+    def _decoded(self) -> dict[str, list[str]]:
+        if self._values is None:
+            values: dict[str, list[str]] = {}
+            for name, value in self._raw:
+                values.setdefault(name.decode("latin-1").lower(), []).append(header_text(value))
+            self._values = values
+        return self._values
+
+    def __getitem__(self, name: str) -> Sequence[str]:
+        return self._decoded()[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._decoded()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._decoded())
+
+    def __len__(self) -> int:
+        return len(self._decoded())
+
+    def __repr__(self) -> str:
+        return f"Headers({self._decoded()!r})"

@@ -26,7 +26,7 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubErrorCode,
 )
-from webpubsub.model.mqtt import (
+from webpubsub.model.mqtt.mqtt import (
     MQTT_SUBPROTOCOL,
     MqttConnectEventErrorResponse,
     MqttConnectProperties,
@@ -35,7 +35,7 @@ from webpubsub.model.mqtt import (
     MqttUserProperties,
     parse_user_properties,
 )
-from webpubsub.model.mqtt_codes import (
+from webpubsub.model.mqtt.mqtt_codes import (
     MqttConnectCode,
     MqttProtocolVersion,
     MqttV311ConnectReturnCode,

@@ -13,9 +13,9 @@ import msgspec
 
 from webpubsub.host.azure.connections import DEFAULT_CONNECTION as SETTING
 from webpubsub.host.azure.connections import Connections
-from webpubsub.host.settings.settings import HostSettings
+from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.host.webhook import WEBHOOK_PATH
-from webpubsub.model.connection_string import (
+from webpubsub.model.access.connection_string import (
     DEFAULT_ACCESS_KEY,
     DEFAULT_CONNECTION,
     ConnectionString,

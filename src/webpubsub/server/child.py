@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import msgspec
 
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.server.addresses import Addresses
 from webpubsub.server.ending import Grace

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString, is_loopback
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString, is_loopback
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import Trace

@@ -23,8 +23,8 @@ from typing import Final
 import msgspec
 
 from webpubsub.host.azure.rest_client import RestActionSink, refused
+from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import Action, SendAction
-from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError, RestError
 from webpubsub.model.http import FastLane, HttpAnswer, LaneHandler
 from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers

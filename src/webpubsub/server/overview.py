@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from webpubsub.host.host import FunctionListing
 from webpubsub.host.keys.access import Access
+from webpubsub.host.loading.listing import FunctionListing
 from webpubsub.host.webhook import WEBHOOK_PATH
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.access.connection_string import ConnectionString
 
 HIDDEN: Final = "..."
 WHERE_KEYS_ARE: Final = (

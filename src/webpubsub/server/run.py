@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from webpubsub.host.host import FunctionHost, FunctionListing
-from webpubsub.host.settings.settings import HostSettings, export_place, export_values
-from webpubsub.model.connection_string import is_loopback
+from webpubsub.host.host import FunctionHost
+from webpubsub.host.loading.listing import FunctionListing
+from webpubsub.host.settings.host_settings import HostSettings, export_place, export_values
+from webpubsub.model.access.connection_string import is_loopback
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, Trace, TraceEvent

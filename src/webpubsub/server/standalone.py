@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.trace import Trace
 from webpubsub.observe.logs import start_logging
 from webpubsub.server.embedded import EmbeddedService, add_event_handlers, check_keys, local_connection

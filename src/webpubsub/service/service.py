@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from webpubsub.model.access.tokens import ClientToken, decode_client_token
 from webpubsub.model.errors import EventRefused, InvalidName, PeerError
 from webpubsub.model.events import (
     ConnectedEventRequest,
@@ -27,7 +28,6 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId, parse_group_name
 from webpubsub.model.ports import EventAnswer, EventHandler
-from webpubsub.model.tokens import ClientToken, decode_client_token
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.events.calls import call_handler
 from webpubsub.service.hub.connection import Connection

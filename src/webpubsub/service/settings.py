@@ -18,10 +18,10 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from webpubsub.model.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
+from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError, ConnectionStringError, InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
-from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
 from webpubsub.service.protocols.frames import MAX_MESSAGE_BYTES
 

@@ -54,8 +54,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError, InvalidName
-from webpubsub.model.issued_tokens import TokenIssuer
 from webpubsub.model.json_file import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import Phase, Trace, TraceEvent

@@ -11,7 +11,7 @@ from typing import Final
 from webpubsub.host.admin.function_pages import FunctionPages
 from webpubsub.host.admin.key_pages import KeyPages
 from webpubsub.host.admin.pages import AdminRequest, Page, status_pages, text_answer
-from webpubsub.host.bindings.http import Scope
+from webpubsub.host.bindings.http_trigger import Scope
 from webpubsub.host.dotnet.routes import RouteTemplate
 from webpubsub.host.keys import KeyStore
 from webpubsub.host.keys.access import Access

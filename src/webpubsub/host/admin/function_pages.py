@@ -14,7 +14,7 @@ from azure.functions.http import HttpRequest
 
 from webpubsub.functions.host_json import decode_request
 from webpubsub.host.admin.pages import AdminRequest, Page, json_answer
-from webpubsub.host.bindings.http import HttpTrigger, build_request
+from webpubsub.host.bindings.http_trigger import HttpTrigger, build_request
 from webpubsub.host.bindings.web_pubsub_trigger import WebPubSubTrigger
 from webpubsub.host.function import HostFunction, Trigger
 from webpubsub.host.loading.app import App

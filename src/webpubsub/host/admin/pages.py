@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub import __version__
-from webpubsub.host.bindings.http import Scope
+from webpubsub.host.bindings.http_trigger import Scope
 from webpubsub.model.errors import PeerError
 from webpubsub.model.http import HttpAnswer, header_text
 from webpubsub.model.payload import MALFORMED_JSON

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from webpubsub.host.azure.credentials import BearerTokens, Identity
 from webpubsub.host.azure.rest_client import RestActionSink, RestClient
 from webpubsub.host.settings.environment import Environment, canonical_name
-from webpubsub.model.connection_string import ConnectionString, is_loopback
+from webpubsub.model.access.connection_string import ConnectionString, is_loopback
+from webpubsub.model.access.signature import RequestValidator
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.ports import ActionSink, TokenCredential
-from webpubsub.model.signature import RequestValidator
 from webpubsub.model.trace import Trace
 
 DEFAULT_CONNECTION: Final = "WebPubSubConnectionString"

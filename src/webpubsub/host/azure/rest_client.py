@@ -12,12 +12,12 @@ from typing import Any, Final, Protocol
 
 from webpubsub.host.azure.credentials import BearerTokens
 from webpubsub.http import Deadlines, HttpCallError, HttpPool, InvalidAnswer, Response, Url, parse_url
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.tokens import rest_token
 from webpubsub.model.actions import Action
-from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import ActionRefused, ConfigurationError
 from webpubsub.model.names import HubName
 from webpubsub.model.rest import RestRequest, build_request
-from webpubsub.model.tokens import rest_token
 from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of
 
 # A token is good for an hour; signing one costs about as much as sending it, and apps send to few URLs.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from webpubsub.functions.did_you_mean import did_you_mean
-from webpubsub.host.bindings.http import HttpOutput, HttpTrigger
+from webpubsub.host.bindings.http_trigger import HttpOutput, HttpTrigger
 from webpubsub.host.bindings.web_pubsub import WebPubSubOutput
 from webpubsub.host.bindings.web_pubsub_connection import build_connection_input
 from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput

@@ -5,7 +5,7 @@ Source: extension spec, section 8.
 
 from __future__ import annotations
 
-from webpubsub.functions.actions import Actions
+from webpubsub.functions.actions_output import Actions
 from webpubsub.functions.host_json import read_actions
 from webpubsub.host.azure.connections import DEFAULT_CONNECTION
 from webpubsub.host.bindings.members import parse_hub, resolve_hub

@@ -19,13 +19,13 @@ from webpubsub.host.bindings.members import as_data_type, parse_hub, resolve_hub
 from webpubsub.host.expressions import Template
 from webpubsub.host.function import AwaitedInput, Binding, Facilities, FunctionDefinition, Input, Invocation
 from webpubsub.host.settings.environment import Environment
-from webpubsub.model.connection_string import ClientProtocol, ConnectionString
+from webpubsub.model.access.connection_string import ClientProtocol, ConnectionString
+from webpubsub.model.access.tokens import client_access
 from webpubsub.model.errors import ConfigurationError, PeerError
 from webpubsub.model.events import WebPubSubConnection
 from webpubsub.model.names import HubName
 from webpubsub.model.payload import MALFORMED_JSON
 from webpubsub.model.rest import GenerateClientToken
-from webpubsub.model.tokens import client_access
 
 _LIFETIME: Final = 3600.0
 

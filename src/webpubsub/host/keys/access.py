@@ -10,7 +10,7 @@ from hmac import compare_digest
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from webpubsub.host.bindings.http import AuthLevel, HttpTrigger, Scope
+from webpubsub.host.bindings.http_trigger import AuthLevel, HttpTrigger, Scope
 from webpubsub.host.function import HostFunction
 from webpubsub.host.keys import HOST_FUNCTIONS, SYSTEM, KeyPlace, KeyStore
 from webpubsub.host.webhook import Webhook

@@ -14,15 +14,15 @@ import msgspec
 from webpubsub.functions.function_json import function_folders
 from webpubsub.host.azure.connections import DEFAULT_CONNECTION
 from webpubsub.host.bindings import build_function
-from webpubsub.host.bindings.http import HttpTrigger
+from webpubsub.host.bindings.http_trigger import HttpTrigger
 from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput
 from webpubsub.host.bindings.web_pubsub_trigger import EventKey, WebPubSubTrigger
 from webpubsub.host.function import Facilities, FunctionDefinition, HostFunction
-from webpubsub.host.http.functions import index_routes
+from webpubsub.host.http.http_functions import index_routes
 from webpubsub.host.loading.azure import azure_warnings
 from webpubsub.host.loading.v1 import load_folders
 from webpubsub.host.loading.v2 import load_function_app
-from webpubsub.host.settings.settings import HostSettings
+from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.host.timers.trigger import TimerTrigger
 from webpubsub.host.webhook import index_triggers
 from webpubsub.model.errors import ConfigurationError

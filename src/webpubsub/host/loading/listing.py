@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from webpubsub.host.bindings.http import HttpTrigger
+from webpubsub.host.bindings.http_trigger import HttpTrigger
 from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput
 from webpubsub.host.bindings.web_pubsub_trigger import WebPubSubTrigger
 from webpubsub.host.function import HostFunction

@@ -11,9 +11,9 @@ from types import CoroutineType
 from typing import Any, Final
 
 from webpubsub.host.function import FIRST_CALL, HostFunction, Invocation, RetryContext
-from webpubsub.host.running.deadlines import Deadlines
 from webpubsub.host.running.invocation import Context, thread_local
-from webpubsub.host.running.pool import ThreadPool
+from webpubsub.host.running.thread_pool import ThreadPool
+from webpubsub.host.running.timeouts import Deadlines
 from webpubsub.model.events import WebPubSubConnectionContext
 from webpubsub.model.http import RawHeaders
 from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Any, Final
 
-from webpubsub.functions.response_json import RESPONSE_MEMBERS
+from webpubsub.functions.host_json.response_json import RESPONSE_MEMBERS
 from webpubsub.host.converters import has_implicit_output
 from webpubsub.host.function import HostFunction
 from webpubsub.model.errors import UsageError

@@ -1,8 +1,10 @@
 """The life of one timer: wait, run, remember; and all timers of an app.
 
-The next occurrence is that after the start of a run; one that came during the run follows it at once.
+The next occurrence is that after the start of a run; one that came during the run follows it at once. A run
+that fails is called again as its retry policy says: as on Azure policies apply to timers, of all triggers
+this host runs; whoever sent an HTTP request or an event is answered at once and may send it again.
 
-Source: the timer extension's ``TimerListener``.
+Source: the timer extension's ``TimerListener``; WebJobs SDK, FunctionExecutorExtensions.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from webpubsub.host.function import HostFunction, RetryContext
 from webpubsub.host.running.invoker import Invoker
-from webpubsub.host.running.retry import call_again
+from webpubsub.host.settings.retry import RetryPolicy
 from webpubsub.host.storage import Leases, Storage
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.host.timers.singleton import Singleton
@@ -26,6 +28,8 @@ Sleep = Callable[[float], Awaitable[None]]
 
 # Sleeps are cut into pieces, so that a clock that was set, or a machine that slept, is noticed.
 LONGEST_SLEEP: Final = 60.0
+
+T = TypeVar("T")
 
 
 class Timer:
@@ -204,3 +208,28 @@ class Timers:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks = {}
+
+
+async def call_again(
+    policy: RetryPolicy,
+    call: Callable[[RetryContext], Awaitable[T]],
+    pause: Callable[[float, RetryContext], Awaitable[None]],
+) -> T:
+    """Call until that succeeds, or the policy is at its end.
+
+    Args:
+        policy: How often, and after which delays.
+        call: The call; told how often it failed.
+        pause: Waits some seconds before the next call, which it is shown.
+
+    Raises:
+        Exception: What the last call raised.
+    """
+    context = RetryContext(max_retry_count=policy.max_retry_count)
+    for number, delay in enumerate(policy.delays(), 1):
+        try:
+            return await call(context)
+        except Exception as error:  # noqa: BLE001 - the next call is told of it
+            context = RetryContext(number, policy.max_retry_count, error)
+        await pause(delay, context)
+    return await call(context)

@@ -21,13 +21,13 @@ from operator import itemgetter
 from typing import Final
 
 from webpubsub.http import Deadlines
+from webpubsub.model.access.signature import signature_header
 from webpubsub.model.cloudevents import REQUEST_ORIGIN, build_body, build_headers, parse_answer
 from webpubsub.model.errors import EventRefused, InvalidData
 from webpubsub.model.events import EventRequest, PresenceEventRequest
 from webpubsub.model.metadata import parse_metadata_headers
 from webpubsub.model.names import ConnectionId
 from webpubsub.model.ports import EventAnswer
-from webpubsub.model.signature import signature_header
 from webpubsub.model.states import STATE_HEADER
 from webpubsub.model.trace import Trace
 from webpubsub.service.events.auth import Authorization, CookieJars

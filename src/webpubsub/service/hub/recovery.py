@@ -15,9 +15,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from webpubsub.model.access.tokens import signed_claims, signed_token
 from webpubsub.model.errors import PeerError, TokenError
 from webpubsub.model.names import ConnectionId
-from webpubsub.model.tokens import signed_claims, signed_token
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.protocols.handshake import ClientRequest

@@ -8,15 +8,16 @@ key to the service, and a page must not. So OPTIONS is a method like any other t
 
 ::
 
-    rest_api.py            the order of checks, and what is done
-    rest_head.py           what stands before a body
-    rest_targets.py        methods and targets that are asked for
-    endpoints.py           what this service is called
-    rest_bodies.py         length, media type and charset of bodies
-    rest_answers.py        answers and errors
+    api.py                 the order of checks, what is done, and what this service is called
+    targets.py             what stands before a body: methods and targets that are asked for
+    bodies.py              length, media type and charset of bodies
+    answers.py             answers and errors
     connection_pages.py    the one list that there is
 
-Source: service spec, sections A.1 to A.7, B.2 and B.4.
+Callers know the service by the Host header they send; behind a proxy, also by what the proxy says was sent to
+it, or by an endpoint that is set.
+
+Source: service spec, sections A.1 to A.7, B.2 to B.4.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from typing import Any, Final
 
 import msgspec
 
+from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.issued_tokens import verify_issued_token
+from webpubsub.model.access.tokens import client_token, verify_rest_token
 from webpubsub.model.actions import SendToConnectionAction
-from webpubsub.model.connection_string import ConnectionString
 from webpubsub.model.errors import PeerError, RestError, TokenError
 from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
-from webpubsub.model.issued_tokens import verify_issued_token
 from webpubsub.model.names import GroupName, HubName
 from webpubsub.model.rest import (
     API_VERSIONS,
@@ -48,15 +50,14 @@ from webpubsub.model.rest import (
     parse_query,
     parse_value,
 )
-from webpubsub.model.tokens import client_token, verify_rest_token
 from webpubsub.model.trace import Phase, TraceEvent
 from webpubsub.service.protocols.handshake import refuse_unserved
 from webpubsub.service.rest.answers import empty_answer, error_answer, json_answer, send_answer
 from webpubsub.service.rest.bodies import Form, json_form, message_form, read_body
-from webpubsub.service.rest.endpoints import base_urls, request_url
-from webpubsub.service.rest.pages import Bookmarks, list_page
+from webpubsub.service.rest.connection_pages import Bookmarks, list_page
 from webpubsub.service.rest.targets import Head, Targets
 from webpubsub.service.service import Service
+from webpubsub.service.settings import ServiceSettings
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -281,3 +282,29 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+def base_urls(settings: ServiceSettings, head: Head) -> list[str]:
+    """Return the URLs under which the sender of a request may know this service.
+
+    Their schemes mean nothing: TLS may end before this service.
+    """
+    hosts = [head.values.get(b"host", b"")]
+    if settings.trust_forwarded_headers:
+        hosts.append(_first(head.values.get(b"x-forwarded-host", b"")))
+    urls = [f"http://{host.decode('latin-1')}{head.root}" for host in hosts if host]
+    return [*urls, *settings.public_endpoints] if settings.public_endpoints else urls
+
+
+def request_url(settings: ServiceSettings, head: Head) -> str:
+    """Return the URL under which the sender of a request has reached this service, to be called again."""
+    host, scheme = head.values.get(b"host", b""), head.scheme
+    if settings.trust_forwarded_headers:
+        host = _first(head.values.get(b"x-forwarded-host", b"")) or host
+        scheme = _first(head.values.get(b"x-forwarded-proto", b"")).decode("latin-1") or scheme
+    return f"{scheme}://{host.decode('latin-1')}{head.root}"
+
+
+def _first(value: bytes) -> bytes:
+    """Return what the proxy next to the caller wrote; each further one appends its own."""
+    return value.partition(b",")[0].strip()

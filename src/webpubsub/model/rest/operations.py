@@ -1,6 +1,6 @@
 """The data-plane REST API: ONE table that builds requests from values and parses requests into values.
 
-A row is a value class (an action, or a question of `rest_questions`), its method, its path, its query and
+A row is a value class (an action, or a question of `actions`), its method, its path, its query and
 the status of success. Paths stand below ``/api/hubs/{hub}``. What is in neither path nor query is the body:
 the data of a message, or the members of a JSON object.
 
@@ -18,54 +18,22 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 import msgspec
 
 from webpubsub.model import actions
-from webpubsub.model import actions as rest_questions
 from webpubsub.model.actions import (
-    ConnectionExists,
-    GenerateClientToken,
-    GroupExists,
-    ListConnections,
-    PermissionExists,
     SendAction,
-    UserExists,
 )
 from webpubsub.model.errors import InvalidData, InvalidName
 from webpubsub.model.http import RawHeaders
 from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.payload import MALFORMED_JSON, Payload
-from webpubsub.model.rest_parameters import (
+from webpubsub.model.rest.rest_parameters import (
     API_VERSIONS,
     bad_request,
     decode_segment,
-    fold_names,
-    parse_api_version,
     parse_in_path,
     parse_in_query,
-    parse_query,
     refused,
 )
-
-__all__ = [
-    "API_VERSIONS",
-    "OPERATIONS",
-    "ConnectionExists",
-    "GenerateClientToken",
-    "GroupExists",
-    "ListConnections",
-    "Operation",
-    "PermissionExists",
-    "RestRequest",
-    "UserExists",
-    "build_request",
-    "find_operations",
-    "fold_names",
-    "parse_api_version",
-    "parse_headers",
-    "parse_parameters",
-    "parse_path",
-    "parse_query",
-    "parse_value",
-]
 
 
 class Operation(msgspec.Struct, frozen=True, eq=False):
@@ -165,12 +133,12 @@ _ROWS: Final[Sequence[tuple[type[Any], str, str, Mapping[str, str], int]]] = (
     ),
     (actions.GrantPermissionAction, "PUT", _PERMISSION, _TARGET, 200),
     (actions.RevokePermissionAction, "DELETE", _PERMISSION, _TARGET, 204),
-    (rest_questions.PermissionExists, "HEAD", _PERMISSION, _TARGET, 200),
-    (rest_questions.ConnectionExists, "HEAD", _CONNECTION, {}, 200),
-    (rest_questions.GroupExists, "HEAD", "groups/{group}", {}, 200),
-    (rest_questions.UserExists, "HEAD", "users/{user_id}", {}, 200),
-    (rest_questions.ListConnections, "GET", _IN_GROUP, _PAGE, 200),
-    (rest_questions.GenerateClientToken, "POST", ":generateToken", _TOKEN, 200),
+    (actions.PermissionExists, "HEAD", _PERMISSION, _TARGET, 200),
+    (actions.ConnectionExists, "HEAD", _CONNECTION, {}, 200),
+    (actions.GroupExists, "HEAD", "groups/{group}", {}, 200),
+    (actions.UserExists, "HEAD", "users/{user_id}", {}, 200),
+    (actions.ListConnections, "GET", _IN_GROUP, _PAGE, 200),
+    (actions.GenerateClientToken, "POST", ":generateToken", _TOKEN, 200),
 )
 _JSON_BODIES: Final[Mapping[type[Any], Sequence[str]]] = {
     actions.AddConnectionsToGroupsAction: _BULK,

@@ -16,10 +16,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from webpubsub.model.connection_string import ClientProtocol, ConnectionString
+from webpubsub.model.access.connection_string import ClientProtocol, ConnectionString
+from webpubsub.model.access.jws import sign, signed_payload
 from webpubsub.model.errors import TokenError
 from webpubsub.model.events import WebPubSubConnection
-from webpubsub.model.jws import sign, signed_payload
 from webpubsub.model.payload import MALFORMED_JSON
 
 CLOCK_SKEW: Final = 300.0

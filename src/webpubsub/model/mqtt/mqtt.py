@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from webpubsub.model.errors import UsageError
-from webpubsub.model.mqtt_codes import (
+from webpubsub.model.mqtt.mqtt_codes import (
     MqttConnectCode,
     MqttDisconnectReasonCode,
     MqttProtocolVersion,

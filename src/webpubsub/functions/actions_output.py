@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import azure.functions
 
-from webpubsub.functions.action_json import decode_actions
+from webpubsub.functions.host_json.action_json import decode_actions
 from webpubsub.model.actions import (
     Action,
     AddConnectionsToGroupsAction,

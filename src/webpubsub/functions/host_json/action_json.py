@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from webpubsub.functions.data_json import decode_data, encode_data
 from webpubsub.functions.did_you_mean import camel_case, did_you_mean
+from webpubsub.functions.host_json.data_json import decode_data, encode_data
 from webpubsub.model.actions import ACTIONS, Action, SendAction, WebPubSubPermission, parse_permission
 from webpubsub.model.errors import UsageError
 from webpubsub.model.payload import MALFORMED_JSON

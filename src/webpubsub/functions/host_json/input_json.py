@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from webpubsub.functions.data_json import HostValue, read
-from webpubsub.functions.request_json import RequestJson, lists, request_members, request_of
+from webpubsub.functions.host_json.data_json import HostValue, read
+from webpubsub.functions.host_json.request_json import RequestJson, lists, request_members, request_of
 from webpubsub.model.events import WebPubSubConnection, WebPubSubContext, WebPubSubContextResponse
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
 from webpubsub.model.rest import ListConnections
-from webpubsub.model.rest_parameters import MAX_PAGE_SIZE, bad_request
+from webpubsub.model.rest.rest_parameters import MAX_PAGE_SIZE, bad_request
 from webpubsub.service.hub.connection import Connection
 
 _MAC_BYTES: Final = 16

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
+from webpubsub.model.access.jws import unverified_payload
+from webpubsub.model.access.tokens import check_times, claims_of, signed_claims, texts
 from webpubsub.model.errors import ConfigurationError, TokenError
-from webpubsub.model.jws import unverified_payload
-from webpubsub.model.tokens import check_times, claims_of, signed_claims, texts
 
 ENTRA_AUDIENCE: Final = "https://webpubsub.azure.com"
 _PEM: Final = "-----BEGIN "

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from webpubsub.functions.data_json import HostValue, read
-from webpubsub.functions.request_json import RequestJson, request_of
+from webpubsub.functions.host_json.data_json import HostValue, read
+from webpubsub.functions.host_json.request_json import RequestJson, request_of
 from webpubsub.model.errors import PeerError
 from webpubsub.model.events import EventRequest, UserEventRequest
 from webpubsub.model.payload import MALFORMED_JSON

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
-from webpubsub.host.bindings.http import HttpTrigger, Scope, build_request
+from webpubsub.host.bindings.http_trigger import HttpTrigger, Scope, build_request
 from webpubsub.host.function import HostFunction
 from webpubsub.host.http.policies import Throttle
 from webpubsub.host.keys.access import HttpGate

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from webpubsub.functions.data_json import HostValue, decode_data, read
+from webpubsub.functions.host_json.data_json import HostValue, decode_data, read
 from webpubsub.model.errors import InvalidData, PeerError
 from webpubsub.model.events import (
     ClientCertificate,
@@ -23,14 +23,14 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
-from webpubsub.model.headers import SPELLINGS, Headers
+from webpubsub.model.http import SPELLINGS, Headers
+from webpubsub.model.mqtt.mqtt_json import ConnectJson, DisconnectedJson
 from webpubsub.model.mqtt_events import (
     MqttConnectedEventRequest,
     MqttConnectEventRequest,
     MqttConnectionContext,
     MqttDisconnectedEventRequest,
 )
-from webpubsub.model.mqtt_json import ConnectJson, DisconnectedJson
 from webpubsub.model.names import ConnectionId, EventName, HubName, UserId
 from webpubsub.model.states import STATE_HEADER, ConnectionStates
 

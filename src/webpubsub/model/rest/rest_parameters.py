@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from webpubsub.model.access.connection_string import ClientProtocol
 from webpubsub.model.actions import parse_permission
-from webpubsub.model.connection_string import ClientProtocol
 from webpubsub.model.errors import InvalidName, RestError
 from webpubsub.model.names import parse_connection_id, parse_group_name, parse_user_id
 from webpubsub.model.send_actions import MAX_TTL_SECONDS

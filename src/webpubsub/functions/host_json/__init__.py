@@ -6,15 +6,15 @@ extension's own form member by member, so that untyped functions see what Azure 
 Source: extension spec, sections 4 to 8.
 """
 
-from webpubsub.functions.action_json import decode_actions, encode_actions, read_actions
-from webpubsub.functions.input_json import (
+from webpubsub.functions.host_json.action_json import decode_actions, encode_actions, read_actions
+from webpubsub.functions.host_json.input_json import (
     decode_connection,
     decode_context,
     encode_connection,
     encode_context,
 )
-from webpubsub.functions.request_json import decode_request, encode_request
-from webpubsub.functions.response_json import decode_response, encode_response
+from webpubsub.functions.host_json.request_json import decode_request, encode_request
+from webpubsub.functions.host_json.response_json import decode_response, encode_response
 
 __all__ = [
     "decode_actions",

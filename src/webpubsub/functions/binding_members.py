@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from webpubsub.functions.did_you_mean import did_you_mean
-from webpubsub.functions.events import SYSTEM_EVENTS, USER_EVENT, EventKind
+from webpubsub.functions.event_kinds import SYSTEM_EVENTS, USER_EVENT, EventKind
 from webpubsub.model.errors import InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import parse_event_name, parse_hub_name

@@ -14,7 +14,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from webpubsub.model.connection_string import ConnectionString
+from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
 
 _SEPARATORS = re.compile(r"[, ]+")

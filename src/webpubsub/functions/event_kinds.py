@@ -21,7 +21,7 @@ from webpubsub.model.events import (
     UserEventRequest,
     UserEventResponse,
 )
-from webpubsub.model.mqtt import MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import (
     MqttConnectedEventRequest,
     MqttConnectEventRequest,

@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from webpubsub.model.mqtt import (
+from webpubsub.model.mqtt.mqtt import (
     MqttConnectProperties,
     MqttDisconnectedEventRequestProperties,
     MqttDisconnectPacketProperties,
@@ -20,7 +20,7 @@ from webpubsub.model.mqtt import (
     MqttUserProperty,
     parse_user_properties,
 )
-from webpubsub.model.mqtt_codes import MqttProtocolVersion
+from webpubsub.model.mqtt.mqtt_codes import MqttProtocolVersion
 
 _Properties = list[MqttUserProperty] | None
 

@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from webpubsub.functions.data_json import decode_data, encode_data
 from webpubsub.functions.did_you_mean import did_you_mean
-from webpubsub.functions.events import event_of
+from webpubsub.functions.event_kinds import event_of
+from webpubsub.functions.host_json.data_json import decode_data, encode_data
 from webpubsub.model.actions import Action
 from webpubsub.model.errors import InvalidData, UsageError
 from webpubsub.model.events import (
@@ -24,9 +24,9 @@ from webpubsub.model.events import (
     UserEventResponse,
     WebPubSubErrorCode,
 )
-from webpubsub.model.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt import MqttConnectEventErrorResponse, MqttEventErrorResponse
+from webpubsub.model.mqtt.mqtt_json import AcceptedJson, ErrorJson
 from webpubsub.model.mqtt_events import MqttConnectEventResponse, check_client, is_mqtt, response_for
-from webpubsub.model.mqtt_json import AcceptedJson, ErrorJson
 from webpubsub.model.payload import MALFORMED_JSON
 from webpubsub.model.states import ConnectionStates
 

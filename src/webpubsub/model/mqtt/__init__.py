@@ -1,0 +1,1 @@
+"""What MQTT adds: properties of packets, numbers of refusals, and both in the bodies of events."""

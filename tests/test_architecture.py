@@ -39,7 +39,6 @@ NOT_IN_BINDINGS = {
     "uvloop",
     "httptools",
     "jwt",
-    "croniter",
     "typer",
     "rich",
     "websockets",

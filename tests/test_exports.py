@@ -90,7 +90,6 @@ SERVERS = [
     "uvicorn",
     "jwt",
     "typer",
-    "croniter",
     "websockets",
     "webpubsub.host",
     "webpubsub.http",

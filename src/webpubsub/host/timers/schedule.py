@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Final, Protocol
 
 from webpubsub.host.dotnet.time_span import parse_time_span
-from webpubsub.host.timers.ncrontab import Crontab, parse_crontab
+from webpubsub.host.timers.ncrontab import Crontab, next_occurrence, parse_crontab
 from webpubsub.model.errors import ConfigurationError
 
 _EXPECTED: Final = (
@@ -64,33 +64,12 @@ class _Cron:
     def __init__(self, crontab: Crontab, zone: tzinfo) -> None:
         self._crontab = crontab
         self._zone = zone
-        # In an hour that clocks show twice, what repeats within a day fires in both passes, the rest once.
-        self._folds = (0, 1) if crontab.repeats else (0,)
 
     def next_after(self, now: datetime) -> datetime:
-        local = now.astimezone(self._zone)
-        wall = local.replace(tzinfo=None)
-        found = self._first_after(now, wall)
-        back = _offset(local) - _offset(found.astimezone(self._zone))
-        if self._crontab.repeats and back > timedelta():
-            return self._first_after(now, wall - back)  # clocks were set back: an earlier hour comes again
-        return found
+        return next_occurrence(self._crontab, now.astimezone(self._zone)).astimezone(UTC)
 
     def is_frequent(self, now: datetime) -> bool:
         return self.next_after(self.next_after(now)) <= now + _ONE_MINUTE
-
-    def _first_after(self, now: datetime, wall: datetime) -> datetime:
-        for occurrence in self._crontab.walls_after(wall):
-            for fold in self._folds:
-                # A moment that clocks skip is read with the offset before, so it comes as much later.
-                moment = occurrence.replace(tzinfo=self._zone, fold=fold).astimezone(UTC)
-                if moment > now:
-                    return moment
-        raise AssertionError("a crontab has no last occurrence")
-
-
-def _offset(moment: datetime) -> timedelta:
-    return moment.utcoffset() or timedelta()
 
 
 def parse_schedule(text: str, now: datetime, zone: tzinfo = UTC) -> Schedule:
@@ -114,7 +93,7 @@ def parse_schedule(text: str, now: datetime, zone: tzinfo = UTC) -> Schedule:
     try:
         schedule = _Cron(parse_crontab(text), zone)
         schedule.next_after(now)
-    except (ValueError, KeyError) as error:  # croniter's errors are ValueErrors
+    except ValueError as error:
         raise ConfigurationError(f"schedule '{text}' is not usable: {error}; {_EXPECTED}") from error
     return schedule
 

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from contract_clients import hear, hear_json, json_client
-from webpubsub.service.protocols.proto_file import message_class
+from webpubsub.service.protobuf_messages import DownstreamMessage, UpstreamMessage
 
 pytestmark = pytest.mark.contract
 
@@ -21,13 +21,13 @@ ROLES = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]
 
 
 async def say(client: ClientConnection, **member: Any) -> None:
-    await client.send(message_class("UpstreamMessage")(**member).SerializeToString())
+    await client.send(UpstreamMessage(**member).SerializeToString())
 
 
 async def hear_protobuf(client: ClientConnection) -> Any:
     (body,) = await hear(client)
     assert isinstance(body, bytes)
-    found = message_class("DownstreamMessage").FromString(body)
+    found = DownstreamMessage.FromString(body)
     return getattr(found, found.WhichOneof("message"))
 
 

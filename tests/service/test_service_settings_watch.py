@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import watchfiles
 
 from service_peers import CHAT
 from webpubsub.model.access.issued_tokens import TokenIssuer
@@ -96,20 +100,59 @@ def test_a_file_that_goes_and_comes_back(service: Service) -> None:
     assert service.used == [ServiceSettings(validation_mode="off")]
 
 
-async def test_it_looks_twice_a_second(service: Service) -> None:
-    slept: list[float] = []
+@asynccontextmanager
+async def running(path: Path) -> AsyncIterator[asyncio.Queue[ServiceSettings]]:
+    """The settings that are used while a watch runs."""
+    used: asyncio.Queue[ServiceSettings] = asyncio.Queue()
+    task = asyncio.create_task(SettingsWatch(path, load_settings(path), used.put_nowait).run())
+    try:
+        async with asyncio.timeout(20):
+            yield used
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if len(slept) == 3:
-            raise asyncio.CancelledError
-        service.write(f'{{"hubs": {{"h{len(slept)}": {{}}}}}}')
 
-    used = service.used
-    with pytest.raises(asyncio.CancelledError):
-        await SettingsWatch(service.path, ServiceSettings(), used.append, sleep=sleep).run()
-    assert slept == [0.5, 0.5, 0.5]
-    assert [list(settings.hubs) for settings in used] == [["h1"], ["h2"]]
+async def test_edits_are_used_while_it_runs(service: Service) -> None:
+    async with running(service.path) as used:
+        for hub in ("one", "two"):
+            service.write(f'{{"hubs": {{"{hub}": {{}}}}}}')
+            assert list((await used.get()).hubs) == [hub]
+
+
+async def test_a_file_elsewhere_is_followed(tmp_path: Path, service: Service) -> None:
+    link = tmp_path / "folder" / "service.json"
+    link.parent.mkdir()
+    link.symlink_to(service.path)
+    async with running(link) as used:
+        service.write('{"hubs": {"chat": {}}}')
+        assert list((await used.get()).hubs) == ["chat"]
+
+
+async def test_a_folder_that_goes_and_comes_back_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "service.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    async with running(path) as used:
+        path.parent.rename(tmp_path / "gone")
+        path.parent.mkdir()
+        path.write_text('{"hubs": {"chat": {}}}')
+        assert list((await used.get()).hubs) == ["chat"]
+
+
+async def test_it_does_without_the_systems_watches(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = watchfiles.awatch
+
+    def awatch(*paths: Path, force_polling: bool | None = None, **given: Any) -> AsyncIterator[Any]:
+        if not force_polling:
+            raise OSError("OS file watch limit reached. (os error 28)")
+        return real(*paths, force_polling=True, **given)
+
+    monkeypatch.setattr(watchfiles, "awatch", awatch)
+    async with running(service.path) as used:
+        service.write('{"hubs": {"chat": {}}}')
+        assert list((await used.get()).hubs) == ["chat"]
 
 
 def test_changes_are_named_without_values() -> None:

@@ -39,16 +39,20 @@ Everything may be left out; what it means is told by `HubSettings`, `EventHandle
 `Compatibility` and `TokenIssuer`. Access keys are not in the file; but tokens, keys of issuers and codes of
 event handlers may be.
 
+While the service runs a good edit is used at once, a bad one is told and left aside. The file is looked at
+when something changes in its folder, which is also how files are replaced as a whole, and twice a second
+besides: not every change in mounted folders, or of a file that it is a link to, is told.
+
 Source: service spec, sections D.1 and I.3.
 """
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -61,7 +65,7 @@ from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
 
-INTERVAL: Final = 0.5
+_LOOK_MILLISECONDS: Final = 500
 
 
 class _File(Compatibility, frozen=True, kw_only=True):
@@ -209,7 +213,6 @@ class SettingsWatch:
         settings: What was read from it last.
         use: Gets the settings of each good edit.
         trace: Is told what changed, or why an edit is not used; or None.
-        sleep: Waits some seconds.
     """
 
     def __init__(
@@ -219,19 +222,16 @@ class SettingsWatch:
         use: Callable[[ServiceSettings], None],
         *,
         trace: Trace | None = None,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._path = path
         self._settings = settings
         self._use = use
         self._trace = trace
-        self._sleep = sleep
         self._seen = _NEVER  # it may have changed since it was read
 
     async def run(self) -> None:
         """Look at the file again and again until cancelled."""
-        while True:
-            await self._sleep(INTERVAL)
+        async for _ in _changes_in(self._path.parent):
             self.look()
 
     def look(self) -> None:
@@ -256,6 +256,27 @@ class SettingsWatch:
         if self._trace is not None:
             told = None if error is None else ConfigurationError(message)
             self._trace(TraceEvent("setting", phase, {}, {"message": message}, told))
+
+
+async def _changes_in(folder: Path) -> AsyncIterator[None]:
+    """Return at each change, and at the latest after some time."""
+    from watchfiles import awatch  # only a service with a settings file pays for it
+
+    watch = partial(
+        awatch,
+        folder,
+        watch_filter=None,
+        recursive=False,
+        debounce=_LOOK_MILLISECONDS,
+        rust_timeout=_LOOK_MILLISECONDS,
+        yield_on_timeout=True,
+    )
+    try:
+        async for _ in watch():
+            yield
+    except (OSError, RuntimeError):  # the system has no watch left for this user
+        async for _ in watch(force_polling=True):
+            yield
 
 
 _State = tuple[int, int, int] | None

@@ -1,4 +1,4 @@
-"""Keys: new ones, in the form Azure makes, and one file of them, in the Functions host's own JSON.
+"""Keys: new ones, and one file of them, in the Functions host's own JSON.
 
 The host's file has a master key, function keys and system keys, each other file the keys of a function::
 
@@ -8,17 +8,15 @@ The host's file has a master key, function keys and system keys, each other file
 
     {"keys": [{"name": "default", "value": "...", "encrypted": false}]}
 
-Members this host does not know are kept. A new key is 33 random bytes, three bytes that read ``AzFu`` in
-base64, and a checksum whose seed tells the kind of key, so that secret scanners know it.
+Members this host does not know are kept.
 
-Source: Functions host, ``SecretGenerator``; Microsoft.Security.Utilities, ``IdentifiableSecrets``.
+Source: Functions host, ``HostSecrets`` and ``FunctionSecrets``.
 """
 
 from __future__ import annotations
 
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -35,13 +33,7 @@ FUNCTION: Final = "keys"
 # The master key's name in its file; people and the admin endpoints call it "_master".
 MASTER_NAME: Final = "master"
 
-MASTER_SEED: Final = int.from_bytes(b"Master00")
-SYSTEM_SEED: Final = int.from_bytes(b"System00")
-FUNCTION_SEED: Final = int.from_bytes(b"Functi00")
-
-_SIGNATURE: Final = urlsafe_b64decode("AzFu")
-_RANDOM_BYTES: Final = 33
-_WORD: Final = 0xFFFFFFFF
+_KEY_BYTES: Final = 42
 
 
 class _Key(msgspec.Struct):
@@ -149,37 +141,6 @@ def _entry(name: str, value: str) -> dict[str, Any]:
     return {"name": name, "value": value, "encrypted": False}
 
 
-def make_key(seed: int, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """Return a new key: 56 characters that a URL can hold.
-
-    Args:
-        seed: Of its kind.
-        random_bytes: Returns that many random bytes.
-    """
-    content = random_bytes(_RANDOM_BYTES) + _SIGNATURE
-    checksum = marvin32(content, seed)
-    return urlsafe_b64encode(content + checksum.to_bytes(4, "little")).decode()
-
-
-def marvin32(content: bytes, seed: int) -> int:
-    """Return Microsoft's Marvin checksum, folded to 32 bits."""
-    low, high = seed & _WORD, seed >> 32
-    # The end is marked with 0x80 and filled up with zeros; one empty block mixes it in.
-    padded = content + b"\x80" + bytes(-(len(content) + 1) % 4)
-    for at in range(0, len(padded), 4):
-        low, high = _mixed(low + int.from_bytes(padded[at : at + 4], "little"), high)
-    low, high = _mixed(low, high)
-    return low ^ high
-
-
-def _mixed(low: int, high: int) -> tuple[int, int]:
-    low &= _WORD
-    high ^= low
-    low = (_rotated(low, 20) + high) & _WORD
-    high = _rotated(high, 9) ^ low
-    low = (_rotated(low, 27) + high) & _WORD
-    return low, _rotated(high, 19)
-
-
-def _rotated(word: int, bits: int) -> int:
-    return (word << bits | word >> 32 - bits) & _WORD
+def make_key() -> str:
+    """Return a new key: 56 characters that a URL can hold."""
+    return secrets.token_urlsafe(_KEY_BYTES)

@@ -10,13 +10,10 @@ import msgspec
 
 from webpubsub.host.keys.file import (
     FUNCTION,
-    FUNCTION_SEED,
     HOST_FUNCTIONS,
     MASTER,
     MASTER_NAME,
-    MASTER_SEED,
     SYSTEM,
-    SYSTEM_SEED,
     KeyFile,
     make_key,
 )
@@ -26,12 +23,6 @@ CONTAINER: Final = "azure-webjobs-secrets"
 DEFAULT: Final = "default"  # the name of the function keys that are there from the start
 
 _HOST: Final = "host"  # no function may have this name
-_SEEDS: Final = {
-    MASTER: MASTER_SEED,
-    SYSTEM: SYSTEM_SEED,
-    HOST_FUNCTIONS: FUNCTION_SEED,
-    FUNCTION: FUNCTION_SEED,
-}
 
 
 class KeyPlace(msgspec.Struct, frozen=True):
@@ -66,7 +57,7 @@ class KeyStore:
         host_id: str,
         *,
         extensions: Iterable[str] = (),
-        make: Callable[[int], str] = make_key,
+        make: Callable[[], str] = make_key,
     ) -> None:
         """Prepare; nothing is read before `load`.
 
@@ -74,7 +65,7 @@ class KeyStore:
             storage: Where the files are.
             host_id: The folder in it.
             extensions: Names of system keys to have.
-            make: Returns a new key of the kind with this seed.
+            make: Returns a new key.
         """
         self.on_change: Callable[[], None] = lambda: None
         self._storage = storage
@@ -134,7 +125,7 @@ class KeyStore:
             ConfigurationError: The file cannot be used.
             StorageError: The storage cannot be used.
         """
-        key = self._make(_SEEDS[place.group]) if value is None else value
+        key = self._make() if value is None else value
         async with self._changing:
             file = await self._read(place.file)
             await self._change(place.file, file.with_key(place.group, name, key))
@@ -158,7 +149,7 @@ class KeyStore:
         """Return a file that has all keys it must have."""
         found = file = await self._read(name)
         for group, key in self._missing(name, found):
-            file = file.with_key(group, key, self._make(_SEEDS[group]))
+            file = file.with_key(group, key, self._make())
         if file is not found:
             await self._write(name, file)
         return file

@@ -270,21 +270,16 @@ async def storage(
 
 async def test_blobs_are_read_as_written(storage: AppStorage, account: Account) -> None:
     assert await storage.read(SECRETS, "chat/host.json") is None
-    assert await storage.names(SECRETS) == []
-    await storage.delete(SECRETS, "chat/host.json")
     await storage.write(SECRETS, "chat/host.json", b'{"keys": []}')
     await storage.write(SECRETS, "chat/host.json", b"{}")
     await storage.write(SECRETS, "chat/Größe.json", b"\0\xff")
-    await storage.write(SECRETS, "chatter/host.json", b"")
     assert await storage.read(SECRETS, "chat/host.json") == b"{}"
     assert await storage.read(SECRETS, "chat/Größe.json") == b"\0\xff"
-    assert await storage.names(SECRETS, "chat/") == ["chat/Größe.json", "chat/host.json"]
     with account.container(SECRETS) as container:
         assert container.download_blob("chat/host.json").readall() == b"{}"
-    await storage.delete(SECRETS, "chat/host.json")
-    assert await storage.read(SECRETS, "chat/host.json") is None
+        assert sorted(container.list_blob_names()) == ["chat/Größe.json", "chat/host.json"]
     await storage.close()
-    assert await storage.names(SECRETS) == ["chat/Größe.json", "chatter/host.json"]
+    assert await storage.read(SECRETS, "chat/host.json") == b"{}"
 
 
 async def test_a_lease_is_one_hosts_at_a_time(storage: AppStorage) -> None:
@@ -319,8 +314,6 @@ async def test_an_account_that_refuses_is_told(account: Account, tmp_path: Path)
     for use in (
         storage.read(SECRETS, "chat/host.json"),
         storage.write(SECRETS, "chat/host.json", b""),
-        storage.names(SECRETS),
-        storage.delete(SECRETS, "chat/host.json"),
         storage.lease(HOSTS, LOCK),
     ):
         with pytest.raises(StorageError, match="in the storage account: Server failed to authenticate"):

@@ -500,8 +500,7 @@ async def test_a_fault_of_a_storage_is_told_with_its_traceback(
 
 async def test_a_storage_without_leases_will_do(start: Start, time: FakeTime, storage: MemoryStorage) -> None:
     class Plain:
-        read, write, names = storage.read, storage.write, storage.names
-        delete, close = storage.delete, storage.close
+        read, write, close = storage.read, storage.write, storage.close
 
     runs = await start(FIVE_MINUTES, storage=Plain())
     await time.advance(300)

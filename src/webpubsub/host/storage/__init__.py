@@ -26,14 +26,6 @@ class Storage(Protocol):
         """Create or replace a blob; readers see the old content or the new, nothing between."""
         ...
 
-    async def names(self, container: str, prefix: str = "") -> list[str]:
-        """Return the names of a container's blobs that start with ``prefix``, sorted."""
-        ...
-
-    async def delete(self, container: str, name: str) -> None:
-        """Remove a blob; one that is not there is fine."""
-        ...
-
     async def close(self) -> None:
         """End the connections; the next use opens them again."""
         ...

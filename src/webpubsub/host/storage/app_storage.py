@@ -76,14 +76,6 @@ class AppStorage:
         """See `Storage.write`."""
         await (await self._storage()).write(container, name, content)
 
-    async def names(self, container: str, prefix: str = "") -> list[str]:
-        """See `Storage.names`."""
-        return await (await self._storage()).names(container, prefix)
-
-    async def delete(self, container: str, name: str) -> None:
-        """See `Storage.delete`."""
-        await (await self._storage()).delete(container, name)
-
     async def lease(self, container: str, name: str) -> Lease | None:
         """See `Leases.lease`."""
         return await (await self._storage()).lease(container, name)

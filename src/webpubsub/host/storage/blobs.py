@@ -55,20 +55,6 @@ class BlobStorage:
         with _told("write", container, name):
             await self._upload(container, name, content, overwrite=True)
 
-    async def names(self, container: str, prefix: str = "") -> list[str]:
-        """See `Storage.names`."""
-        with _told("list", container, prefix):
-            client = self._account().get_container_client(container)
-            try:
-                return sorted([name async for name in client.list_blob_names(name_starts_with=prefix)])
-            except ResourceNotFoundError:
-                return []
-
-    async def delete(self, container: str, name: str) -> None:
-        """See `Storage.delete`."""
-        with _told("delete", container, name), suppress(ResourceNotFoundError):
-            await self._blob(container, name).delete_blob()
-
     async def close(self) -> None:
         """See `Storage.close`."""
         closing = (self._client, self._credential)

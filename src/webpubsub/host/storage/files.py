@@ -11,10 +11,10 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, ParamSpec, Self, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from webpubsub.host.storage import Lease
 from webpubsub.model.errors import StorageError
@@ -46,14 +46,6 @@ class FileStorage:
     async def write(self, container: str, name: str, content: bytes) -> None:
         """See `Storage.write`."""
         await self._do("write", self._write, self._path(container, name), content)
-
-    async def names(self, container: str, prefix: str = "") -> list[str]:
-        """See `Storage.names`."""
-        return await self._do("list", _names, self._folder / _encode(container), prefix)
-
-    async def delete(self, container: str, name: str) -> None:
-        """See `Storage.delete`."""
-        await self._do("delete", _delete, self._path(container, name))
 
     async def close(self) -> None:
         """Do nothing: no file is held open."""
@@ -121,23 +113,6 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def _names(folder: Path, prefix: str) -> list[str]:
-    return sorted(name for name in _walk(folder) if name.startswith(prefix))
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    for found in folder.rglob("*"):
-        if found.is_file() and not found.name.startswith(_UNFINISHED):
-            yield "/".join(map(_decode, found.relative_to(folder).parts))
-
-
-def _delete(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except NotADirectoryError:  # a folder of its name is a blob, so it is not there
-        return
-
-
 def _encode(segment: str) -> str:
     """Return a file name for one part of a blob's name; different parts have different ones."""
     quoted = quote(segment, safe=" !$&'()+,;=@[]{}~", errors="surrogatepass")
@@ -146,10 +121,6 @@ def _encode(segment: str) -> str:
     if quoted[-1] in ". ":
         quoted = f"{quoted[:-1]}%{ord(quoted[-1]):02X}"
     return f"%{ord(quoted[0]):02X}{quoted[1:]}" if _DEVICE.match(quoted) else quoted
-
-
-def _decode(file_name: str) -> str:
-    return "" if file_name == _EMPTY else unquote(file_name, errors="surrogatepass")
 
 
 if sys.platform == "win32":

@@ -30,14 +30,6 @@ class MemoryStorage:
         """See `Storage.write`."""
         self.blobs[container, name] = content
 
-    async def names(self, container: str, prefix: str = "") -> list[str]:
-        """See `Storage.names`."""
-        return sorted(name for found, name in self.blobs if found == container and name.startswith(prefix))
-
-    async def delete(self, container: str, name: str) -> None:
-        """See `Storage.delete`."""
-        self.blobs.pop((container, name), None)
-
     async def close(self) -> None:
         """Keep everything: another host of this process may use it."""
 

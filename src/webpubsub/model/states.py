@@ -56,7 +56,7 @@ class ConnectionStates(Mapping[str, Any]):
         Raises:
             InvalidData: A value has no JSON form.
         """
-        return cls(encode_states(values) if values else None)
+        return cls(_encode_outer(_encode_values(values)) if values else None)
 
     def check(self) -> None:
         """Take the header apart now.
@@ -95,7 +95,8 @@ class ConnectionStates(Mapping[str, Any]):
 
     def _decoded(self) -> dict[str, Any]:
         if self._values is None:
-            self._values = _decode_values(self._inner())
+            inner = self._inner().items()
+            self._values = {name: _decode_value(base64.b64decode(value)) for name, value in inner}
         return self._values
 
     def __getitem__(self, name: str) -> Any:
@@ -113,26 +114,6 @@ class ConnectionStates(Mapping[str, Any]):
 
 NO_STATES: Final = ConnectionStates()
 """Those of a connection that never had any; shared, as nothing changes them."""
-
-
-def encode_states(values: Mapping[str, Any]) -> str:
-    """Return the header value of ``values``.
-
-    Raises:
-        InvalidData: A value has no JSON form.
-    """
-    return _encode_outer(_encode_values(values))
-
-
-def decode_states(header: str) -> dict[str, Any]:
-    """Return the states of a header value; a foreign format has none.
-
-    A value whose bytes are not JSON is returned as text, as nothing else could have been meant.
-
-    Raises:
-        CloudEventError: The header is not base64 at all.
-    """
-    return _decode_values(_decode_outer(header))
 
 
 def _encode_values(values: Mapping[str, Any]) -> dict[str, str]:
@@ -167,11 +148,8 @@ def _decode_outer(header: str) -> dict[str, str]:
     return encoded
 
 
-def _decode_values(encoded: Mapping[str, str]) -> dict[str, Any]:
-    return {name: _decode_value(base64.b64decode(value)) for name, value in encoded.items()}
-
-
 def _decode_value(raw: bytes) -> Any:
+    """Return a value; bytes that are not JSON are text, as nothing else could have been meant."""
     try:
         return msgspec.json.decode(raw)
     except MALFORMED_JSON:

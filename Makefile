@@ -1,8 +1,8 @@
 # One door for people and for CI. Everything is done by the scripts beside it; PYTHON=... chooses the interpreter.
-.PHONY: help demo test check format bench
+.PHONY: help demo test check format bench release-pages
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 demo: ## Install into .venv and run the chat example.
 	@scripts/demo $(ARGS)
@@ -15,6 +15,9 @@ check: ## Check format, lint and types; changes nothing.
 
 bench: ## Measure side by side with others; WHAT="webhook fanout" chooses parts, ARGS="--list" passes options.
 	@scripts/bench $(WHAT) $(ARGS)
+
+release-pages: ## For a release only: measure everything and write its tables and charts into docs/.
+	@scripts/bench --page docs $(ARGS)
 
 format: ## Format, and fix what the linter can fix.
 	@scripts/format

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from benchmarks.curves import CurveResult
-from benchmarks.rounds import LIMIT, OURS, RowResult, Standing
+from benchmarks.goals import Better
+from benchmarks.rows import LIMIT, OURS, Figure
+from benchmarks.standings import RowResult, Standing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,15 +76,18 @@ def _draw_curve(curve: CurveResult, field: Axes) -> None:
 
 
 def _draw_bars(row: RowResult, field: Axes) -> None:
+    by_cpu = row.figure is Figure.CPU
+    unit, better = ("CPU us an operation", Better.LESS) if by_cpu else (row.unit, row.better)
+    values = [getattr(standing.median, row.figure) for standing in row.standings]
     bars = field.barh(
         [standing.name for standing in row.standings],
-        [standing.value for standing in row.standings],
+        values,
         color=[_colour(standing) for standing in row.standings],
         height=0.7,
     )
-    field.bar_label(bars, [_label(standing) for standing in row.standings], padding=4)
+    field.bar_label(bars, list(map(_label, row.standings, values)), padding=4)
     field.invert_yaxis()
-    field.set_title(f"{row.title} ({row.unit}, {row.better} is better)", loc="left", fontsize=10)
+    field.set_title(f"{row.title} ({unit}, {better} is better)", loc="left", fontsize=10)
     field.spines[["top", "right", "bottom"]].set_visible(False)
     field.margins(x=0.18)
     field.set_xticks([])
@@ -94,6 +99,6 @@ def _colour(standing: Standing) -> str:
     return OURS_COLOUR if standing.name.startswith(OURS) else PEER_COLOUR
 
 
-def _label(standing: Standing) -> str:
-    value = f"{standing.value:,.0f}" if standing.value >= 100 else f"{standing.value:.3g}"
+def _label(standing: Standing, figure: float) -> str:
+    value = f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}"
     return value if standing.name == OURS else f"{value}   (ours is {standing.ratio:.2f}x)"

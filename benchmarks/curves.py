@@ -12,10 +12,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.rounds import Sample
+from benchmarks.rows import Sample
 from benchmarks.servers import Running, Server, started
 
-__all__ = ["Curve", "CurveResult", "Point", "measure_curve", "print_curve"]
+__all__ = ["Curve", "CurveResult", "Point", "curve_seconds", "measure_curve", "print_curve"]
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -80,9 +80,14 @@ def measure_curve(curve: Curve) -> CurveResult:
     return CurveResult(curve.name, curve.title, curve.x, curve.y, points)
 
 
+def curve_seconds(curve: Curve) -> float:
+    """Return about how long a curve takes, with a server and clients for each round of each point."""
+    return len(curve.at) * curve.rounds * (curve.seconds + 2.5)
+
+
 def _point(curve: Curve, x: int) -> Point:
     samples = [_sample(curve, x) for _ in range(curve.rounds)]
-    values = tuple(sample.cpu_us for sample in samples if sample.cpu_us is not None)
+    values = tuple(sample.cpu_us for sample in samples)
     latencies = [sample.p99_us for sample in samples if sample.p99_us is not None]
     return Point(x, statistics.median(values), values, statistics.median(latencies) if latencies else None)
 

@@ -1,4 +1,4 @@
-"""What must hold: a ratio to a peer of the same run, or a figure by itself."""
+"""What must hold: a ratio to another of the same run, or a figure by itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-__all__ = ["Better", "Goal", "Verdict"]
+__all__ = ["Better", "Goal", "Unchanged", "Verdict"]
 
 
 class Better(enum.StrEnum):
@@ -17,11 +17,19 @@ class Better(enum.StrEnum):
 
 
 class Verdict(enum.StrEnum):
-    """How a figure stands to its goal."""
+    """How a figure stands to its goal, or ours to itself in another checkout."""
 
-    REACHED = "goal"
-    ABOVE_FLOOR = "floor"
-    MISSED = "below"
+    REACHED = "goal reached"
+    ABOVE_FLOOR = "above its floor"
+    MISSED = "below its floor"
+    FASTER = "faster than its spread"
+    SAME = "the same"
+    SLOWER = "slower than its spread"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it must not be."""
+        return self in {Verdict.MISSED, Verdict.SLOWER}
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -37,7 +45,7 @@ class Goal(msgspec.Struct, frozen=True):
     goal: float
     floor: float
 
-    def verdict(self, found: float, better: Better) -> Verdict:
+    def verdict(self, found: float, better: Better, _spread: float) -> Verdict:
         """Say how a ratio, or a figure in its row's unit, stands.
 
         A ratio tells how many times better we are, so more is better whatever the row counts.
@@ -46,3 +54,22 @@ class Goal(msgspec.Struct, frozen=True):
         if sign * found >= sign * self.goal:
             return Verdict.REACHED
         return Verdict.ABOVE_FLOOR if sign * found >= sign * self.floor else Verdict.MISSED
+
+    def __str__(self) -> str:
+        return f"goal {self.goal:g}, floor {self.floor:g}"
+
+
+class Unchanged(msgspec.Struct, frozen=True):
+    """That ours is not worse than the same in another checkout, by more than the spread.
+
+    Attributes:
+        against: That contender.
+    """
+
+    against: str
+
+    def verdict(self, found: float, _better: Better, spread: float) -> Verdict:
+        """Say how a ratio stands, where the less steady of the two has some spread."""
+        if found * (1 + spread) < 1:
+            return Verdict.SLOWER
+        return Verdict.FASTER if found > 1 + spread else Verdict.SAME

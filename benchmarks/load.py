@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from benchmarks.machine import LOAD_CORE, pin
-from benchmarks.programs import HERE, compiled
-from benchmarks.rounds import Sample
+from benchmarks.programs import compiled
+from benchmarks.rows import Sample
 from benchmarks.servers import Running
 
 __all__ = ["Load", "run_calls", "run_load"]
@@ -74,19 +74,18 @@ def run_load(client: str, server: Running, seconds: float, *arguments: str, **op
     return load
 
 
-def run_calls(interpreter: str, script: str, *arguments: object, seconds: float) -> Sample:
+def run_calls(program: Sequence[str], *arguments: object, seconds: float) -> Sample:
     """Let a Python program of ``clients/`` make its calls; the program itself is what is measured.
 
     Args:
-        interpreter: Has what the program imports.
-        script: Its name.
+        program: The command that runs it.
         arguments: Stand before the seconds.
         seconds: How long.
 
     Raises:
         RuntimeError: A call failed.
     """
-    command = [interpreter, str(HERE / "clients" / script), *map(str, arguments), str(seconds)]
+    command = [*program, *map(str, arguments), str(seconds)]
     return msgspec.json.decode(_output(command, seconds), type=Sample)
 
 

@@ -1,11 +1,15 @@
-"""The real commands, as everybody starts them: an ordinary app, all checks on, default settings."""
+"""The real commands, as everybody starts them: an ordinary app, all checks on, default settings.
+
+They are those of a checkout: this one, or another one to compare with.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,24 +20,56 @@ from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, Connect
 from webpubsub.model.access.tokens import client_access
 from webpubsub.model.names import HubName
 
-__all__ = ["HUB", "KEY", "WEBHOOK", "client_target", "of_service", "service", "service_port", "start"]
+__all__ = ["HERE", "HUB", "KEY", "WEBHOOK", "Checkout", "client_target", "of_service", "service_port"]
 
 HUB: Final = HubName("bench")
 KEY: Final = DEFAULT_ACCESS_KEY
 WEBHOOK: Final = "/runtime/webhooks/webpubsub"
 
-COMMAND: Final = (sys.executable, "-m", "webpubsub")
+
+class Checkout(msgspec.Struct, frozen=True):
+    """Whose commands are measured.
+
+    Attributes:
+        folder: Its root.
+        python: The interpreter in which it is installed.
+    """
+
+    folder: Path
+    python: str
+
+    @classmethod
+    def at(cls, folder: Path) -> Checkout:
+        """Return another checkout, which has a ``.venv`` with an editable install.
+
+        Raises:
+            RuntimeError: It has none.
+        """
+        python = folder.resolve() / ".venv" / "bin" / "python"
+        if not python.exists():
+            raise RuntimeError(
+                f'{python} is not there; in that checkout: make bench, or pip install -e ".[server]"'
+            )
+        return cls(folder.resolve(), str(python))
+
+    def start(self, app: str, *options: str) -> Server:
+        """Return ``webpubsub start`` with an app of one file, and the embedded service."""
+        files = {"function_app.py": app, "host.json": '{"version": "2.0"}'}
+        return self._command("start", ".", "--port", "{port}", "--service-port", "0", *options, files=files)
+
+    def service(self) -> Server:
+        """Return ``webpubsub service``."""
+        return self._command("service", "--port", "{port}")
+
+    def client(self, script: str) -> tuple[str, ...]:
+        """Return the command that runs a script of ``clients/`` which uses the package."""
+        return (self.python, str(self.folder / "benchmarks" / "clients" / script))
+
+    def _command(self, *arguments: str, files: Mapping[str, str] = {}) -> Server:
+        return Server((self.python, "-m", "webpubsub", *arguments), ready="Ready", files=files)
 
 
-def start(app: str, *options: str) -> Server:
-    """Return ``webpubsub start`` with an app of one file, and the embedded service."""
-    command = (*COMMAND, "start", ".", "--port", "{port}", "--service-port", "0", *options)
-    return Server(command, ready="Ready", files={"function_app.py": app, "host.json": '{"version": "2.0"}'})
-
-
-def service(*options: str) -> Server:
-    """Return ``webpubsub service``."""
-    return Server((*COMMAND, "service", "--port", "{port}", *options), ready="Ready")
+HERE: Final = Checkout(Path(__file__).parents[1], sys.executable)
 
 
 def service_port(running: Running) -> int:

@@ -23,6 +23,7 @@ __all__ = [
     "python_of_peers",
     "python_peer",
     "run",
+    "sdk_client",
 ]
 
 HERE: Final = Path(__file__).parent
@@ -95,6 +96,12 @@ def node_peer(script: str) -> tuple[str, ...]:
 def python_peer(script: str) -> tuple[str, ...]:
     """Return the command that runs ``peers/python/SCRIPT`` with its packages from PyPI."""
     return (python_of_peers(), str(PYTHON / script))
+
+
+@cache
+def sdk_client(script: str) -> tuple[str, ...]:
+    """Return the command that runs ``clients/SCRIPT``, which uses the official SDK."""
+    return (python_of_peers(), str(HERE / "clients" / script))
 
 
 @cache

@@ -11,15 +11,14 @@ import msgspec
 
 from benchmarks import others
 from benchmarks.load import Load, run_load
-from benchmarks.ours import client_target, of_service, service
-from benchmarks.rounds import LIMIT, OURS, Contender, Sample
+from benchmarks.ours import Checkout, client_target, of_service
+from benchmarks.rows import LIMIT, OURS, Contender, Sample
 from benchmarks.servers import Running, Server
 
 __all__ = [
     "AIOHTTP",
     "NCHAN",
     "NODE_WS",
-    "OURS_IN",
     "SOCKET_IO",
     "WEBSOCKETS",
     "WRITE_BATCH",
@@ -27,6 +26,7 @@ __all__ = [
     "Realtime",
     "contender",
     "of_ours",
+    "service_of_ours",
     "ws_load",
 ]
 
@@ -78,10 +78,13 @@ def _raw_publisher(running: Running) -> str:
     return client_target(running, roles=(PUBLISHES,)) + "&webpubsub_mode=sendToGroup&group=g0"
 
 
-OURS_IN: Final = {
-    **{protocol: of_ours(service(), protocol) for protocol in ("json", "json-reliable", "protobuf")},
-    "raw": Realtime(OURS, service(), "raw", _raw_subscribers, _raw_publisher),
-}
+def service_of_ours(ours: Checkout, protocol: str = "json") -> Realtime:
+    """Return ``webpubsub service``, with clients that may join, and publishers that may send."""
+    if protocol == "raw":
+        return Realtime(OURS, ours.service(), protocol, _raw_subscribers, _raw_publisher)
+    return of_ours(ours.service(), protocol)
+
+
 NODE_WS: Final = Realtime("node ws", others.node("ws_group.mjs", warm_up=WARM_UP))
 SOCKET_IO: Final = Realtime(
     "Socket.IO",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,18 +12,13 @@ from rich.table import Table
 
 from benchmarks.charts import write_bars, write_curves
 from benchmarks.curves import CurveResult
-from benchmarks.goals import Goal, Verdict
+from benchmarks.goals import Goal, Unchanged, Verdict
 from benchmarks.machine import facts
-from benchmarks.rounds import RowResult, Standing
+from benchmarks.rows import Figure
+from benchmarks.standings import STEADY, RowResult, Standing
 
-__all__ = ["PartResult", "Report", "print_row", "verdicts", "write_json", "write_page"]
+__all__ = ["PartResult", "Report", "print_row", "steadiness", "verdicts", "write_json", "write_page"]
 
-COLUMNS = ("", "median", "min .. max", "ours is", "CPU us", "ours needs", "p50 ms", "p99 ms", "client busy")
-VERDICTS: Mapping[Verdict, str] = {
-    Verdict.REACHED: "reached",
-    Verdict.ABOVE_FLOOR: "not reached",
-    Verdict.MISSED: "**below**",
-}
 WIDTH = 140  # where stdout is no terminal
 
 
@@ -32,15 +27,13 @@ class PartResult(msgspec.Struct, frozen=True):
 
     Attributes:
         name: The part.
-        seconds: How long it took.
         rows: What was measured.
         curves: What was measured at several places.
     """
 
     name: str
-    seconds: float
-    rows: tuple[RowResult, ...]
-    curves: tuple[CurveResult, ...] = ()
+    rows: list[RowResult] = []
+    curves: list[CurveResult] = []
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -61,32 +54,53 @@ class Report(msgspec.Struct, frozen=True):
         """Return an empty report of now and here."""
         return cls(datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), facts(), [])
 
+    def part(self, name: str) -> PartResult:
+        """Return a part, at its first time an empty one."""
+        found = next((part for part in self.parts if part.name == name), None)
+        if found is None:
+            found = PartResult(name)
+            self.parts.append(found)
+        return found
+
 
 def print_row(row: RowResult) -> None:
     """Show a row as a table."""
-    table = Table(*COLUMNS, title=f"{row.title} ({row.unit})", title_justify="left")
+    table = Table(*columns(row), title=f"{row.title}; {judged_by(row)}", title_justify="left")
     for standing in row.standings:
         table.add_row(*cells(standing))
     console = Console(width=max(WIDTH, Console().width))
     console.print(table)
     if row.note:
         console.print(row.note, style="dim")
+    if len(row.spreads) > 1 and not row.goals:
+        console.print(steadiness(row))
     for verdict, line in verdicts(row):
-        console.print(line, style="red" if verdict is Verdict.MISSED else None)
+        console.print(line, style="red" if verdict.is_failure else None, soft_wrap=True)
+
+
+def judged_by(row: RowResult) -> str:
+    """Return what verdicts and spreads of a row are about."""
+    return f"judged by {row.unit if row.figure is Figure.VALUE else 'CPU time'}"
+
+
+def columns(row: RowResult) -> tuple[str, ...]:
+    """Return the heads of the columns of a row."""
+    return ("", "CPU us", "spread", "ours is", row.unit, "min .. max", "p50 ms", "p99 ms", "client busy")
 
 
 def cells(standing: Standing) -> tuple[str, ...]:
     """Return what a standing has in each column."""
+    median, values = standing.median, [sample.value for sample in standing.samples]
     return (
         standing.name,
-        number(standing.value),
-        f"{number(min(standing.values))} .. {number(max(standing.values))}",
+        f"{median.cpu_us:.2f}",
+        f"{standing.spread:.0%}",
         f"{standing.ratio:.2f}x",
-        _or_empty(standing.cpu_us, "{:.2f}"),
-        _or_empty(standing.cpu_ratio and 1 / standing.cpu_ratio, "{:.2f}x"),
-        _or_empty(standing.p50_us and standing.p50_us / 1000, "{:.2f}"),
-        _or_empty(standing.p99_us and standing.p99_us / 1000, "{:.2f}"),
-        _or_empty(standing.client_busy, "{:.0%}"),
+        number(median.value),
+        f"{number(min(values))} .. {number(max(values))}",
+        _or_empty(median.p50_us and median.p50_us / 1000, "{:.2f}"),
+        _or_empty(median.p99_us and median.p99_us / 1000, "{:.2f}"),
+        _or_empty(median.client_busy, "{:.0%}"),
     )
 
 
@@ -100,16 +114,26 @@ def _or_empty(value: float | None, form: str) -> str:
 
 
 def verdicts(row: RowResult) -> Iterator[tuple[Verdict, str]]:
-    """Yield how our figure stands to each goal of its row, in words."""
-    for goal in row.goals:
-        found = row.ratio(goal.against)
-        verdict = goal.verdict(found, row.better)
-        yield verdict, f"{verdict:5}  {row.title}: {_found(goal, found, row)}"
+    """Yield how our figure stands to each goal of its row, in words; nothing after too few rounds."""
+    if row.is_judged:
+        for goal in row.goals:
+            verdict = row.verdict(goal)
+            yield verdict, f"{row.title}: {_found(goal, row)}; {verdict} ({steadiness(row)})"
 
 
-def _found(goal: Goal, found: float, row: RowResult) -> str:
+def _found(goal: Goal | Unchanged, row: RowResult) -> str:
     unit = f"x {goal.against}" if goal.against else f" {row.unit}"
-    return f"{number(found)}{unit} (goal {goal.goal:g}, floor {goal.floor:g})"
+    wanted = "" if isinstance(goal, Unchanged) else f", {goal}"
+    return f"{number(row.found(goal))}{unit}{wanted}"
+
+
+def steadiness(row: RowResult) -> str:
+    """Return how far the rounds of those who decide lie apart, and how often that was tried."""
+    counts = " and ".join(f"{standing.spread:.0%}" for standing in row.deciding)
+    text = f"spread {counts}"
+    if len(row.spreads) > 1:
+        text += f"; repeated: {', then '.join(f'{spread:.0%}' for spread in row.spreads)}"
+    return text if row.spread <= STEADY else f"{text}; not steady"
 
 
 def write_json(report: Report, file: Path) -> None:
@@ -134,7 +158,7 @@ def chart_name(part: PartResult) -> str:
 
 def _page(report: Report) -> Iterator[str]:
     yield "# Performance: the tables of one run"
-    yield f"\n<!-- Written by `make bench ARGS='--page docs'`; the run of {report.date}. -->\n"
+    yield f"\n<!-- Written at a release by `make release-pages`; the run of {report.date}. -->\n"
     machine = ", ".join(f"{name} {value}" for name, value in report.machine.items())
     yield f"{report.date[:10]}; {machine}."
     yield "What the columns mean, and how to reproduce them: [performance.md](performance.md)."
@@ -149,19 +173,19 @@ def _page(report: Report) -> Iterator[str]:
 
 def _goals(rows: Iterable[RowResult]) -> Iterator[str]:
     yield "\n## What ours must reach\n"
-    yield "| | against | found | goal | never below | |\n|---|---|--:|--:|--:|---|"
+    yield "| | found | of | goal and floor | |\n|---|--:|---|---|---|"
     for row in rows:
         for goal in row.goals:
-            found = row.ratio(goal.against)
-            shown = f"{number(found)}x" if goal.against else f"{number(found)} {row.unit}"
-            verdict = VERDICTS[goal.verdict(found, row.better)]
-            yield f"| {row.title} | {goal.against} | {shown} | {goal.goal:g} | {goal.floor:g} | {verdict} |"
+            unit, against = ("x", goal.against) if goal.against else ("", row.unit)
+            verdict = f"{row.verdict(goal)}, {steadiness(row)}"
+            yield f"| {row.title} | {number(row.found(goal))}{unit} | {against} | {goal} | {verdict} |"
 
 
 def _section(row: RowResult) -> Iterator[str]:
-    yield f"\n### {row.title}\n\nIn {row.unit}, {row.better} is better. {row.note}".rstrip() + "\n"
-    yield "| " + " | ".join(COLUMNS) + " |"
-    yield "|---|" + "--:|" * (len(COLUMNS) - 1)
+    heads = columns(row)
+    yield f"\n### {row.title}\n\n{judged_by(row).capitalize()}. {row.note}".rstrip() + "\n"
+    yield "| " + " | ".join(heads) + " |"
+    yield "|---|" + "--:|" * (len(heads) - 1)
     yield from ("| " + " | ".join(cells(standing)) + " |" for standing in row.standings)
     if row.goals:
         yield ""

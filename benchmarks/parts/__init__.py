@@ -1,4 +1,4 @@
-"""What is measured: each module has ``rows() -> list[Row]``, or ``curves() -> list[Curve]``."""
+"""What is measured: each module has ``rows(ours) -> list[Row]``, or ``curves(ours) -> list[Curve]``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import importlib
 from typing import Final
 
 from benchmarks.curves import Curve
-from benchmarks.rounds import Row
+from benchmarks.ours import HERE, Checkout
+from benchmarks.rows import Row
 
 __all__ = ["CURVES", "PARTS", "curves_of", "rows_of"]
 
@@ -29,13 +30,13 @@ PARTS: Final = (
 CURVES: Final = ("growth",)
 
 
-def rows_of(part: str) -> list[Row]:
-    """Return the rows of a part; only now its programs are compiled and installed."""
-    rows: list[Row] = importlib.import_module(f"benchmarks.parts.{part}").rows()
+def rows_of(part: str, ours: Checkout = HERE) -> list[Row]:
+    """Return the rows of a part."""
+    rows: list[Row] = importlib.import_module(f"benchmarks.parts.{part}").rows(ours)
     return rows
 
 
 def curves_of(part: str) -> list[Curve]:
     """Return the curves of a part."""
-    curves: list[Curve] = importlib.import_module(f"benchmarks.parts.{part}").curves()
+    curves: list[Curve] = importlib.import_module(f"benchmarks.parts.{part}").curves(HERE)
     return curves

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from benchmarks import others
 from benchmarks.goals import Goal
 from benchmarks.http import http_load, http_request, text_frame, upgrade_request
 from benchmarks.load import run_calls
-from benchmarks.ours import client_target, service_port, start
-from benchmarks.programs import python_of_peers
-from benchmarks.rounds import OURS, Contender, Row, Sample
-from benchmarks.servers import Running
+from benchmarks.ours import Checkout, client_target, service_port
+from benchmarks.programs import sdk_client
+from benchmarks.rows import OURS, Contender, Row, Sample
+from benchmarks.servers import Running, Server
 
 __all__ = ["rows"]
 
@@ -36,7 +36,7 @@ async def send(req: func.HttpRequest, actions: wps.Actions) -> func.HttpResponse
 """
 
 
-def rows() -> list[Row]:
+def rows(ours: Checkout) -> list[Row]:
     """The calls alone, to a C program that accepts everything; and the whole way through our commands."""
     return [
         Row(
@@ -44,29 +44,31 @@ def rows() -> list[Row]:
             "Output action over REST, 16 in flight",
             "actions/s",
             (
-                _caller(OURS, lambda: sys.executable, "actions_webpubsub.py"),
-                _caller(SDK, python_of_peers, "actions_sdk.py"),
+                _caller(OURS, partial(ours.client, "actions_webpubsub.py")),
+                _caller(SDK, partial(sdk_client, "actions_sdk.py")),
             ),
-            (Goal(SDK, 20, 7),),
+            (Goal(SDK, 30, 21),),
             note="The caller is what is measured, its CPU time too; it calls a C program on the other core.",
         ),
-        _function_row("action-function", OURS, note="Between function and service is REST."),
+        _function_row("action-function", OURS, ours.start(APP), "Between function and service is REST."),
         _function_row(
-            "action-in-process", f"{OURS} --in-process", "--in-process", note="Nothing is between them."
+            "action-in-process",
+            f"{OURS} --in-process",
+            ours.start(APP, "--in-process"),
+            "Nothing is between them.",
         ),
     ]
 
 
-def _function_row(name: str, ours: str, *options: str, note: str) -> Row:
+def _function_row(name: str, ours: str, server: Server, note: str) -> Row:
     title = "HTTP request to a function that sends to a user with one connection"
-    contender = Contender(ours, start(APP, *options), _through_function)
-    return Row(name, title, "messages/s", (contender,), note=note)
+    return Row(name, title, "messages/s", (Contender(ours, server, _through_function),), note=note)
 
 
-def _caller(name: str, interpreter: Callable[[], str], script: str) -> Contender:
+def _caller(name: str, program: Callable[[], Sequence[str]]) -> Contender:
     def measure(running: Running | None, seconds: float) -> Sample:
         assert running is not None
-        return run_calls(interpreter(), script, running.port, seconds=seconds)
+        return run_calls(program(), running.port, seconds=seconds)
 
     return Contender(name, others.limit("http_answer", "202 Accepted", ""), measure)
 

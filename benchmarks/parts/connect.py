@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from benchmarks import others
-from benchmarks.ours import HUB, KEY, client_target, service, start
+from benchmarks.goals import Goal
+from benchmarks.ours import HUB, KEY, Checkout, client_target
 from benchmarks.realtime import NODE_WS, SOCKET_IO, Realtime, contender
-from benchmarks.rounds import OURS, Row
+from benchmarks.rows import OURS, Row
 from benchmarks.servers import Running
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.access.tokens import client_access
@@ -32,7 +33,7 @@ async def connect(request: wps.ConnectEventRequest) -> wps.ConnectEventResponse:
 """
 
 
-def rows() -> list[Row]:
+def rows(ours: Checkout) -> list[Row]:
     """Without a connect handler, and with one, which decides over each client."""
     node = Realtime(NODE_WS.name, others.node("ws_group.mjs", "tokens"), subscribers=_targets_of_node)
     socket_io = Realtime(
@@ -41,18 +42,23 @@ def rows() -> list[Row]:
         SOCKET_IO.protocol,
         _targets_of_socket_io,
     )
-    alone = Realtime(OURS, service(), subscribers=targets_of_users)
-    handled = Realtime(OURS, start(APP), subscribers=targets_of_users)
-    joined = Realtime(f"{OURS} --in-process", start(APP, "--in-process"), subscribers=targets_of_users)
+    alone = Realtime(OURS, ours.service(), subscribers=targets_of_users)
+    handled = Realtime(OURS, ours.start(APP), subscribers=targets_of_users)
+    joined = Realtime(f"{OURS} --in-process", ours.start(APP, "--in-process"), subscribers=targets_of_users)
     return [
-        _row("connect", "Clients that connect with a token, and leave", alone, node, socket_io),
-        _row("connect-function", "The same, and a function decides over each", handled, joined),
+        _row(
+            "connect",
+            "Clients that connect with a token, and leave",
+            (alone, node, socket_io),
+            Goal(node.name, 1.2, 0.54),
+        ),
+        _row("connect-function", "The same, and a function decides over each", (handled, joined)),
     ]
 
 
-def _row(name: str, title: str, *sides: Realtime) -> Row:
+def _row(name: str, title: str, sides: tuple[Realtime, ...], *goals: Goal) -> Row:
     contenders = tuple(contender(side, mode="connects", clients=AT_ONCE) for side in sides)
-    return Row(name, f"{title}, {AT_ONCE} at a time", "clients/s", contenders)
+    return Row(name, f"{title}, {AT_ONCE} at a time", "clients/s", contenders, goals)
 
 
 def targets_of_users(running: Running, count: int = TOKENS) -> Sequence[str]:

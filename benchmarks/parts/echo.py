@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 
 from benchmarks import others
-from benchmarks.ours import start
+from benchmarks.ours import Checkout
 from benchmarks.realtime import NODE_WS, Realtime, contender, of_ours
-from benchmarks.rounds import OURS, Row
+from benchmarks.rows import OURS, Row
 
-__all__ = ["ECHO", "IN_PROCESS", "rows"]
+__all__ = ["in_process", "over_http", "rows"]
 
 CLIENTS: Final = 200
 
@@ -27,17 +27,25 @@ async def message(request: wps.UserEventRequest) -> str:
     return request.data
 """
 
-ECHO: Final = of_ours(start(APP), call="event")
-IN_PROCESS: Final = of_ours(start(APP, "--in-process"), call="event", name=f"{OURS} --in-process")
 NODE_WS_WEBHOOK: Final = Realtime("node ws + express webhook", others.node("ws_webhook.mjs"), call="event")
 ANSWERS_ITSELF: Final = msgspec.structs.replace(NODE_WS, name="node ws that answers itself", call="event")
 
 
-def rows() -> list[Row]:
-    """Over HTTP, as with Azure, and in one process."""
+def over_http(ours: Checkout) -> Realtime:
+    """Return service and functions that speak HTTP with each other, as with Azure."""
+    return of_ours(ours.start(APP), call="event")
+
+
+def in_process(ours: Checkout) -> Realtime:
+    """Return service and functions with nothing between them."""
+    return of_ours(ours.start(APP, "--in-process"), call="event", name=f"{OURS} --in-process")
+
+
+def rows(ours: Checkout) -> list[Row]:
+    """Over HTTP, and in one process."""
     return [
-        _row("echo", "Event to a function and its answer back, over HTTP", ECHO),
-        _row("echo-in-process", "Event to a function and its answer back, --in-process", IN_PROCESS),
+        _row("echo", "Event to a function and its answer back, over HTTP", over_http(ours)),
+        _row("echo-in-process", "Event to a function and its answer back, --in-process", in_process(ours)),
     ]
 
 

@@ -9,11 +9,11 @@ from typing import Final
 from benchmarks.curves import Curve
 from benchmarks.http import http_load
 from benchmarks.machine import allow_open_files
-from benchmarks.ours import WEBHOOK, service, start
+from benchmarks.ours import WEBHOOK, Checkout
 from benchmarks.parts.ready import FUNCTION
 from benchmarks.parts.webhook import APP, CLIENTS, CONNECTIONS, event
-from benchmarks.realtime import OURS_IN, ws_load
-from benchmarks.rounds import Sample
+from benchmarks.realtime import Realtime, service_of_ours, ws_load
+from benchmarks.rows import Sample
 from benchmarks.servers import Running, Server
 
 __all__ = ["curves"]
@@ -24,11 +24,12 @@ SPARE_FILES: Final = 500  # of a process that has a connection for each of its o
 Options = Callable[[int], Mapping[str, object]]
 
 
-def curves() -> list[Curve]:
+def curves(ours: Checkout) -> list[Curve]:
     """Connections, group size, number of groups, message size, number of functions."""
     most = min(20_000, allow_open_files() - SPARE_FILES)
     return [
         _of_messages(
+            ours,
             "connections",
             "More clients connected, that are in no group: a group of 100 gets messages",
             "others connected",
@@ -37,6 +38,7 @@ def curves() -> list[Curve]:
             rounds=1,  # most of the time goes into connecting
         ),
         _of_messages(
+            ours,
             "group-size",
             "More members of the group",
             "members",
@@ -44,6 +46,7 @@ def curves() -> list[Curve]:
             lambda members: {"clients": members},
         ),
         _of_messages(
+            ours,
             "groups",
             "More groups, each of 10 members and with messages of its own",
             "groups",
@@ -52,6 +55,7 @@ def curves() -> list[Curve]:
             in_flight=2,
         ),
         _of_messages(
+            ours,
             "message-size",
             "Larger messages to a group of 20",
             "bytes of text",
@@ -65,13 +69,14 @@ def curves() -> list[Curve]:
             "functions",
             "CPU us for an event",
             (1, 20, 200),
-            _app_of,
+            partial(_app_of, ours),
             _measure_events,
         ),
     ]
 
 
 def _of_messages(
+    ours: Checkout,
     name: str,
     title: str,
     x: str,
@@ -81,17 +86,20 @@ def _of_messages(
     in_flight: int = 8,
     rounds: int = 2,
 ) -> Curve:
-    measure = partial(_measure_messages, options, in_flight)
-    return Curve(f"growth-{name}", title, x, DELIVERED, at, lambda _: service(), measure, rounds=rounds)
+    side = service_of_ours(ours)
+    measure = partial(_measure_messages, side, options, in_flight)
+    return Curve(f"growth-{name}", title, x, DELIVERED, at, lambda _: side.server, measure, rounds=rounds)
 
 
-def _measure_messages(options: Options, in_flight: int, x: int, running: Running, seconds: float) -> Sample:
-    return ws_load(OURS_IN["json"], running, seconds, in_flight=in_flight, **options(x)).sample()
+def _measure_messages(
+    side: Realtime, options: Options, in_flight: int, x: int, running: Running, seconds: float
+) -> Sample:
+    return ws_load(side, running, seconds, in_flight=in_flight, **options(x)).sample()
 
 
-def _app_of(functions: int) -> Server:
+def _app_of(ours: Checkout, functions: int) -> Server:
     others = "".join(FUNCTION.format(number=number) for number in range(1, functions))
-    return start(APP.format(definition="async def") + others)
+    return ours.start(APP.format(definition="async def") + others)
 
 
 def _measure_events(_: int, running: Running, seconds: float) -> Sample:

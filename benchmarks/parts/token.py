@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
 from benchmarks import others
+from benchmarks.goals import Goal
 from benchmarks.http import http_load, http_request
 from benchmarks.load import run_calls
-from benchmarks.ours import HUB, KEY, service, start
-from benchmarks.programs import python_of_peers
-from benchmarks.rounds import OURS, Contender, Row, Sample
+from benchmarks.ours import HUB, KEY, Checkout
+from benchmarks.programs import sdk_client
+from benchmarks.rows import OURS, Contender, Row, Sample
 from benchmarks.servers import Running, Server
 from webpubsub.model.access.tokens import rest_token
 from webpubsub.model.rest import GenerateClientToken, build_request
 
 __all__ = ["rows"]
 
+FASTAPI: Final = "FastAPI + official SDK"
 CONNECTIONS: Final = 32
 USERS: Final = 100
 
@@ -37,7 +38,7 @@ async def negotiate(req: func.HttpRequest, connection: wps.WebPubSubConnection) 
 """
 
 
-def rows() -> list[Row]:
+def rows(ours: Checkout) -> list[Row]:
     """In a process, over HTTP by a function, and over REST by the service."""
     return [
         Row(
@@ -45,8 +46,8 @@ def rows() -> list[Row]:
             "Client tokens signed in a process",
             "tokens/s",
             (
-                _signer(OURS, lambda: sys.executable, "tokens_webpubsub.py"),
-                _signer("azure-messaging-webpubsubservice", python_of_peers, "tokens_sdk.py"),
+                _signer(OURS, partial(ours.client, "tokens_webpubsub.py")),
+                _signer("azure-messaging-webpubsubservice", partial(sdk_client, "tokens_sdk.py")),
             ),
         ),
         Row(
@@ -54,24 +55,25 @@ def rows() -> list[Row]:
             "HTTP function that answers with a client's URL",
             "requests/s",
             (
-                _negotiator(OURS, start(APP), "/api/negotiate"),
+                _negotiator(OURS, ours.start(APP), "/api/negotiate"),
                 _negotiator(
                     "express + @azure/web-pubsub", others.node("negotiate_express.mjs"), "/negotiate"
                 ),
-                _negotiator("FastAPI + official SDK", others.python("negotiate_fastapi.py"), "/negotiate"),
+                _negotiator(FASTAPI, others.python("negotiate_fastapi.py"), "/negotiate"),
             ),
+            (Goal(FASTAPI, 4, 1.3),),
         ),
         Row(
             "token-rest",
             "REST: generate a client's token",
             "requests/s",
-            (Contender(OURS, service(), _generate),),
+            (Contender(OURS, ours.service(), _generate),),
         ),
     ]
 
 
-def _signer(name: str, interpreter: Callable[[], str], script: str) -> Contender:
-    return Contender(name, None, lambda _, seconds: run_calls(interpreter(), script, seconds=seconds))
+def _signer(name: str, program: Callable[[], Sequence[str]]) -> Contender:
+    return Contender(name, None, lambda _, seconds: run_calls(program(), seconds=seconds))
 
 
 def _negotiator(name: str, server: Server, path: str) -> Contender:

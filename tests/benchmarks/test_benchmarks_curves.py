@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks import curves
-from benchmarks.curves import Curve, Point, measure_curve
+from benchmarks.curves import Curve, Point, curve_seconds, measure_curve
 from benchmarks.parts import CURVES, PARTS, curves_of
-from benchmarks.rounds import Sample
+from benchmarks.rows import Sample
 from benchmarks.servers import Running, Server
 
 
@@ -36,6 +36,7 @@ def test_points_are_medians_of_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
         Point(10, 50.0, (40.0, 50.0, 60.0), 100.0),
     )
     assert [server.command for server in begun] == [("1",)] * 3 + [("10",)] * 3
+    assert curve_seconds(curve) == 6 * (0.25 + 2.5)
 
 
 @pytest.mark.parametrize("part", CURVES)

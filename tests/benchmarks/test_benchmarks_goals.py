@@ -1,10 +1,10 @@
-"""Goals and floors."""
+"""Goals and floors, and ours beside itself."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.goals import Better, Goal, Verdict
+from benchmarks.goals import Better, Goal, Unchanged, Verdict
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,23 @@ from benchmarks.goals import Better, Goal, Verdict
     ],
 )
 def test_verdict(better: Better, goal: Goal, found: float, verdict: Verdict) -> None:
-    assert goal.verdict(found, better) is verdict
+    assert goal.verdict(found, better, 0.1) is verdict
+
+
+@pytest.mark.parametrize(
+    ("found", "spread", "verdict"),
+    [
+        (1.0, 0.0, Verdict.SAME),
+        (0.92, 0.1, Verdict.SAME),  # 9% slower
+        (0.9, 0.1, Verdict.SLOWER),  # 11%
+        (1.09, 0.1, Verdict.SAME),
+        (1.11, 0.1, Verdict.FASTER),
+        (0.99, 0.005, Verdict.SLOWER),
+    ],
+)
+def test_ours_is_slower_only_by_more_than_the_spread(found: float, spread: float, verdict: Verdict) -> None:
+    assert Unchanged("webpubsub, before").verdict(found, Better.LESS, spread) is verdict
+
+
+def test_what_must_not_be() -> None:
+    assert {verdict for verdict in Verdict if verdict.is_failure} == {Verdict.MISSED, Verdict.SLOWER}

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import load
 from benchmarks.load import run_load
-from benchmarks.rounds import Sample
+from benchmarks.rows import Sample
 from benchmarks.servers import Running
 
 RUNNING = Running(port=7071, process=1, printed="")

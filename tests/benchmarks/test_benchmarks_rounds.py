@@ -1,22 +1,33 @@
-"""Turns, medians, and who is how many times better."""
+"""Turns, and rows that are repeated because they are not steady."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from benchmarks.goals import Better, Goal
-from benchmarks.rounds import OURS, Contender, Row, RowResult, Sample, compare, measure_row, without_peers
-from benchmarks.servers import Running
+from benchmarks.rounds import measure_row, row_seconds
+from benchmarks.rows import OURS, Contender, Figure, Row, Sample
+from benchmarks.servers import Running, Server
+from benchmarks.standings import RowResult
+
+STEADY = [100.0, 104.0, 98.0, 102.0, 100.0]  # a spread of 4%: without 104 they are 98 to 102
+WILD = [100.0, 150.0, 100.0, 60.0, 100.0]  # 40%: without 150
+WILDER = [100.0, 180.0, 100.0, 40.0, 100.0]  # 60%: without 180
 
 
-def contender(name: str) -> Contender:
-    return Contender(name, None, lambda *_: Sample(1.0))
+def contender(name: str, *runs: list[float]) -> Contender:
+    """One whose turns take these microseconds for an operation; another turn is an error."""
+    turns: Iterator[float] = iter([cpu_us for run in runs for cpu_us in run])
+    return Contender(name, None, lambda *_: Sample(1e6, next(turns)))
 
 
-def compared(better: Better, *samples: list[Sample]) -> RowResult:
-    names = [OURS, "peer", "C: limit"][: len(samples)]
-    row = Row("name", "title", "unit", tuple(map(contender, names)), better=better)
-    return compare(row, samples)
+def measured(*contenders: Contender) -> RowResult:
+    return measure_row(Row("n", "t", "u", contenders), rounds=5, seconds=0.5)
+
+
+def cpu_us(result: RowResult, number: int = 0) -> list[float]:
+    return [sample.cpu_us for sample in result.standings[number].samples]
 
 
 def test_contenders_take_turns() -> None:
@@ -25,13 +36,13 @@ def test_contenders_take_turns() -> None:
     def noted(name: str) -> Contender:
         def measure(_: Running | None, seconds: float) -> Sample:
             turns.append((name, seconds))
-            return Sample(len(turns))
+            return Sample(len(turns), 1.0)
 
         return Contender(name, None, measure)
 
     result = measure_row(Row("n", "t", "u", (noted(OURS), noted("peer"))), rounds=2, seconds=0.5)
     assert turns == [(OURS, 0.5), ("peer", 0.5), (OURS, 0.5), ("peer", 0.5)]
-    assert [standing.values for standing in result.standings] == [(1, 3), (2, 4)]
+    assert [[sample.value for sample in each.samples] for each in result.standings] == [[1, 3], [2, 4]]
 
 
 def test_a_row_may_have_its_own_turns() -> None:
@@ -39,46 +50,54 @@ def test_a_row_may_have_its_own_turns() -> None:
 
     def measure(_: Running | None, seconds: float) -> Sample:
         turns.append(seconds)
-        return Sample(1.0)
+        return Sample(1.0, 1.0)
 
     row = Row("n", "t", "u", (Contender(OURS, None, measure),), seconds=2.0, rounds=1)
-    measure_row(row, rounds=3, seconds=0.5)
+    measure_row(row, rounds=5, seconds=0.5)
     assert turns == [2.0]
 
 
-def test_the_median_counts_in_every_column() -> None:
-    samples = [Sample(10, 1, 5, 9, 0.1), Sample(1000, 3, 7, 8, 0.3), Sample(30, 2, 6, 7, 0.2)]
-    ours = compared(Better.MORE, samples).standings[0]
-    assert (ours.value, ours.cpu_us, ours.p50_us, ours.p99_us, ours.client_busy) == (30, 2, 6, 8, 0.2)
-    assert ours.values == (10, 1000, 30)
+def test_a_steady_row_is_measured_once() -> None:
+    result = measured(contender(OURS, STEADY))
+    assert result.spreads == (0.04,)
 
 
-def test_what_was_not_measured_stays_unknown() -> None:
-    ours, peer = compared(Better.MORE, [Sample(10)], [Sample(5, 2.0)]).standings
-    assert (ours.cpu_us, ours.cpu_ratio, peer.cpu_ratio) == (None, None, None)
+def test_a_row_that_is_not_steady_is_repeated_until_it_is() -> None:
+    result = measured(contender(OURS, WILD, STEADY))
+    assert result.spreads == (0.4, 0.04)
+    assert cpu_us(result) == STEADY
 
 
-@pytest.mark.parametrize(
-    ("better", "ours", "theirs", "ratio"),
-    [(Better.MORE, 80, 10, 8.0), (Better.LESS, 0.5, 2.0, 4.0), (Better.MORE, 5, 10, 0.5)],
-)
-def test_a_ratio_says_how_many_times_better_ours_is(
-    better: Better, ours: float, theirs: float, ratio: float
-) -> None:
-    result = compared(better, [Sample(ours)], [Sample(theirs)])
-    assert [standing.ratio for standing in result.standings] == [1.0, ratio]
-    assert result.ratio("peer") == ratio
-    assert result.ratio("") == ours
+def test_it_is_repeated_with_its_peers_twice_and_no_more() -> None:
+    result = measured(contender(OURS, WILDER, WILD, WILDER), contender("peer", STEADY, STEADY, STEADY))
+    assert result.spreads == (0.6, 0.4, 0.6)
 
 
-def test_a_cpu_ratio_says_how_many_times_less_ours_needs() -> None:
-    result = compared(Better.MORE, [Sample(1, 10.0)], [Sample(1, 80.0)])
-    assert [standing.cpu_ratio for standing in result.standings] == [1.0, 8.0]
+def test_the_steadiest_of_its_runs_counts_as_a_whole() -> None:
+    peer = contender("peer", [10.0] * 5, [20.0] * 5, [30.0] * 5)
+    result = measured(contender(OURS, WILDER, WILD, WILDER), peer)
+    assert cpu_us(result) == WILD
+    assert cpu_us(result, 1) == [20.0] * 5
 
 
-def test_without_peers_only_ours_and_limits_are_left() -> None:
-    contenders = tuple(map(contender, (OURS, f"{OURS} --in-process", "peer", "C: limit")))
-    goals = (Goal("peer", 8, 4), Goal("C: limit", 0.8, 0.7), Goal("", 9000, 2000))
-    left = without_peers(Row("n", "t", "u", contenders, goals))
-    assert [one.name for one in left.contenders] == [OURS, f"{OURS} --in-process", "C: limit"]
-    assert left.goals == goals[1:]
+def test_a_rate_that_is_not_steady_does_not_matter_beside_cpu_time() -> None:
+    rates = iter([900.0, 300.0, 500.0, 100.0, 700.0])
+    ours = Contender(OURS, None, lambda *_: Sample(next(rates), 100.0))
+    assert measured(ours).spreads == (0.0,)
+
+
+def test_a_figure_by_itself_is_repeated_for_its_own_spread() -> None:
+    seconds = iter([1.0, 1.5, 1.0, 0.6, 1.0, *[1.0] * 5])
+    ours = Contender(OURS, None, lambda *_: Sample(next(seconds), 100.0))
+    row = Row("n", "t", "s", (ours,), figure=Figure.VALUE)
+    assert measure_row(row, rounds=5, seconds=0.5).spreads == (0.4, 0.0)
+
+
+def test_how_long_a_row_takes() -> None:
+    ours, peer = contender(OURS), Contender("peer", Server((), warm_up=4.0), lambda *_: Sample(1.0, 1.0))
+    # Two servers, ten turns and the clients of each, one warm-up.
+    assert row_seconds(Row("n", "t", "u", (ours, peer)), rounds=5, seconds=0.5) == pytest.approx(
+        2 * 1.5 + 10 * (0.5 + 0.7) + 4.0
+    )
+    alone = Row("n", "t", "u", (ours,), seconds=1.0, rounds=1)
+    assert row_seconds(alone, rounds=5, seconds=0.5) == pytest.approx(1.5 + 1.0 + 0.7)

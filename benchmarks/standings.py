@@ -1,0 +1,139 @@
+"""What rounds come to: each contender's median, how far its rounds lie apart, and how ours stands to it.
+
+**Verdict.** The ratio of two medians of one run, over at least `ENOUGH` rounds in which contenders take
+turns: of CPU time an operation, or of the row's own figure (`benchmarks.rows.Figure`).
+
+**Spread.** (max - min) / median of the rounds, without the one that is furthest from the median. One round
+that is disturbed does not move a median of five, and neither must it move what says how far to trust that.
+The width of the middle half would not do: 8 of 100 rows that are alike would pass for "slower than its
+spread". With this it is 3 of 100 after five rounds, and 2 of 1,000 after the seven of a comparison (noise
+taken as normal).
+
+**Repetition.** A row whose spread is over `STEADY` is repeated by itself (`benchmarks.rounds`). What counts
+is the steadiest of its runs, each as a whole, chosen by spread and not by verdict; the spreads of all are
+shown.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from benchmarks.goals import Better, Goal, Unchanged, Verdict
+from benchmarks.rows import Figure, Row, Sample
+
+__all__ = ["ENOUGH", "STEADY", "RowResult", "Standing", "compare", "spread_of", "steadiest"]
+
+ENOUGH: Final = 5  # rounds
+STEADY: Final = 0.15
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How one contender did: medians of its rounds.
+
+    Attributes:
+        name: Who.
+        samples: One a round.
+        median: Of each attribute of the samples.
+        spread: How far the rounds lie apart, in the row's figure, as a share of the median.
+        ratio: How many times better ours is, in the row's figure; 1.0 for ours.
+    """
+
+    name: str
+    samples: tuple[Sample, ...]
+    median: Sample
+    spread: float
+    ratio: float
+
+
+class RowResult(msgspec.Struct, frozen=True):
+    """What a row gave; the attributes that are not here are those of `Row`.
+
+    Attributes:
+        spreads: Those of all runs of the row, in their order; this one is the steadiest of them.
+    """
+
+    name: str
+    title: str
+    unit: str
+    figure: Figure
+    better: Better
+    standings: tuple[Standing, ...]
+    goals: tuple[Goal | Unchanged, ...]
+    note: str
+    spreads: tuple[float, ...] = ()
+
+    @property
+    def deciding(self) -> list[Standing]:
+        """Ours, and whom a goal names; all where there is no goal."""
+        names = {goal.against for goal in self.goals} | {self.standings[0].name}
+        return [each for each in self.standings if not self.goals or each.name in names]
+
+    @property
+    def spread(self) -> float:
+        """The largest spread of those who decide."""
+        return max(standing.spread for standing in self.deciding)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there were rounds enough for a verdict; a figure by itself may stand alone."""
+        return self.figure is Figure.VALUE or len(self.standings[0].samples) >= ENOUGH
+
+    def found(self, goal: Goal | Unchanged) -> float:
+        """Return what a goal is compared with: our ratio to another, or our own figure."""
+        if not goal.against:
+            return self.standings[0].median.value
+        return next(standing.ratio for standing in self.standings if standing.name == goal.against)
+
+    def verdict(self, goal: Goal | Unchanged) -> Verdict:
+        """Return how ours stands to a goal."""
+        return goal.verdict(self.found(goal), self.better, self.spread)
+
+
+def compare(row: Row, samples: Sequence[Sequence[Sample]]) -> RowResult:
+    """Take medians and say how many times better the first contender is than each."""
+    medians = [_median(found) for found in samples]
+    standings = tuple(
+        Standing(
+            contender.name,
+            tuple(found),
+            median,
+            spread_of([getattr(sample, row.figure) for sample in found]),
+            _times_better(row, medians[0], median),
+        )
+        for contender, found, median in zip(row.contenders, samples, medians, strict=True)
+    )
+    return RowResult(row.name, row.title, row.unit, row.figure, row.better, standings, row.goals, row.note)
+
+
+def spread_of(values: Sequence[float]) -> float:
+    """Return how far values lie apart, as a share of their median; see the module."""
+    median = statistics.median(values)
+    kept = sorted(values, key=lambda value: abs(value - median))
+    if len(kept) >= ENOUGH:
+        kept.pop()
+    return (max(kept) - min(kept)) / abs(median) if median else 0.0
+
+
+def steadiest(runs: Sequence[RowResult]) -> RowResult:
+    """Return the run of a row that counts, with the spreads of all."""
+    spreads = tuple(run.spread for run in runs)
+    return msgspec.structs.replace(runs[spreads.index(min(spreads))], spreads=spreads)
+
+
+def _median(samples: Sequence[Sample]) -> Sample:
+    return Sample(*(_median_of(samples, field) for field in Sample.__struct_fields__))  # type: ignore[arg-type]
+
+
+def _median_of(samples: Sequence[Sample], field: str) -> float | None:
+    found = [value for sample in samples if (value := getattr(sample, field)) is not None]
+    return statistics.median(found) if found else None
+
+
+def _times_better(row: Row, ours: Sample, theirs: Sample) -> float:
+    if row.figure is Figure.CPU:
+        return theirs.cpu_us / ours.cpu_us
+    return ours.value / theirs.value if row.better is Better.MORE else theirs.value / ours.value

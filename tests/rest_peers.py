@@ -11,13 +11,13 @@ import msgspec
 from service_peers import (
     CHAT,
     KEY,
-    NOW,
     SECOND_KEY,
     Handler,
     Socket,
     connection,
     group,
     raw_connection,
+    serve,
     server_frames,
     settings,
     token,
@@ -25,11 +25,10 @@ from service_peers import (
 )
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.http import HttpAnswer
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.effects import Close
 from webpubsub.service.rest.api import RestApi
-from webpubsub.service.service import Service
 
 VERSIONS = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01"
 HOST = "localhost:8080"
@@ -68,7 +67,7 @@ class Api:
         self.traced: list[TraceEvent] = []
         keyed = settings(keys=(KEY, SECOND_KEY))
         found = msgspec.structs.replace(keyed, token_issuers=token_issuers, **changed)
-        self.service = Service(found, Handler(), now=lambda: NOW, trace=self.traced.append)
+        self.service = serve(found, Handler(), trace=Trace(self.traced.append))
         self.app = RestApi(self.service)
         self.closes: list[Close] = []
         self.alice = self.open(connection("j1", "alice"))

@@ -10,11 +10,12 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from webpubsub.model.events import EventRequest
+from webpubsub.model.events import EventRequest, WebPubSubEventType
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
 from webpubsub.model.ports import EventAnswer
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.protocols import RAW, SUBPROTOCOLS, Codec
+from webpubsub.service.service import Service
 from webpubsub.service.settings import EventHandlerSettings, HubSettings, ServiceSettings
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -126,9 +127,18 @@ class Handler:
     """An event handler: remembers events and answers each by its name."""
 
     def __init__(self, **answers: Answer) -> None:
+        self.service: Service | None = None  # takes what its settings say
         self.events: list[EventRequest] = []
         self.forgotten: list[ConnectionId] = []
         self.answers = answers
+
+    def takes(
+        self, hub: HubName, event_type: WebPubSubEventType, name: str, group: GroupName | None = None
+    ) -> bool:
+        assert self.service is not None
+        found = self.service.settings.hub(hub)
+        taker = found.handler(event_type, name) if group is None else found.presence_handler(name, group)
+        return taker is not None
 
     async def handle(self, request: EventRequest) -> EventAnswer:
         self.events.append(request)
@@ -143,6 +153,12 @@ class Handler:
     @property
     def names(self) -> list[str]:
         return [event.connection_context.event_name for event in self.events]
+
+
+def serve(settings: ServiceSettings, handler: Handler, **options: Any) -> Service:
+    """Return a service of this time with a handler that takes what the settings say."""
+    handler.service = Service(settings, handler, now=lambda: NOW, **options)
+    return handler.service
 
 
 class Held:

@@ -10,11 +10,21 @@ from typing import Any
 
 import pytest
 
-from service_peers import CLOSE, JSON_V1, NOW, TEXT, Handler, Socket, client_frame, settings, token, turns
+from service_peers import (
+    CLOSE,
+    JSON_V1,
+    TEXT,
+    Handler,
+    Socket,
+    client_frame,
+    serve,
+    settings,
+    token,
+    turns,
+)
 from webpubsub.model.events import DisconnectedEventRequest
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service.keep_alive import KeepAlive
-from webpubsub.service.service import Service
 from webpubsub.service.websocket import CLOSE_TIMEOUT, WebSocketProtocol, protocol_factory
 
 ALL = "connect", "connected", "disconnected"
@@ -50,9 +60,7 @@ class Server:
     def __init__(self, handler: Handler | None = None, *events: Any) -> None:
         self.handler = handler or Handler()
         self.traced: list[TraceEvent] = []
-        self.service = Service(
-            settings(*(events or ALL)), self.handler, now=lambda: NOW, trace=self.traced.append
-        )
+        self.service = serve(settings(*(events or ALL)), self.handler, trace=Trace(self.traced.append))
         self.keep_alive = KeepAlive()
         self.state = SimpleNamespace(connections=set())
         self.make: Callable[..., WebSocketProtocol] = protocol_factory(self.service, self.keep_alive)

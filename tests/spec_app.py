@@ -15,7 +15,7 @@ from typing import Any
 
 from asgi_client import Answer, AsgiClient
 from webpubsub.host import FunctionHost, HostSettings
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 
 WEBHOOK = "/runtime/webhooks/webpubsub"
 KEY = "7aab239577fd4f24bc919802fb629f5f"
@@ -98,7 +98,7 @@ def loaded_app(
     events: list[TraceEvent] = []
     path = list(sys.path)
     try:
-        host = FunctionHost(HostSettings.load(folder, environ), trace=events.append, **given)
+        host = FunctionHost(HostSettings.load(folder, environ), trace=Trace(events.append), **given)
         module = sys.modules.pop("function_app", None)
         yield SpecApp(host, getattr(module, "seen", []), events)
     finally:

@@ -29,7 +29,7 @@ from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service.hub import delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS
 from webpubsub.service.rest import bodies as rest_bodies
@@ -145,7 +145,7 @@ def test_a_mistake_is_told_as_the_page_says(tmp_path: Path, monkeypatch: pytest.
 def test_edits_are_told_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told: list[TraceEvent] = []
-    watch = SettingsWatch(Path("service.json"), ServiceSettings(), lambda _: None, trace=told.append)
+    watch = SettingsWatch(Path("service.json"), ServiceSettings(), lambda _: None, trace=Trace(told.append))
     for text in ('{"hubs": {"chat": {}}, "failedUserEvent": "close"}', BAD):
         write_files(tmp_path, {"service.json": text})
         watch.look()

@@ -12,7 +12,7 @@ import pytest
 
 from asgi_client import AsgiClient, RecordingSink
 from webpubsub.host import FunctionHost, HostSettings
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 
 KEY = "7aab239577fd4f24bc919802fb629f5f"
 CONNECTION = f"Endpoint=https://wps.example;AccessKey={KEY};Version=1.0;"
@@ -62,7 +62,7 @@ def load_app(write_app: Callable[..., Path], events: list[TraceEvent]) -> Callab
     ) -> FunctionHost:
         app_dir = write_app(source, **(files or {}))
         settings = HostSettings.load(app_dir, {} if environ is None else environ)
-        given.setdefault("trace", events.append)
+        given.setdefault("trace", Trace(events.append))
         return FunctionHost(settings, **given)
 
     return load

@@ -190,7 +190,7 @@ async def test_the_door_without_asgi_asks_for_the_key_too(client: AsgiClient, co
     webhook = client.app.webhook  # type: ignore[attr-defined]
     assert (await webhook.handle("POST", headers, b"hi")).status == 401
     assert (await webhook.handle("POST", headers, b"hi", f"code={SYSTEM}".encode())).status == 200
-    open_lane = client.app.open  # type: ignore[attr-defined]
+    open_lane = webhook.open
     assert open_lane("POST", WEBHOOK.encode(), headers)(b"hi").status == 401
     answer = open_lane("POST", f"{WEBHOOK}?code={SYSTEM}".encode(), headers)(b"hi")
     assert (await answer).status == 200

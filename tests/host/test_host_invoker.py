@@ -15,7 +15,7 @@ import pytest
 from webpubsub.host import FunctionHost
 from webpubsub.host.running.invoker import thread_count
 from webpubsub.host.settings.environment import Environment
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import SILENT, Phase, Trace, TraceEvent
 
 Run = Callable[..., Any]
 
@@ -137,7 +137,7 @@ async def test_the_trace_is_told_of_start_and_end_with_ids(run_app: Run, events:
 
 
 async def test_everything_works_without_a_trace(run_app: Run) -> None:
-    client = await run_app(HEAD + "@app.route(route='x')\ndef x(req):\n    return 'x'\n", trace=None)
+    client = await run_app(HEAD + "@app.route(route='x')\ndef x(req):\n    return 'x'\n", trace=SILENT)
     assert (await client.request("GET", "/api/x")).text == "x"
     assert (await client.request("OPTIONS", "/runtime/webhooks/webpubsub")).status == 400
 
@@ -239,7 +239,7 @@ async def fine(req):
 async def fails(req):
     raise ZeroDivisionError
 """,
-        trace=told,
+        trace=Trace(told),
     )
     await client.request("GET", "/api/fine")
     assert told == []

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from rest_service import RestService, running_rest_service
-from webpubsub.host.azure.rest_client import RestActionSink, RestClient
+from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import SendToAllAction
 from webpubsub.model.errors import ActionRefused
 from webpubsub.model.names import HubName
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.ports import TracedActions
+from webpubsub.model.trace import Name, Phase, Trace, TraceEvent
 
 HUB = HubName("chat")
 KEY = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
@@ -32,21 +33,21 @@ async def client(service: RestService) -> AsyncIterator[RestClient]:
 
 
 async def test_an_action_is_sent(client: RestClient, service: RestService) -> None:
-    await RestActionSink(client).perform(HUB, SendToAllAction("x"), request_id="r")
+    await client.perform(HUB, SendToAllAction("x"), request_id="r")
     ((method, target, headers, body),) = service.requests
     assert (method, target, body) == ("POST", "/api/hubs/chat/:send?api-version=2024-12-01", b"x")
     assert headers["x-ms-client-request-id"] == "r"
 
 
 async def test_metadata_travels_in_headers(client: RestClient, service: RestService) -> None:
-    await RestActionSink(client).perform(HUB, SendToAllAction("x", metadata={"lang": "en"}))
+    await client.perform(HUB, SendToAllAction("x", metadata={"lang": "en"}))
     ((_, _, headers, _),) = service.requests
     assert headers["x-webpubsub-metadata-lang"] == "en"
     assert headers["authorization"].startswith("Bearer ")
 
 
 async def test_the_trace_is_told(client: RestClient, service: RestService, events: list[TraceEvent]) -> None:
-    sink = RestActionSink(client, trace=events.append)
+    sink = TracedActions(client, Trace(events.append), service.url)
     await sink.perform(HUB, SendToAllAction("x"), request_id="r")
     await sink.perform(HUB, SendToAllAction("x"))
     started, completed, _, last = events
@@ -68,12 +69,11 @@ async def test_the_trace_is_told_only_what_it_hears(client: RestClient, service:
         def __call__(self, event: TraceEvent) -> None:
             self.told.append(event)
 
-        def hears(self, name: str, phase: Phase) -> bool:
-            assert name == "action"
+        def hears(self, _name: Name, phase: Phase) -> bool:
             return phase is Phase.FAILED
 
     traced = Failures()
-    sink = RestActionSink(client, trace=traced)
+    sink = TracedActions(client, Trace(traced), service.url)
     await sink.perform(HUB, SendToAllAction("x"))
     service.status = 500
     with pytest.raises(ActionRefused):
@@ -86,6 +86,6 @@ async def test_the_trace_is_told_of_failures(
 ) -> None:
     service.status = 500
     with pytest.raises(ActionRefused) as caught:
-        await RestActionSink(client, trace=events.append).perform(HUB, SendToAllAction("x"))
+        await TracedActions(client, Trace(events.append), service.url).perform(HUB, SendToAllAction("x"))
     assert [event.phase for event in events] == [Phase.STARTED, Phase.FAILED]
     assert events[-1].error is caught.value

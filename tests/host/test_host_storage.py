@@ -23,7 +23,7 @@ from webpubsub.host.storage.app_storage import AppStorage, find_account
 from webpubsub.host.storage.files import FileLock, FileStorage
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import StorageError
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 SECRETS = "azure-webjobs-secrets"
 HOSTS = "azure-webjobs-hosts"
@@ -206,7 +206,7 @@ async def test_without_an_account_files_are_made_on_first_use(
     tmp_path: Path, given_settings: dict[str, str], events: list[TraceEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webpubsub.host.storage.app_storage._AZURITE_PORT", 1)  # where nothing listens
-    storage = AppStorage(Environment(given_settings), tmp_path, events.append)
+    storage = AppStorage(Environment(given_settings), tmp_path, Trace(events.append))
     await storage.close()
     assert os.listdir(tmp_path) == []
     await asyncio.gather(*(storage.read(SECRETS, name) for name in "abc"))
@@ -218,7 +218,7 @@ async def test_a_folder_that_cannot_be_written_to_is_told_once(
     tmp_path: Path, events: list[TraceEvent]
 ) -> None:
     (tmp_path / ".webpubsub").write_text("a file, so that even root cannot make the folder")
-    storage = AppStorage(Environment(), tmp_path, events.append)
+    storage = AppStorage(Environment(), tmp_path, Trace(events.append))
     await storage.write(SECRETS, "chat/host.json", b"{}")
     assert await storage.read(SECRETS, "chat/host.json") == b"{}"
     assert warnings_of(events) == [
@@ -247,7 +247,7 @@ async def test_azurite_without_the_extra_is_told_and_files_serve(
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setattr("webpubsub.host.storage.app_storage._AZURITE_PORT", port)
         development = Environment({"AzureWebJobsStorage": "UseDevelopmentStorage=true"})
-        storage = AppStorage(development, tmp_path, events.append)
+        storage = AppStorage(development, tmp_path, Trace(events.append))
         await storage.write(SECRETS, "chat/host.json", b"{}")
     assert warnings_of(events) == [
         'Azurite listens, and azure-storage-blob is not installed: pip install "webpubsub[storage]"; files '

@@ -17,7 +17,7 @@ from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.function import Invocation
 from webpubsub.host.running.timeouts import Deadlines
 from webpubsub.model.errors import FunctionTimeout
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 
 class Call:
@@ -217,7 +217,7 @@ async def hurried(
     """A host that gives functions no time to speak of, and has one thread."""
     environ = {"WebPubSubConnectionString": connection_string, "PYTHON_THREADPOOL_THREAD_COUNT": "1"}
     settings = HostSettings.load(write_app(APP), environ)
-    host = FunctionHost(msgspec.structs.replace(settings, function_timeout=0.05), trace=events.append)
+    host = FunctionHost(msgspec.structs.replace(settings, function_timeout=0.05), trace=Trace(events.append))
     assert host.problems == ()
     await host.start()
     yield host

@@ -13,7 +13,7 @@ import pytest
 from webpubsub.host import FunctionHost
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import StorageError
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import SILENT, Phase, TraceEvent
 
 START = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 
@@ -269,7 +269,7 @@ async def test_stopping_waits_for_a_run_and_starts_no_other(
     start: Start, hosts: list[FunctionHost], time: FakeTime
 ) -> None:
     schedule = "timer_trigger(arg_name='timer', schedule='0 * * * * *')"
-    runs = await start(schedule, "await go.wait(); runs.append(timer)", trace=None)
+    runs = await start(schedule, "await go.wait(); runs.append(timer)", trace=SILENT)
     await time.advance(60)
     stopping = asyncio.create_task(hosts[0].stop(10))
     await time.settle()

@@ -141,7 +141,7 @@ async def test_other_paths_are_not_the_webhook(client: Any, path: str) -> None:
 @pytest.mark.parametrize("target", [WEBHOOK, f"{WEBHOOK}?code=1", f"{WEBHOOK}?"])
 async def test_events_take_the_fast_lane(client: Any, target: str) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in MESSAGE.items()]
-    handler = client.app.open("POST", target.encode(), headers)
+    handler = client.app.webhook.open("POST", target.encode(), headers)
     by_asgi = await client.request("POST", target, MESSAGE, b"hello")
     answer = await handler(b"hello")
     assert (answer.status, [*answer.headers], answer.body) == (200, by_asgi.headers[:-1], by_asgi.body)
@@ -155,7 +155,7 @@ async def test_events_are_refused_at_once_in_the_fast_lane(
     client: Any, changed: dict[str, str], status: int
 ) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in (MESSAGE | changed).items()]
-    answer = client.app.open("POST", WEBHOOK.encode(), headers)(b"hello")
+    answer = client.app.webhook.open("POST", WEBHOOK.encode(), headers)(b"hello")
     by_asgi = await client.request("POST", WEBHOOK, MESSAGE | changed, b"hello")
     assert (answer.status, [*answer.headers], answer.body) == (status, by_asgi.headers[:-1], by_asgi.body)
 
@@ -174,7 +174,7 @@ async def test_events_are_refused_at_once_in_the_fast_lane(
     ],
 )
 async def test_all_else_goes_by_asgi(client: Any, method: str, target: str) -> None:
-    assert client.app.open(method, target.encode(), []) is None
+    assert client.app.webhook.open(method, target.encode(), []) is None
 
 
 @pytest.mark.parametrize("method", ["PATCH", "HEAD"])
@@ -356,7 +356,12 @@ async def test_a_missing_signature_is_401(client: Any, events: list[TraceEvent])
         "origin 'wps.example' or signature is not that of a configured connection",
         401,
     )
-    assert events[-1].ids == {"hub": "chat", "connection": CONNECTION_ID, "event": f"{CONNECTION_ID}/7"}
+    assert events[-1].ids == {
+        "hub": "chat",
+        "connection": CONNECTION_ID,
+        "event": f"{CONNECTION_ID}/7",
+        "user": "alice",
+    }
 
 
 async def test_an_unsupported_content_type_is_named(client: Any) -> None:

@@ -52,8 +52,9 @@ class Limits:
         return Figures(self.goal.entered * 115 // 100, self.goal.returns * 115 // 100)
 
 
-# The last figures of a row are today's; None takes their place when a goal is reached. What the design found for
-# a send is nearest to one without an ack; for a connect, each header of the client's request costs two returns.
+# The last figures of a row are today's; None takes their place when a goal is reached. What the design found
+# for a send is nearest to one without an ack; for a connect, each header of the client's request costs two
+# returns.
 WALKS: Final = {
     "send": Limits("a client's send to a group, no handler", Figures(11, 8), Figures(11, 8), Figures(10, 7)),
     "acked": Limits("the same with an ack", None, None, Figures(10, 12)),

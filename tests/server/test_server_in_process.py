@@ -14,7 +14,7 @@ import pytest
 
 from service_peers import Socket, connection, group
 from webpubsub.host import FunctionHost, HostSettings
-from webpubsub.host.azure.rest_client import RestActionSink, RestClient
+from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import (
@@ -55,14 +55,13 @@ from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 from webpubsub.model.metadata import build_metadata_headers
 from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.model.ports import ActionSink, EventAnswer
+from webpubsub.model.ports import ActionSink, EventAnswer, TracedActions, TracedEvents
 from webpubsub.model.states import ConnectionStates
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
 from webpubsub.server.in_process import AppClient, send_events_to, sinks_of
 from webpubsub.server.serving import Server, bind, reachable_url
-from webpubsub.service.events.calls import call_handler
 from webpubsub.service.events.retries import HttpClient, HttpRequest
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
@@ -213,23 +212,29 @@ async def joined(folder: Path, *, in_process: bool, auth: bool = False) -> Async
     service = ConnectionString(f"http://localhost:{service_listener.getsockname()[1]}", KEY)
     events: list[TraceEvent] = []
     embedded = EmbeddedService(
-        ServiceSettings(access_keys=(KEY,), retry_delays_in_seconds=()), service_listener, events.append
+        ServiceSettings(access_keys=(KEY,), retry_delays_in_seconds=()),
+        service_listener,
+        Trace(events.append),
     )
     settings = HostSettings.load(folder, {"WebPubSubConnectionString": str(service)})
-    sinks = sinks_of(settings.environment, service, embedded.service, events.append) if in_process else {}
+    sinks = (
+        sinks_of(settings.environment, service, embedded.service, Trace(events.append)) if in_process else {}
+    )
     path = list(sys.path)
     try:
-        host = FunctionHost(settings, sinks=sinks, auth=auth, trace=events.append)
+        host = FunctionHost(settings, sinks=sinks, auth=auth, trace=Trace(events.append))
     finally:
         sys.path[:] = path
     assert not host.problems
     module = sys.modules.pop("function_app")
     url = reachable_url(app_listener)
     if in_process:
-        send_events_to(host, url, embedded)
+        send_events_to(host.webhook, url, embedded)
     client = RestClient(service)
-    sink = sinks.get("webpubsubconnectionstring", RestActionSink(client, trace=events.append))
-    server = Server(host, app_listener, lane=host)
+    sink = sinks.get(
+        "webpubsubconnectionstring", TracedActions(client, Trace(events.append), client.endpoint)
+    )
+    server = Server(host, app_listener, lane=host.webhook)
     await host.start()
     await server.start()
     code = f"?code={host.access.webhook_code}" if host.access is not None else ""
@@ -371,7 +376,7 @@ async def asked(way: Joined, event: EventRequest) -> Any:
     way.events.clear()
     back: EventAnswer | tuple[int, str, int]
     try:
-        back = await call_handler(way.embedded.handler, event, way.events.append)
+        back = await TracedEvents(way.embedded.handler, Trace(way.events.append)).handle(event)
     except EventRefused as refused:
         back = (refused.status, refused.message, refused.attempts)
     return back, comparable(way.seen), told(way.events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 
 from webpubsub.host.bindings.http_trigger import AuthLevel
 from webpubsub.host.keys import KeyStore
@@ -61,7 +62,7 @@ async def access() -> Access:
     storage = MemoryStorage()
     key = {"name": "master", "value": "m&ster==", "encrypted": False}
     storage.blobs["azure-webjobs-secrets", "h/host.json"] = json.dumps({"masterKey": key}).encode()
-    keys = KeyStore(storage, "h", extensions=[WEBHOOK_KEY], make=lambda seed: f"k{seed % 97}-")
+    keys = KeyStore(storage, "h", extensions=[WEBHOOK_KEY], make=map("k{}-".format, count(1)).__next__)
     levels = {"open": AuthLevel.ANONYMOUS, "usual": AuthLevel.FUNCTION, "admins": AuthLevel.ADMIN}
     found = Access(keys, levels)
     await found.open()

@@ -12,7 +12,7 @@ import pytest
 from webpubsub.host.loading.listing import FunctionListing
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.server.addresses import Addresses
 from webpubsub.server.options import StartOptions
 from webpubsub.server.run import OPEN_TO_ALL, hub_settings, load_host
@@ -79,6 +79,6 @@ def test_who_listens_for_other_machines_without_keys_is_warned(
     )
     with socket.socket() as listener:  # bound, and deaf
         listener.bind((address, 0))
-        host = load_host(options, Addresses("http://localhost:1", listener), told.append)
+        host = load_host(options, Addresses("http://localhost:1", listener), Trace(told.append))
     assert (host.access is not None) == auth
     assert [event.detail["message"] for event in told] == ([OPEN_TO_ALL] if is_warned else [])

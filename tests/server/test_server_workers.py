@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.server.ending import LAST_SECONDS, Grace
 from webpubsub.server.serving import bind
 from webpubsub.server.workers import Workers, ended_how, spread
@@ -73,7 +73,7 @@ class Parent:
         self.codes: list[int | None] = []  # how the next ones start; None for as they should
         self.told = told
         start: Callable[..., Any] = self._start
-        self.workers = Workers(start, count, self.events.append, self._sleep)
+        self.workers = Workers(start, count, Trace(self.events.append), self._sleep)
 
     async def _start(self, number: int, told: tuple[str, ...]) -> Child:
         self.started.append((number, told))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service_peers import CHAT, KEY, NOW, Handler, token
+from service_peers import CHAT, KEY, NOW, Handler, serve, token
 from webpubsub.model.actions import WebPubSubPermission
 from webpubsub.model.errors import EventRefused, TokenError
 from webpubsub.model.events import ConnectEventRequest, ConnectEventResponse
@@ -20,7 +20,7 @@ from webpubsub.service.settings import EventHandlerSettings, HubSettings, Servic
 def service(handler: Handler, **hub_settings: Any) -> Service:
     webhook = EventHandlerSettings("http://x", system_events=("connect",))
     hub = HubSettings((webhook,), **hub_settings)
-    return Service(ServiceSettings(access_keys=(KEY,), hubs={CHAT: hub}), handler, now=lambda: NOW)
+    return serve(ServiceSettings(access_keys=(KEY,), hubs={CHAT: hub}), handler)
 
 
 def request(client_token: str | None = None, hub: str = "chat") -> ClientRequest:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service_peers import CHAT, JSON_V1, KEY, NOW, Handler, Socket, connection, group, token, turns
+from service_peers import CHAT, JSON_V1, KEY, Handler, Socket, connection, group, serve, token, turns
 from webhook_peers import App, Handlers
 from webhook_peers import context as context_of
 from webpubsub.model import actions
@@ -132,9 +132,7 @@ def test_a_hub_tells_what_has_changed_and_only_that() -> None:
 
 def service(handler: Handler, presence: GroupPresenceEvents | None = BOTH, *system_events: Any) -> Service:
     settings = EventHandlerSettings("http://x", "*", system_events, group_presence_events=presence)
-    return Service(
-        ServiceSettings(access_keys=(KEY,), hubs={CHAT: HubSettings((settings,))}), handler, now=lambda: NOW
-    )
+    return serve(ServiceSettings(access_keys=(KEY,), hubs={CHAT: HubSettings((settings,))}), handler)
 
 
 async def connect(found: Service, *groups: str, hub: str = "chat") -> Connection:

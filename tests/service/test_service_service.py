@@ -18,6 +18,7 @@ from service_peers import (
     Handler,
     Held,
     Socket,
+    serve,
     settings,
     text,
     token,
@@ -35,7 +36,7 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.names import HubName
 from webpubsub.model.ports import EventAnswer
-from webpubsub.model.trace import TraceEvent
+from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.effects import Close
 from webpubsub.service.protocols import RAW
@@ -48,7 +49,7 @@ ALL = "connect", "connected", "disconnected"
 
 def service(handler: Handler | None = None, *system_events: Any, **given: Any) -> Service:
     found = given.pop("settings", None) or settings(*system_events, keys=(KEY, SECOND_KEY))
-    return Service(found, handler or Handler(), now=lambda: NOW, **given)
+    return serve(found, handler or Handler(), **given)
 
 
 def request(client_token: str | None = None, *subprotocols: str, hub: str = "chat") -> ClientRequest:
@@ -242,7 +243,7 @@ async def test_a_handler_that_raises_anything_else_refuses_too() -> None:
     traced: list[TraceEvent] = []
     fault = ZeroDivisionError("oh")
     with pytest.raises(EventRefused, match="raised ZeroDivisionError") as caught:
-        await admit(service(Handler(connect=fault), "connect", trace=traced.append))
+        await admit(service(Handler(connect=fault), "connect", trace=Trace(traced.append)))
     assert caught.value.status == 500
     assert [event.error for event in traced if event.phase == "failed"] == [fault]
 
@@ -595,7 +596,7 @@ async def test_an_event_that_completes_after_the_end_has_no_effect() -> None:
 async def test_a_cancelled_event_is_traced_and_stays_cancelled() -> None:
     traced: list[TraceEvent] = []
     held = Held()
-    alice = await connect(service(Handler(e=held), trace=traced.append))
+    alice = await connect(service(Handler(e=held), trace=Trace(traced.append)))
     event = alice.service.take(alice.connection, True, EVENT)
     assert event is not None
     raising = asyncio.create_task(alice.service.raise_event(alice.connection, event))
@@ -660,7 +661,7 @@ async def test_a_slow_client_is_closed() -> None:
 async def test_the_trace_joins_a_connection_to_its_events() -> None:
     traced: list[TraceEvent] = []
     alice = await connect(
-        service(Handler(e=EventRefused(500, "no")), "connected", trace=traced.append), TOKEN
+        service(Handler(e=EventRefused(500, "no")), "connected", trace=Trace(traced.append)), TOKEN
     )
     await turns()
     await raise_event(alice)
@@ -688,7 +689,7 @@ async def test_the_trace_joins_a_connection_to_its_events() -> None:
 
 async def test_roles_that_give_nothing_are_told() -> None:
     told: list[TraceEvent] = []
-    found = service(trace=told.append)
+    found = service(trace=Trace(told.append))
     roles = ["admin", "webpubsub.sendToGroups.room.*", "webpubsub.sendToGroups.\\x"]
     client = await connect(found, token(role=roles))
     assert [event.detail for event in told if event.name == "connection"] == [

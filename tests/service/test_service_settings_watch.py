@@ -15,7 +15,7 @@ import watchfiles
 from service_peers import CHAT
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.settings import HubSettings, ServiceSettings
 from webpubsub.service.settings_file import SettingsWatch, changes, load_settings
 
@@ -29,7 +29,9 @@ class Service:
         self.used: list[ServiceSettings] = []
         self.traced: list[TraceEvent] = []
         self.write("{}")
-        self.watch = SettingsWatch(path, load_settings(path), self.used.append, trace=self.traced.append)
+        self.watch = SettingsWatch(
+            path, load_settings(path), self.used.append, trace=Trace(self.traced.append)
+        )
 
     def write(self, text: str) -> None:
         """Replace the file as editors do; each time it is another second."""

@@ -25,7 +25,7 @@ from webpubsub.model.names import ConnectionId, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import ConnectionStates
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.settings import ManagedIdentity, WebhookAuth
 
 # HMAC-SHA256 of "c1", made with openssl: printf c1 | openssl dgst -sha256 -hmac KEY
@@ -518,7 +518,7 @@ async def test_the_time_of_an_event_is_that_of_all_its_attempts(app: App, handle
 async def test_attempts_are_traced(app: App, handler_of: Handlers) -> None:
     traced: list[TraceEvent] = []
     app.respond = Flaky(503, None)
-    await handler_of(app.url("/hook?code=SECRET"), trace=traced.append).handle(user_event())
+    await handler_of(app.url("/hook?code=SECRET"), trace=Trace(traced.append)).handle(user_event())
     ids = {"hub": "chat", "connection": "c1", "event": "c1/3"}
     url = app.url()
     asked, first, second = traced

@@ -12,7 +12,7 @@ from service_peers import turns
 from webhook_peers import CONNECTED, App, Clock, Gate, Handlers, assert_no_secret, user_event
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.names import HubName
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Phase, Trace, TraceEvent
 from webpubsub.service.events.validation import AbuseProtection
 
 # --- what stands how long, without any server ---------------------------------------------------------
@@ -52,7 +52,7 @@ def traced() -> list[TraceEvent]:
 
 @pytest.fixture
 def protection(asked: Asked, clock: Clock, traced: list[TraceEvent]) -> AbuseProtection:
-    return AbuseProtection(asked, clock, traced.append)
+    return AbuseProtection(asked, clock, Trace(traced.append))
 
 
 async def is_allowed(protection: AbuseProtection, url: str = URL, origin: str = ORIGIN) -> bool:

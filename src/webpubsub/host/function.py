@@ -20,7 +20,7 @@ from webpubsub.host.settings.retry import RetryPolicy
 from webpubsub.model.errors import FunctionError
 from webpubsub.model.events import WebPubSubConnectionContext
 from webpubsub.model.http import RawHeaders
-from webpubsub.model.trace import Trace
+from webpubsub.model.trace import SILENT, Trace
 
 # The binding name of what a function returns.
 RETURN = "$return"
@@ -91,7 +91,7 @@ class Facilities(msgspec.Struct, frozen=True):
     clock: Callable[[], float]
     route_prefix: str = "api"
     retry: RetryPolicy | None = None
-    trace: Trace | None = None
+    trace: Trace = SILENT
 
 
 class Trigger(Protocol):
@@ -266,9 +266,8 @@ class Invocation(msgspec.Struct, eq=False):
     def _utc_now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    @property
     def ids(self) -> dict[str, str]:
-        """Ids for trace events."""
+        """Return the ids for trace events."""
         ids = {"function": self.function.definition.name, "invocation": self.id}
         if self.event is None:
             return ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from webpubsub.host.azure.connections import Connections
@@ -14,7 +14,7 @@ from webpubsub.host.function import Facilities
 from webpubsub.host.http.http_functions import HttpFunctions
 from webpubsub.host.http.policies import AnswerHeaders, Cors, Throttle
 from webpubsub.host.keys import KeyStore
-from webpubsub.host.keys.access import WEBHOOK_KEY, Access, GuardedWebhook, HttpGate
+from webpubsub.host.keys.access import WEBHOOK_KEY, Access, HttpGate
 from webpubsub.host.loading.app import App, functions_of, load_app
 from webpubsub.host.loading.listing import listing_of
 from webpubsub.host.running.invoker import Invoker, thread_count
@@ -26,9 +26,9 @@ from webpubsub.host.timers.trigger import TimerTrigger
 from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
 from webpubsub.http.asgi import ClientGone, Message, Receive, Send, receive_body, send_answer
 from webpubsub.model.errors import WebPubSubError
-from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
+from webpubsub.model.http import HttpAnswer
 from webpubsub.model.ports import ActionSink, TokenCredential
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
 if TYPE_CHECKING:
     from webpubsub.host.admin import Admin
@@ -37,7 +37,6 @@ ADMIN_PATH: Final = "/admin"
 
 MAX_BODY_BYTES: Final = 100 * 1024 * 1024  # the Functions host's own limit
 
-_WEBHOOK_TARGET: Final = WEBHOOK_PATH.encode()
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _HOME: Final = HttpAnswer(200, _TEXT, b"Your function app is up and running.\n")
 _NO_HOME: Final = "AzureWebJobsDisableHomepage"
@@ -56,6 +55,8 @@ class FunctionHost:
         problems: What is wrong with the app and its settings.
         warnings: What runs, but would better not be left so.
         access: Who may call what, and with which key; None when nobody is asked for one.
+        webhook: Answers requests of the service; also a `FastLane`, for servers that have a shorter way to it
+            than ASGI.
 
     Example:
         >>> host = FunctionHost(HostSettings.load(Path("app"), os.environ))  # doctest: +SKIP
@@ -72,7 +73,7 @@ class FunctionHost:
         credentials: Mapping[str, TokenCredential] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
-        trace: Trace | None = None,
+        trace: Trace = SILENT,
     ) -> None:
         """Load the app.
 
@@ -117,8 +118,8 @@ class FunctionHost:
         self._keys = KeyStore(self._storage, settings.host_id, extensions=[WEBHOOK_KEY])
         http = functions_of((*app.running, *app.disabled), HttpTrigger)
         self.access = Access.of(self._keys, http) if auth else None
-        webhook = Webhook(app.events, self._invoker, trace=trace)
-        self._webhook = webhook if self.access is None else GuardedWebhook(webhook, self.access, trace)
+        is_open = None if self.access is None else self.access.opens_webhook
+        self.webhook = Webhook(app.events, self._invoker, is_open=is_open, trace=trace)
         gate = HttpGate(app.disabled, self.access) if app.disabled or auth else None
         self._http = HttpFunctions(http, self._invoker, gate=gate, throttle=Throttle.of(settings.http))
         self._timers = Timers(
@@ -177,20 +178,7 @@ class FunctionHost:
         try:
             await asyncio.wait_for(on_stop(), timeout)
         except Exception as error:  # noqa: BLE001 - user code; told, with its traceback
-            if self._trace is not None:
-                self._trace(TraceEvent("function", Phase.FAILED, {"function": name}, {}, error))
-
-    @property
-    def webhook(self) -> Webhook | GuardedWebhook:
-        """Answers requests of the service; for servers that have a shorter way to it than ASGI."""
-        return self._webhook
-
-    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | None:
-        """Take events into the fast lane, as the service sends them; see `FastLane.open`."""
-        path, _, query = target.partition(b"?")
-        if path != _WEBHOOK_TARGET or method != "POST" or b"#" in query:
-            return None
-        return partial(self._webhook.answer, method, headers, query)
+            self._trace.tell(Name.FUNCTION, Phase.FAILED, {"function": name}, {}, error)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one HTTP request, or the server's own life."""
@@ -216,7 +204,7 @@ class FunctionHost:
         if body is None:
             return _TOO_LARGE
         if is_webhook:
-            return await self._webhook.handle(scope["method"], scope["headers"], body, scope["query_string"])
+            return await self.webhook.handle(scope["method"], scope["headers"], body, scope["query_string"])
         if is_admin:
             return await self._admin.handle(scope, body)
         answer = await self._http.handle(scope, body) or self._other(scope)
@@ -264,13 +252,11 @@ class FunctionHost:
                 return
 
 
-def _report(app: App, trace: Trace | None) -> None:
-    if trace is None:
-        return
+def _report(app: App, trace: Trace) -> None:
     for problem in app.problems:
-        trace(TraceEvent("setting", Phase.FAILED, {}, {"message": str(problem)}, problem))
+        trace.tell(Name.SETTING, Phase.FAILED, {}, {"message": str(problem)}, problem)
     for warning in app.warnings:
-        trace(TraceEvent("setting", Phase.FAILED, {}, {"message": warning}))
+        trace.tell(Name.SETTING, Phase.FAILED, {}, {"message": warning})
 
 
 def _is_below(path: str, root: str) -> bool:

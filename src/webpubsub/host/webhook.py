@@ -5,7 +5,8 @@ Source: extension spec, sections 3.1 to 3.8; where it differs, the design, secti
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from webpubsub.host.bindings.web_pubsub_trigger import (
@@ -33,12 +34,18 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubErrorCode,
 )
-from webpubsub.model.http import HttpAnswer, RawHeaders, header_text
+from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders, header_text
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, mqtt_error
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.ports import event_ids
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
 WEBHOOK_PATH: Final = "/runtime/webhooks/webpubsub"
 
+_TARGET: Final = WEBHOOK_PATH.encode()
+_NO_KEY: Final = (
+    "the request has no key of the webhook: expected '?code=' with the system key 'webpubsub_extension' in "
+    "the URL of the event handler"
+)
 _ORIGIN: Final = REQUEST_ORIGIN.lower().encode()
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _METHODS: Final = {"GET", "PUT", "POST", "DELETE", "OPTIONS"}
@@ -78,10 +85,24 @@ class Webhook:
     """Answers requests of the service."""
 
     def __init__(
-        self, functions: Mapping[EventKey, HostFunction], invoker: Invoker, *, trace: Trace | None = None
+        self,
+        functions: Mapping[EventKey, HostFunction],
+        invoker: Invoker,
+        *,
+        is_open: Callable[[RawHeaders, bytes], bool] | None = None,
+        trace: Trace = SILENT,
     ) -> None:
-        """Answer with ``functions``, see `index_triggers`."""
+        """Answer with ``functions``, see `index_triggers`.
+
+        Args:
+            functions: By what events find them by.
+            invoker: Runs them.
+            is_open: Whether headers and query have a key, also when the service asks whether it may send;
+                None: nobody is asked for one.
+            trace: Is told what is refused.
+        """
         self._invoker = invoker
+        self._is_open = is_open
         self._trace = trace
         self._targets = dict(_targets(functions))
         validators = {id(validator): validator for _, validator in self._targets.values()}
@@ -99,10 +120,19 @@ class Webhook:
         answer = self.answer(method, headers, query, body)
         return answer if isinstance(answer, HttpAnswer) else await answer
 
+    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | None:
+        """Take events, as the service sends them, into the fast lane; see `FastLane.open`."""
+        path, _, query = target.partition(b"?")
+        if path != _TARGET or method != "POST" or b"#" in query:
+            return None
+        return partial(self.answer, method, headers, query)
+
     def answer(
-        self, method: str, headers: RawHeaders, _query: bytes, body: bytes
+        self, method: str, headers: RawHeaders, query: bytes, body: bytes
     ) -> HttpAnswer | Awaitable[HttpAnswer]:
         """See `handle`; what no function runs for is answered at once."""
+        if self._is_open is not None and not self._is_open(headers, query):
+            return self._refuse(_UNAUTHORIZED, None, _NO_KEY)
         if method in _PROBES:
             return self._probe(headers)
         if method not in _METHODS:
@@ -161,10 +191,9 @@ class Webhook:
     def _refuse(
         self, answer: HttpAnswer, context: WebPubSubConnectionContext | None, problem: str
     ) -> HttpAnswer:
-        if self._trace is not None:
-            ids = {} if context is None else _ids(context)
-            error = PeerError(problem, status=answer.status)
-            self._trace(TraceEvent("event", Phase.FAILED, ids, {"status": answer.status}, error))
+        ids = {} if context is None else event_ids(context)
+        error = PeerError(problem, status=answer.status)
+        self._trace.tell(Name.EVENT, Phase.FAILED, ids, {"status": answer.status}, error)
         return answer
 
 
@@ -202,11 +231,3 @@ def _content_type(headers: RawHeaders) -> str | None:
 
 def _described(context: WebPubSubConnectionContext) -> str:
     return f"the {context.event_type} event '{context.event_name}' of hub '{context.hub}'"
-
-
-def _ids(context: WebPubSubConnectionContext) -> dict[str, str]:
-    return {
-        "hub": context.hub,
-        "connection": context.connection_id,
-        "event": f"{context.connection_id}/{context.event_id}",
-    }

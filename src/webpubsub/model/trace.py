@@ -1,7 +1,13 @@
-"""The one trace hook.
+"""The one trace: what starts, completes and fails, told to whoever listens.
 
-Cores and shells report what starts, completes and fails to one listener that may be absent; then it
-costs a test for None. Logs are a listener, and so is everything else that wants to watch.
+::
+
+    with trace.span(Name.ACTION, {"hub": hub}) as span:     # started
+        span.detail["status"] = send()                      # completed, or failed with what was raised
+
+A span measures the time and knows its parent, which is the span it was opened in. What has no length is told
+at once, by `Trace.tell`. Every listener says what it hears; where nobody hears anything, nothing is built.
+Logs are a listener, and so is everything else that wants to watch: there is no second way.
 
 The ids join a client's frame to its consequences: ``event`` is ``{connection_id}/{event_id}`` of the
 event a frame raised, ``invocation`` the function call it led to, ``request`` the REST request of an
@@ -10,11 +16,35 @@ output action (the caller's ``x-ms-client-request-id``, which the host sets to i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from enum import StrEnum
-from typing import Any
+from itertools import count
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
+
+
+class Name(StrEnum):
+    """What is traced."""
+
+    CONNECTION = "connection"
+    RECOVERY = "recovery"
+    EVENT = "event"
+    WEBHOOK = "webhook"
+    VALIDATION = "validation"
+    FUNCTION = "function"
+    ACTION = "action"
+    REST = "rest"
+    DELIVERY = "delivery"
+    REQUEST = "request"
+    TIMER = "timer"
+    RETRY = "retry"
+    STORAGE = "storage"
+    SETTING = "setting"
+    WORKER = "worker"
 
 
 class Phase(StrEnum):
@@ -25,45 +55,257 @@ class Phase(StrEnum):
     FAILED = "failed"
 
 
+class Row(NamedTuple):
+    """What listeners and docs need to know of a name.
+
+    Attributes:
+        meaning: What it stands for.
+        category: Of the Functions host's logs; ``{function}`` is that of the ids.
+        started: Level of Python's logging.
+        completed: The same.
+        failed: The same.
+    """
+
+    meaning: str
+    category: str
+    started: int = logging.DEBUG
+    completed: int = logging.DEBUG
+    failed: int = logging.WARNING
+
+    def level(self, phase: Phase) -> int:
+        """Return the level of a phase."""
+        levels = {Phase.STARTED: self.started, Phase.COMPLETED: self.completed, Phase.FAILED: self.failed}
+        return levels[phase]
+
+
+_INFO: Final = logging.INFO
+_ERROR: Final = logging.ERROR
+
+NAMES: Final[Mapping[Name, Row]] = {
+    Name.CONNECTION: Row("a client's connection", "Host.connection", _INFO, _INFO),
+    Name.RECOVERY: Row("a reliable client that is away, and comes back", "Host.recovery"),
+    Name.EVENT: Row("an event and its answer", "Host.event"),
+    Name.WEBHOOK: Row("an attempt to send an event that is followed by another", "Host.webhook"),
+    Name.VALIDATION: Row("abuse protection: whether an event handler takes events", "Host.validation"),
+    Name.FUNCTION: Row("a call of a function", "Function.{function}", failed=_ERROR),
+    Name.ACTION: Row("an action of a function", "Host.action"),
+    Name.REST: Row("a request to the REST API of the service", "Host.rest"),
+    Name.DELIVERY: Row("a message to its receivers", "Host.delivery"),
+    Name.REQUEST: Row("an HTTP request that no application answered", "Host.request", failed=_ERROR),
+    Name.TIMER: Row("a run of a timer", "Host.timer", failed=_ERROR),
+    Name.RETRY: Row("a failed function that is called again", "Host.retry", started=_INFO),
+    Name.STORAGE: Row("what the host remembers", "Host.storage"),
+    Name.SETTING: Row("a setting that changed, or cannot be used", "Host.setting", completed=_INFO),
+    Name.WORKER: Row("one of several processes of an app", "Host.worker", started=_INFO),
+}
+
+Ids = Mapping[str, str]
+
+
 class TraceEvent(msgspec.Struct, frozen=True):
     """One thing that started, completed or failed.
 
     Attributes:
-        name: What: ``connection``, ``event``, ``webhook`` (an attempt to send an event that is followed by
-            another), ``validation`` (abuse protection), ``function``, ``action``, ``rest``, ``timer``,
-            ``retry``, ``storage`` or ``setting``.
+        name: What.
         phase: Where in its life it is.
         ids: What joins it to others: ``hub``, ``connection``, ``user``, ``event``, ``invocation``,
             ``function``, ``request``.
-        detail: Facts to show, JSON values.
+        detail: Facts to show, JSON values; a span that ends has its ``duration`` in seconds.
         error: The exception of a failure.
+        span: The number of its span, the same for its start and its end; 0 for what has no length.
+        parent: The number of the span it happened in, or 0.
     """
 
-    name: str
+    name: Name
     phase: Phase
-    ids: Mapping[str, str]
+    ids: Ids
     detail: Mapping[str, Any] = msgspec.field(default_factory=dict)
     error: BaseException | None = None
+    span: int = 0
+    parent: int = 0
 
 
-Trace = Callable[[TraceEvent], None]
+Listener = Callable[[TraceEvent], None]
+"""Is told what it hears: with a method ``hears(name, phase) -> bool`` that, else everything."""
 
 
-def hearing_of(trace: Trace | None) -> Callable[[str, Phase], bool]:
-    """Return what tells whether a listener makes anything of events of a name and phase.
+_NO_DETAIL: Final[Mapping[str, Any]] = {}
 
-    A listener that leaves most of them out, as the log does, has a method ``hears`` for hot paths, which then
-    need not make what nobody looks at. Any other hears all.
+
+def _no_clock() -> float:
+    return 0.0
+
+
+class Trace:
+    """Tells listeners.
+
+    Attributes:
+        heard: The names of which somebody hears more than failures: for hot paths, which then need not make
+            what nobody looks at.
+
+    Example:
+        >>> told = []
+        >>> with Trace(told.append).span(Name.ACTION, {"hub": "chat"}) as span:
+        ...     span.detail["status"] = 202
+        >>> [(event.phase.value, event.detail) for event in told]
+        [('started', {}), ('completed', {'status': 202, 'duration': 0.0})]
     """
-    if trace is None:
-        return _nothing
-    hears: Callable[[str, Phase], bool] = getattr(trace, "hears", _everything)
-    return hears
+
+    def __init__(self, *listeners: Listener, clock: Callable[[], float] = _no_clock) -> None:
+        """Tell ``listeners``; ``clock`` tells seconds for durations."""
+        self._listeners = list(listeners)
+        self._clock = clock
+        self._numbers = count(1)
+        self.refresh()
+
+    def listen(self, listener: Listener) -> None:
+        """Tell one more."""
+        self._listeners.append(listener)
+        self.refresh()
+
+    def leave(self, listener: Listener) -> None:
+        """Tell one less.
+
+        Raises:
+            ValueError: It does not listen.
+        """
+        self._listeners.remove(listener)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask all listeners again what they hear."""
+        self._hearers = {
+            (name, phase): tuple(each for each in self._listeners if _hears(each, name, phase))
+            for name in Name
+            for phase in Phase
+        }
+        ends = (Phase.STARTED, Phase.COMPLETED)
+        self.heard = frozenset(name for name in Name if any(self._hearers[name, phase] for phase in ends))
+        self._failures = frozenset(name for name in Name if self._hearers[name, Phase.FAILED])
+
+    def hears(self, name: Name, phase: Phase) -> bool:
+        """Whether anybody hears of it."""
+        return bool(self._hearers[name, phase])
+
+    def tell(
+        self,
+        name: Name,
+        phase: Phase,
+        ids: Ids,
+        detail: Mapping[str, Any] | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Tell of something that has no length."""
+        if self._hearers[name, phase]:
+            self.forward(TraceEvent(name, phase, ids, detail or {}, error, 0, _number(_within.get())))
+
+    def span(self, name: Name, ids: Ids | Callable[[], Ids], detail: Mapping[str, Any] = _NO_DETAIL) -> Span:
+        """Open a span: use it in a ``with`` block.
+
+        Args:
+            name: What it is.
+            ids: Its ids, or what makes them if somebody hears of it.
+            detail: Facts to show from its start on.
+        """
+        return Span(self, name, ids, detail) if name in self.heard or name in self._failures else UNHEARD
+
+    def forward(self, event: TraceEvent) -> None:
+        """Tell of an event as it is, such as one of another process."""
+        for listener in self._hearers[event.name, event.phase]:
+            listener(event)
 
 
-def _nothing(_name: str, _phase: Phase) -> bool:
-    return False
+class Span:
+    """One thing under way.
+
+    Attributes:
+        detail: Facts to show when it ends; those that are given at the start are shown there, too.
+        error: What to tell as the cause of a failure, instead of what the block raised.
+    """
+
+    __slots__ = ("_before", "_began", "_ids", "_name", "_number", "_trace", "detail", "error")
+
+    def __init__(
+        self, trace: Trace, name: Name, ids: Ids | Callable[[], Ids], detail: Mapping[str, Any]
+    ) -> None:
+        self._trace = trace
+        self._name = name
+        self._ids = ids
+        self._number = 0
+        self.detail: dict[str, Any] = {**detail}
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        trace = self._trace
+        self._began = trace._clock()
+        if self._name in trace.heard:
+            self._number = next(trace._numbers)
+            self._before = _within.get()
+            _within.set(self)
+            if trace._hearers[self._name, Phase.STARTED]:
+                self._tell(Phase.STARTED, dict(self.detail), None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        phase = Phase.COMPLETED if error is None else Phase.FAILED
+        if self._number:
+            _within.set(self._before)
+        if self._number or error is not None:
+            self.detail["duration"] = self._trace._clock() - self._began
+            self._tell(phase, self.detail, self.error or error)
+
+    def _tell(self, phase: Phase, detail: Mapping[str, Any], error: BaseException | None) -> None:
+        trace = self._trace
+        if not trace._hearers[self._name, phase]:
+            return
+        ids = self._ids
+        if callable(ids):
+            ids = self._ids = ids()
+        parent = _number(self._before if self._number else _within.get())
+        trace.forward(TraceEvent(self._name, phase, ids, detail, error, self._number, parent))
 
 
-def _everything(_name: str, _phase: Phase) -> bool:
-    return True
+_within: ContextVar[Span | None] = ContextVar("webpubsub_span", default=None)
+
+
+def _number(span: Span | None) -> int:
+    return 0 if span is None else span._number
+
+
+def _hears(listener: Listener, name: Name, phase: Phase) -> bool:
+    hears: Callable[[Name, Phase], bool] | None = getattr(listener, "hears", None)
+    return hears is None or hears(name, phase)
+
+
+class _Nothing(dict[str, Any]):
+    """Facts that nobody hears of."""
+
+    def __setitem__(self, _name: str, _value: Any) -> None:
+        pass
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """Take none."""
+
+
+class _Unheard(Span):
+    """A span that nobody hears of; one for all."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.detail = _Nothing()
+        self.error = None
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+UNHEARD: Final = _Unheard()
+SILENT: Final = Trace()
+"""Nobody listens."""

@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,36 +17,10 @@ import msgspec
 
 from webpubsub.model.errors import WebPubSubError
 from webpubsub.model.log_levels import LogLevels
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import NAMES, Name, Phase, Trace, TraceEvent
 
 logger = logging.getLogger("webpubsub")
 
-# Written without --verbose too: what a person at the terminal wants to see of a healthy app, and failures.
-_LEVELS: Final[Mapping[Phase, Mapping[str, int]]] = {
-    Phase.STARTED: {"connection": logging.INFO, "retry": logging.INFO, "worker": logging.INFO},
-    Phase.COMPLETED: {"connection": logging.INFO, "setting": logging.INFO},
-    Phase.FAILED: {"function": logging.ERROR, "timer": logging.ERROR},
-}
-_OTHERS: Final = {
-    Phase.STARTED: logging.DEBUG,
-    Phase.COMPLETED: logging.DEBUG,
-    Phase.FAILED: logging.WARNING,
-}
-# What the trace tells of beside functions.
-_TRACED: Final = (
-    "connection",
-    "recovery",
-    "event",
-    "webhook",
-    "validation",
-    "action",
-    "rest",
-    "timer",
-    "retry",
-    "storage",
-    "setting",
-    "worker",
-)
 # A refusal is a sentence, and giving up is no fault; only what nobody foresaw needs its traceback.
 _FORESEEN: Final = (WebPubSubError, asyncio.CancelledError)
 _COLOURS: Final = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", logging.DEBUG: "\x1b[2m"}
@@ -54,7 +28,7 @@ _RESET: Final = "\x1b[0m"
 
 
 def start_logging(log_format: str, *, verbose: bool, worker: int = 0) -> Trace:
-    """Set the process's logging up and return the listener that writes trace events to it.
+    """Set the process's logging up and return a trace whose first listener writes to it.
 
     Each line of one of several workers has its number, from 1 on, and its process.
     """
@@ -67,10 +41,10 @@ def start_logging(log_format: str, *, verbose: bool, worker: int = 0) -> Trace:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what functions print is seen now, in a pipe too
-    return _Log()
+    return Trace(_Log(), clock=time.perf_counter)
 
 
-def set_log_levels(levels: LogLevels, *, verbose: bool) -> None:
+def set_log_levels(trace: Trace, levels: LogLevels, *, verbose: bool) -> None:
     """Log from the levels of host.json on; what they leave open stays as it was.
 
     What functions log is let through from the lowest level of any function on.
@@ -79,9 +53,10 @@ def set_log_levels(levels: LogLevels, *, verbose: bool) -> None:
         return
     usual = logging.DEBUG if verbose else logging.INFO
     logging.getLogger().setLevel(levels.of_users)
-    own = [levels.of(f"Host.{name}", usual) for name in _TRACED]
+    own = [levels.of(row.category, usual) for name, row in NAMES.items() if name is not Name.FUNCTION]
     logger.setLevel(min(usual, levels.of_users, *own))
     logger.addFilter(lambda record: record.levelno >= levels.of(_category(record), usual))
+    trace.refresh()
 
 
 @contextlib.contextmanager
@@ -95,7 +70,7 @@ def telling_once(told: Collection[str]) -> Iterator[list[str]]:
 
     def is_new(record: logging.LogRecord) -> bool:
         event: TraceEvent | None = getattr(record, "trace_event", None)
-        if event is None or (event.name, event.phase) != ("setting", Phase.FAILED):
+        if event is None or (event.name, event.phase) != (Name.SETTING, Phase.FAILED):
             return True
         message = record.getMessage()
         found.append(message)
@@ -112,24 +87,18 @@ def _category(record: logging.LogRecord) -> str:
     event: TraceEvent | None = getattr(record, "trace_event", None)
     if event is None:
         return "Host"
-    return f"Function.{event.ids['function']}" if event.name == "function" else f"Host.{event.name}"
+    return NAMES[event.name].category.format_map(event.ids)
 
 
 class _Log:
     """The listener."""
 
     def __call__(self, event: TraceEvent) -> None:
-        level = _level(event.name, event.phase)
-        if logger.isEnabledFor(level):
-            logger.handle(_record(level, event))
+        logger.handle(_record(NAMES[event.name].level(event.phase), event))
 
-    def hears(self, name: str, phase: Phase) -> bool:
-        """See `hearing_of`."""
-        return logger.isEnabledFor(_level(name, phase))
-
-
-def _level(name: str, phase: Phase) -> int:
-    return _LEVELS[phase].get(name) or _OTHERS[phase]
+    def hears(self, name: Name, phase: Phase) -> bool:
+        """Whether it is logged, as levels are now."""
+        return logger.isEnabledFor(NAMES[name].level(phase))
 
 
 def _record(level: int, event: TraceEvent) -> logging.LogRecord:

@@ -37,7 +37,7 @@ class EmbeddedService:
         self,
         settings: ServiceSettings,
         listener: socket.socket,
-        trace: Trace | None,
+        trace: Trace,
         tls: Tls | None = None,
     ) -> None:
         self._settings = settings

@@ -3,7 +3,7 @@
 ::
 
     event  -> WebhookEventHandler -> AppClient -> the host's fast lane -> function    instead of a POST
-    action -> RestActionSink -> HubClient -> Service.perform -> hub                   instead of a request
+    action -> HubActions -> Service.perform -> hub                   instead of a request
 
 An event still becomes the request that it is over HTTP, and its answer an answer: functions see its headers,
 and every check and limit of the event protocol stays. Writing and reading both takes a sixth of the event's
@@ -22,14 +22,14 @@ from typing import Final
 
 import msgspec
 
-from webpubsub.host.azure.rest_client import RestActionSink, refused
+from webpubsub.host.azure.rest_client import refused
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import Action, SendAction
 from webpubsub.model.errors import ConfigurationError, RestError
 from webpubsub.model.http import FastLane, HttpAnswer, LaneHandler
 from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
 from webpubsub.model.names import HubName
-from webpubsub.model.ports import ActionSink
+from webpubsub.model.ports import ActionSink, TracedActions
 from webpubsub.model.trace import Trace
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.service.events.retries import EventClient, HttpRequest, HttpResponse
@@ -73,30 +73,24 @@ class AppClient:
         await self._client.close()
 
 
-class HubClient:
-    """Performs actions on the hubs of a service in this process, as `RestClient` does over HTTP.
+class HubActions:
+    """Performs actions on the hubs of a service in this process, as `RestClient` does over HTTP."""
 
-    Attributes:
-        endpoint: Where others reach the service.
-    """
-
-    def __init__(self, service: Service, endpoint: str) -> None:
-        self.endpoint = endpoint
+    def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def request(self, hub: HubName, value: Action, _request_id: str | None = None) -> bytes:
-        """Perform an action; the answer to one is empty.
+    async def perform(self, hub: HubName, action: Action, *, request_id: str | None = None) -> None:
+        """Perform an action; see `ActionSink.perform`.
 
         Raises:
             ActionRefused: The service refused it; status and text are those of the REST API.
         """
         try:
-            self._service.perform(hub, _as_read(value) if isinstance(value, SendAction) else value)
+            self._service.perform(hub, _as_read(action) if isinstance(action, SendAction) else action)
         except RestError as error:
-            raise refused(hub, value, error.status, error_answer(error).body) from error
+            raise refused(hub, action, error.status, error_answer(error).body) from error
         # What was written goes out, and others have their turn, before a function's next action.
         await asyncio.sleep(0)
-        return b""
 
 
 def _as_read(send: SendAction) -> SendAction:
@@ -115,7 +109,7 @@ def send_events_to(app: FastLane, url: str, embedded: EmbeddedService) -> None:
 
 
 def sinks_of(
-    environment: Mapping[str, str], connection: ConnectionString, service: Service, trace: Trace | None
+    environment: Mapping[str, str], connection: ConnectionString, service: Service, trace: Trace
 ) -> dict[str, ActionSink]:
     """Return the sink of each connection name in ``environment`` that stands for ``service``.
 
@@ -127,7 +121,7 @@ def sinks_of(
         service: Performs the actions.
         trace: The listener, or None.
     """
-    sink = RestActionSink(HubClient(service, connection.endpoint), trace=trace)
+    sink = TracedActions(HubActions(service), trace, connection.endpoint)
     return {name: sink for name, text in environment.items() if _is(text, connection)}
 
 

@@ -19,7 +19,7 @@ from webpubsub.host.settings.host_settings import HostSettings, export_place, ex
 from webpubsub.model.access.connection_string import is_loopback
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import Name, Phase, Trace
 from webpubsub.observe.logs import set_log_levels, start_logging
 from webpubsub.server.addresses import Addresses
 from webpubsub.server.embedded import EmbeddedService, add_event_handlers
@@ -52,7 +52,7 @@ def run_start(options: StartOptions) -> None:
     joined = service if options.in_process else None
     host = load_host(options, addresses, trace, joined)
     if joined is not None:
-        send_events_to(host, addresses.app_url, joined)
+        send_events_to(host.webhook, addresses.app_url, joined)
 
     async def main(stopped: Callable[[], Awaitable[object]]) -> None:
         grace = Grace(GRACE)
@@ -74,7 +74,7 @@ async def serving(
     host: FunctionHost, listener: socket.socket, grace: Grace, tls: Tls | None
 ) -> AsyncIterator[None]:
     """Serve the app's functions; at the end requests and functions under way may finish in time."""
-    server = Server(host, listener, lane=host, tls=tls)
+    server = Server(host, listener, lane=host.webhook, tls=tls)
     await host.start()
     await server.start()
     try:
@@ -101,12 +101,12 @@ def load_host(
         ConfigurationError: No function is left, or ``strict`` and there is a problem or a warning.
     """
     if not options.auth and not is_loopback(addresses.listener.getsockname()[0]):
-        trace(TraceEvent("setting", Phase.FAILED, {}, {"message": OPEN_TO_ALL}))
+        trace.tell(Name.SETTING, Phase.FAILED, {}, {"message": OPEN_TO_ALL})
     addresses.export(os.environ)
     export_place(options.app_dir, addresses.url, os.environ)
     settings = HostSettings.load(options.app_dir, os.environ)
     export_values(settings, os.environ)
-    set_log_levels(settings.log_levels, verbose=options.verbose)
+    set_log_levels(trace, settings.log_levels, verbose=options.verbose)
     sinks = None
     if joined is not None and addresses.connection is not None:
         sinks = sinks_of(settings.environment, addresses.connection, joined.service, trace)

@@ -21,7 +21,7 @@ import msgspec
 
 from webpubsub.host.keys.access import Access
 from webpubsub.model.errors import ConfigurationError, OptionError, WebPubSubError
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import Name, Phase, Trace
 from webpubsub.observe.logs import start_logging, telling_once
 from webpubsub.server.addresses import Addresses
 from webpubsub.server.child import Channel, Child, Inheritance, check_can_inherit, stopped_or_orphaned
@@ -158,7 +158,7 @@ class Workers:
 
     def _tell(self, phase: Phase, number: int, message: str | None = None) -> None:
         detail = {"pid": self._children[number].pid} | ({} if message is None else {"message": message})
-        self._trace(TraceEvent("worker", phase, {"worker": str(number)}, detail))
+        self._trace.tell(Name.WORKER, phase, {"worker": str(number)}, detail)
 
 
 def _longer(delay: float) -> float:
@@ -261,4 +261,4 @@ async def _share_keys(channel: Channel, access: Access | None, trace: Trace) -> 
             if access is not None:
                 await access.reload()
         except WebPubSubError as error:
-            trace(TraceEvent("storage", Phase.FAILED, {}, {"message": "keys cannot be read again"}, error))
+            trace.tell(Name.STORAGE, Phase.FAILED, {}, {"message": "keys cannot be read again"}, error)

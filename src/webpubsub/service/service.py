@@ -27,9 +27,8 @@ from webpubsub.model.events import (
     WebPubSubEventType,
 )
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId, parse_group_name
-from webpubsub.model.ports import EventAnswer, EventHandler
-from webpubsub.model.trace import Phase, Trace, TraceEvent
-from webpubsub.service.events.calls import call_handler
+from webpubsub.model.ports import NOBODY_ASKED, EventAnswer, EventHandler, TracedEvents
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.delivery import Delivery
 from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
@@ -62,10 +61,10 @@ class Service:
         handler: EventHandler,
         *,
         now: Callable[[], float],
-        trace: Trace | None = None,
+        trace: Trace = SILENT,
     ) -> None:
         self.settings = settings
-        self.handler = handler
+        self.handler = TracedEvents(handler, trace)
         self.now = now
         self.trace = trace
         self.hubs: dict[HubName, Hub] = {}
@@ -180,8 +179,8 @@ class Service:
     async def _ask_connect(
         self, connection_id: ConnectionId, request: ClientRequest, token: ClientToken
     ) -> EventAnswer:
-        if self.settings.hub(request.hub).handler(WebPubSubEventType.SYSTEM, "connect") is None:
-            return EventAnswer()
+        if not self.handler.takes(request.hub, WebPubSubEventType.SYSTEM, "connect"):
+            return NOBODY_ASKED
         newcomer = Connection(
             connection_id,
             request.hub,
@@ -196,7 +195,7 @@ class Service:
             headers=request.headers,
             subprotocols=request.subprotocols,
         )
-        return await self._ask(event)
+        return await self.handler.handle(event)
 
     def open(
         self, connection: Connection, groups: Iterable[GroupName], closer: Callable[[Close], None]
@@ -206,7 +205,7 @@ class Service:
         detail: dict[str, Any] = {"subprotocol": connection.subprotocol}
         if connection.permissions.ignored:  # it goes on without them
             detail["ignored_roles"] = connection.permissions.ignored
-        self._report("connection", Phase.STARTED, connection, **detail)
+        self._report(Name.CONNECTION, Phase.STARTED, connection, **detail)
         self._notify(connection, "connected", ConnectedEventRequest)  # before those of its groups
         self.hub(connection.hub).add(connection, groups)
         first = self._greeting(connection)
@@ -227,7 +226,7 @@ class Service:
         self._closers.pop(connection, None)
         self.delivery.detach(connection)
         self._away.add(connection, self.settings.reliable_recovery_window_in_seconds)
-        self._report("recovery", Phase.STARTED, connection, code=code)
+        self._report(Name.RECOVERY, Phase.STARTED, connection, code=code)
 
     def goes_on(self, connection: Connection) -> bool:
         """Whether a connection is in its hub, though its client may be away."""
@@ -253,7 +252,7 @@ class Service:
         """Go on with a recovered connection once its upgrade was answered."""
         self._closers[connection] = closer
         self.delivery.reattach(connection, self._greeting(connection) or b"")
-        self._report("recovery", Phase.COMPLETED, connection)
+        self._report(Name.RECOVERY, Phase.COMPLETED, connection)
 
     def closed(self, connection: Connection, code: int | None, reason: str) -> None:
         """Let a connection go for good."""
@@ -266,7 +265,7 @@ class Service:
             return
         if not hub.connections:
             del self.hubs[connection.hub]
-        self._report("connection", Phase.COMPLETED, connection, code=code, reason=reason)
+        self._report(Name.CONNECTION, Phase.COMPLETED, connection, code=code, reason=reason)
         self._notify(
             connection,
             "disconnected",
@@ -302,7 +301,7 @@ class Service:
         assert task is not None
         self.events_under_way[connection] = task
         try:
-            answer = await self._ask(event.request)
+            answer = await self.handler.handle(event.request)
         except EventRefused as refused:
             closes = self.settings.failed_user_event == "close"
             self.apply(fail_event(connection, event.message, refused, closes=closes))
@@ -316,12 +315,12 @@ class Service:
 
     def _notify(self, connection: Connection, name: str, build: Callable[[Any], EventRequest]) -> None:
         """Send a system event nobody waits for."""
-        if self.settings.hub(connection.hub).handler(WebPubSubEventType.SYSTEM, name) is not None:
+        if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, name):
             self._tell_later(connection, name, build)
 
     def _tell_presence(self, connection: Connection, group: GroupName, joined: bool) -> None:
         name = "joined" if joined else "left"
-        if self.settings.hub(connection.hub).presence_handler(name, group) is not None:
+        if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, name, group):
             request = GroupJoinedEventRequest if joined else GroupLeftEventRequest
             self._tell_later(connection, name, lambda context: request(context, group))
 
@@ -337,16 +336,13 @@ class Service:
         if before is not None:
             await before
         try:
-            await self._ask(event)
+            await self.handler.handle(event)
         except EventRefused:
             return  # traced; it has no influence on the connection
 
     def _notified(self, connection: Connection, done: asyncio.Task[None]) -> None:
         if self._notifications.get(connection) is done:
             del self._notifications[connection]
-
-    async def _ask(self, event: EventRequest) -> EventAnswer:
-        return await call_handler(self.handler, event, self.trace)
 
     async def retire(self, timeout: float) -> None:
         """Take no more clients and requests, complete those under way, say goodbye, tell the event handlers.
@@ -368,12 +364,11 @@ class Service:
 
     # --- trace ----------------------------------------------------------------------------------------
 
-    def _report(self, name: str, phase: Phase, connection: Connection, **detail: Any) -> None:
-        if self.trace is not None:
-            ids = {"hub": connection.hub, "connection": connection.id}
-            if connection.user_id is not None:
-                ids["user"] = connection.user_id
-            self.trace(TraceEvent(name, phase, ids, detail))
+    def _report(self, name: Name, phase: Phase, connection: Connection, **detail: Any) -> None:
+        ids = {"hub": connection.hub, "connection": connection.id}
+        if connection.user_id is not None:
+            ids["user"] = connection.user_id
+        self.trace.tell(name, phase, ids, detail)
 
 
 def _group_names(names: Iterable[str], problem: Callable[[str], Exception]) -> tuple[GroupName, ...]:

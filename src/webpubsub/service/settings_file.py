@@ -62,7 +62,7 @@ from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.json_file import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
 
 _LOOK_MILLISECONDS: Final = 500
@@ -221,7 +221,7 @@ class SettingsWatch:
         settings: ServiceSettings,
         use: Callable[[ServiceSettings], None],
         *,
-        trace: Trace | None = None,
+        trace: Trace = SILENT,
     ) -> None:
         self._path = path
         self._settings = settings
@@ -253,9 +253,8 @@ class SettingsWatch:
             self._report(Phase.COMPLETED, f"{self._path}: changed: {', '.join(changed)}")
 
     def _report(self, phase: Phase, message: str, error: ConfigurationError | None = None) -> None:
-        if self._trace is not None:
-            told = None if error is None else ConfigurationError(message)
-            self._trace(TraceEvent("setting", phase, {}, {"message": message}, told))
+        told = None if error is None else ConfigurationError(message)
+        self._trace.tell(Name.SETTING, phase, {}, {"message": message}, told)
 
 
 async def _changes_in(folder: Path) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from webpubsub.model.errors import EventRefused, PeerError, ProtocolError
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Name, Phase
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.effects import Close, Deliver, Raise
 from webpubsub.service.hub.recovery import RECOVERY_REFUSED
@@ -237,9 +237,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport.close()
 
     def _report_refusal(self, status: int, reason: str) -> None:
-        if self._service.trace is not None:
-            detail = {"status": status, "reason": reason}
-            self._service.trace(TraceEvent("connection", Phase.FAILED, {}, detail))
+        detail = {"status": status, "reason": reason}
+        self._service.trace.tell(Name.CONNECTION, Phase.FAILED, {}, detail)
 
     # --- frames ---------------------------------------------------------------------------------------
 

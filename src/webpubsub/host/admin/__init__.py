@@ -19,7 +19,7 @@ from webpubsub.host.loading.app import App
 from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.errors import ConfigurationError, PeerError, StorageError
 from webpubsub.model.http import HttpAnswer
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
 _UNAUTHORIZED: Final = HttpAnswer(401)
 _NOT_FOUND: Final = HttpAnswer(404)
@@ -39,7 +39,7 @@ class Admin:
         host_id: str,
         clock: Callable[[], float],
         uptime: Callable[[], float],
-        trace: Trace | None = None,
+        trace: Trace = SILENT,
     ) -> None:
         """Serve whoever has the master key; without ``access`` everybody.
 
@@ -81,8 +81,7 @@ class Admin:
         except PeerError as error:
             return text_answer(error.status, str(error))
         except (ConfigurationError, StorageError) as error:
-            if self._trace is not None:
-                self._trace(TraceEvent("setting", Phase.FAILED, {}, {"message": str(error)}, error))
+            self._trace.tell(Name.SETTING, Phase.FAILED, {}, {"message": str(error)}, error)
             return text_answer(500, str(error))
 
     def _found(self, path: str) -> list[tuple[Page, dict[str, str]]]:

@@ -9,7 +9,7 @@ from webpubsub.host.admin.pages import AdminRequest, Page, json_answer
 from webpubsub.host.keys import HOST_FUNCTIONS, MASTER, MASTER_NAME, SYSTEM, KeyPlace, KeyStore
 from webpubsub.model.errors import PeerError
 from webpubsub.model.http import HttpAnswer
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
 _MASTER: Final = "_master"
 _GROUPS: Final = {"keys": HOST_FUNCTIONS, "functionkeys": HOST_FUNCTIONS, "systemkeys": SYSTEM}
@@ -21,7 +21,7 @@ _NOT_FOUND: Final = HttpAnswer(404)
 class KeyPages:
     """Shows and changes keys; what changes is in force at once."""
 
-    def __init__(self, keys: KeyStore, functions: Collection[str], trace: Trace | None = None) -> None:
+    def __init__(self, keys: KeyStore, functions: Collection[str], trace: Trace = SILENT) -> None:
         """Offer ``keys`` of the host and of ``functions``, names in lower case."""
         self._keys = keys
         self._functions = functions
@@ -88,10 +88,9 @@ class KeyPages:
         return KeyPlace.of_function(function)
 
     def _tell(self, place: KeyPlace, name: str, change: str) -> None:
-        if self._trace is not None:
-            # Whoever may change keys may put anything into a name, lines of a log included.
-            message = f"key {name!r} of '{place.file}' ({place.group}) was {change}"
-            self._trace(TraceEvent("setting", Phase.COMPLETED, {}, {"message": message}))
+        # Whoever may change keys may put anything into a name, lines of a log included.
+        message = f"key {name!r} of '{place.file}' ({place.group}) was {change}"
+        self._trace.tell(Name.SETTING, Phase.COMPLETED, {}, {"message": message})
 
 
 def _stored(place: KeyPlace, name: str) -> str:

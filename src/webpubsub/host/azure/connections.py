@@ -10,13 +10,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from webpubsub.host.azure.credentials import BearerTokens, Identity
-from webpubsub.host.azure.rest_client import RestActionSink, RestClient
+from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.settings.environment import Environment, canonical_name
 from webpubsub.model.access.connection_string import ConnectionString, is_loopback
 from webpubsub.model.access.signature import RequestValidator
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.ports import ActionSink, TokenCredential
-from webpubsub.model.trace import Trace
+from webpubsub.model.ports import ActionSink, TokenCredential, TracedActions
+from webpubsub.model.trace import SILENT, Trace
 
 DEFAULT_CONNECTION: Final = "WebPubSubConnectionString"
 
@@ -32,7 +32,7 @@ class Connections:
         self,
         environment: Environment,
         clock: Callable[[], float],
-        trace: Trace | None = None,
+        trace: Trace = SILENT,
         sinks: Mapping[str, ActionSink] | None = None,
         credentials: Mapping[str, TokenCredential] | None = None,
     ) -> None:
@@ -120,7 +120,10 @@ class Connections:
             ConfigurationError: As `client`.
         """
         given = self._given.get(canonical_name(name))
-        return RestActionSink(self.client(name), trace=self._trace) if given is None else given
+        if given is not None:
+            return given
+        client = self.client(name)
+        return TracedActions(client, self._trace, client.endpoint)
 
     async def close(self) -> None:
         """Close the connections to the services; credentials that were given stay open."""

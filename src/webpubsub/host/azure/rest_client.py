@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from webpubsub.host.azure.credentials import BearerTokens
 from webpubsub.http import Deadlines, HttpCallError, HttpPool, InvalidAnswer, Response, Url, parse_url
@@ -18,7 +18,6 @@ from webpubsub.model.actions import Action
 from webpubsub.model.errors import ActionRefused, ConfigurationError
 from webpubsub.model.names import HubName
 from webpubsub.model.rest import RestRequest, build_request
-from webpubsub.model.trace import Phase, Trace, TraceEvent, hearing_of
 
 # A token is good for an hour; signing one costs about as much as sending it, and apps send to few URLs.
 TOKEN_REUSE: Final = 600.0
@@ -59,6 +58,10 @@ class RestClient:
         self._pool = HttpPool(max_body=MAX_ANSWER_BYTES)
         self._deadlines = Deadlines()
         self._signed: OrderedDict[str, tuple[float, Url, str]] = OrderedDict()  # the latest used last
+
+    async def perform(self, hub: HubName, action: Action, *, request_id: str | None = None) -> None:
+        """Perform one action; see `ActionSink.perform`."""
+        await self.request(hub, action, request_id)
 
     async def request(self, hub: HubName, value: Any, request_id: str | None = None) -> bytes:
         """Send the request that an action or a question is, and return the body of the answer.
@@ -126,60 +129,3 @@ def refused(hub: HubName, value: Any, status: int, body: bytes) -> ActionRefused
 
 def _titled(value: Any) -> str:
     return f"action {value.action_name}" if isinstance(value, Action) else f"operation {type(value).__name__}"
-
-
-class ActionClient(Protocol):
-    """Who takes actions to a service: `RestClient`, or somebody in the service's own process."""
-
-    endpoint: str
-
-    async def request(self, hub: HubName, value: Action, request_id: str | None = None) -> bytes:
-        """See `RestClient.request`."""
-        ...
-
-
-class RestActionSink:
-    """Performs actions on one service, and tells the trace."""
-
-    def __init__(self, client: ActionClient, *, trace: Trace | None = None) -> None:
-        """Send actions with ``client``."""
-        self._client = client
-        self._trace = trace
-        self._hears = hearing_of(trace)
-
-    async def perform(self, hub: HubName, action: Action, *, request_id: str | None = None) -> None:
-        """Perform one action.
-
-        Args:
-            hub: The hub.
-            action: What to do.
-            request_id: Sent as ``x-ms-client-request-id``.
-
-        Raises:
-            ActionRefused: The service refused it, or could not be reached (status 503).
-        """
-        started = time.perf_counter()
-        self._report(Phase.STARTED, hub, action, request_id)
-        try:
-            await self._client.request(hub, action, request_id)
-        except BaseException as error:
-            self._report(Phase.FAILED, hub, action, request_id, started, error)
-            raise
-        self._report(Phase.COMPLETED, hub, action, request_id, started)
-
-    def _report(
-        self,
-        phase: Phase,
-        hub: HubName,
-        action: Action,
-        request_id: str | None,
-        started: float | None = None,
-        error: BaseException | None = None,
-    ) -> None:
-        if self._trace is None or not self._hears("action", phase):
-            return  # 6 us an action
-        ids = {"hub": hub} if request_id is None else {"hub": hub, "request": request_id}
-        detail: dict[str, Any] = {"action": action.action_name, "endpoint": self._client.endpoint}
-        if started is not None:
-            detail["duration"] = time.perf_counter() - started
-        self._trace(TraceEvent("action", phase, ids, detail, error))

@@ -5,7 +5,7 @@ Source: Python spec, section 6, "auth levels" and "extension webhooks"; extensio
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from hmac import compare_digest
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -13,10 +13,7 @@ from urllib.parse import unquote_to_bytes
 from webpubsub.host.bindings.http_trigger import AuthLevel, HttpTrigger, Scope
 from webpubsub.host.function import HostFunction
 from webpubsub.host.keys import HOST_FUNCTIONS, SYSTEM, KeyPlace, KeyStore
-from webpubsub.host.webhook import Webhook
-from webpubsub.model.errors import PeerError
 from webpubsub.model.http import HttpAnswer, RawHeaders
-from webpubsub.model.trace import Phase, Trace, TraceEvent
 
 WEBHOOK_KEY: Final = "webpubsub_extension"
 
@@ -168,33 +165,3 @@ class HttpGate:
         if function not in self._disabled or (access is not None and access.is_admin(headers, query)):
             return None
         return _NOT_FOUND
-
-
-class GuardedWebhook:
-    """A webhook that asks for the extension's key first, also when the service asks whether it may send."""
-
-    def __init__(self, webhook: Webhook, access: Access, trace: Trace | None = None) -> None:
-        """Let requests with a key pass to ``webhook``."""
-        self._webhook = webhook
-        self._access = access
-        self._trace = trace
-
-    async def handle(self, method: str, headers: RawHeaders, body: bytes, query: bytes = b"") -> HttpAnswer:
-        """See `Webhook.handle`; without a key of the extension or the master key the answer is 401."""
-        answer = self.answer(method, headers, query, body)
-        return answer if isinstance(answer, HttpAnswer) else await answer
-
-    def answer(
-        self, method: str, headers: RawHeaders, query: bytes, body: bytes
-    ) -> HttpAnswer | Awaitable[HttpAnswer]:
-        """See `handle` and `Webhook.answer`."""
-        if self._access.opens_webhook(headers, query):
-            return self._webhook.answer(method, headers, query, body)
-        if self._trace is not None:
-            error = PeerError(
-                "the request has no key of the webhook: expected '?code=' with the system key "
-                "'webpubsub_extension' in the URL of the event handler",
-                status=401,
-            )
-            self._trace(TraceEvent("event", Phase.FAILED, {}, {"status": 401}, error))
-        return _UNAUTHORIZED

@@ -33,7 +33,7 @@ from webpubsub.host.storage import Lease, Leases, Storage
 from webpubsub.host.storage.files import FileStorage
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import ConfigurationError, StorageError
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
 FOLDER: Final = ".webpubsub"
 _INSTALL: Final = 'azure-storage-blob is not installed: pip install "webpubsub[storage]"'
@@ -54,7 +54,7 @@ class _LeasingStorage(Storage, Leases, Protocol): ...
 class AppStorage:
     """Stands for the storage the settings name. An app that remembers nothing never opens it."""
 
-    def __init__(self, environment: Environment, app_dir: Path, trace: Trace | None = None) -> None:
+    def __init__(self, environment: Environment, app_dir: Path, trace: Trace = SILENT) -> None:
         """Remember where to look; nothing is opened.
 
         Args:
@@ -125,8 +125,7 @@ class AppStorage:
         return files
 
     def _warn(self, message: str) -> None:
-        if self._trace is not None:
-            self._trace(TraceEvent("storage", Phase.FAILED, {}, {"message": message}))
+        self._trace.tell(Name.STORAGE, Phase.FAILED, {}, {"message": message})
 
 
 def _has_library() -> bool:

@@ -22,7 +22,7 @@ from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.host.timers.singleton import Singleton
 from webpubsub.host.timers.status import TimerRecord, TimerStatus
 from webpubsub.host.timers.trigger import TimerTick, TimerTrigger
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -48,7 +48,7 @@ class Timer:
         *,
         clock: Callable[[], float],
         sleep: Sleep,
-        trace: Trace | None,
+        trace: Trace,
     ) -> None:
         """Prepare; see `Timers`."""
         assert isinstance(function.trigger, TimerTrigger)
@@ -142,20 +142,17 @@ class Timer:
             pass
 
     def _report(self, due: datetime) -> None:
-        if self._trace is not None:
-            ids = {"function": self._function.definition.name}
-            self._trace(TraceEvent("timer", Phase.STARTED, ids, {"next": due.isoformat()}))
+        ids = {"function": self._function.definition.name}
+        self._trace.tell(Name.TIMER, Phase.STARTED, ids, {"next": due.isoformat()})
 
     def _report_retry(self, seconds: float, context: RetryContext) -> None:
-        if self._trace is not None:
-            ids = {"function": self._function.definition.name}
-            detail = {"delay": seconds, "attempt": context.retry_count, "max": context.max_retry_count}
-            self._trace(TraceEvent("retry", Phase.STARTED, ids, detail))
+        ids = {"function": self._function.definition.name}
+        detail = {"delay": seconds, "attempt": context.retry_count, "max": context.max_retry_count}
+        self._trace.tell(Name.RETRY, Phase.STARTED, ids, detail)
 
     def _tell(self, error: Exception) -> None:
-        if self._trace is not None:
-            ids = {"function": self._function.definition.name}
-            self._trace(TraceEvent("timer", Phase.FAILED, ids, {}, error))
+        ids = {"function": self._function.definition.name}
+        self._trace.tell(Name.TIMER, Phase.FAILED, ids, {}, error)
 
 
 class Timers:
@@ -170,7 +167,7 @@ class Timers:
         host_id: str,
         clock: Callable[[], float],
         sleep: Sleep = asyncio.sleep,
-        trace: Trace | None = None,
+        trace: Trace = SILENT,
     ) -> None:
         """Prepare; nothing runs before `start`.
 

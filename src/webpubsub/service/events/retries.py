@@ -16,8 +16,8 @@ from webpubsub.http import HttpCallError, HttpPool, InvalidCall, NotReached, Res
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import EventRequest
-from webpubsub.model.trace import Phase, Trace, TraceEvent
-from webpubsub.service.events.calls import event_ids
+from webpubsub.model.ports import event_ids
+from webpubsub.model.trace import Name, Phase, Trace
 from webpubsub.service.settings import shown
 
 HttpResponse = Response
@@ -42,7 +42,7 @@ class Retries:
         trace: Is told of each attempt that is followed by another, or None.
     """
 
-    def __init__(self, sleep: Callable[[float], Awaitable[object]], trace: Trace | None) -> None:
+    def __init__(self, sleep: Callable[[float], Awaitable[object]], trace: Trace) -> None:
         self._sleep = sleep
         self._trace = trace
 
@@ -93,11 +93,9 @@ class Retries:
         detail: dict[str, Any],
         error: Unreachable | None = None,
     ) -> None:
-        if self._trace is None:
-            return
         ids = {} if event is None else event_ids(event.connection_context)
         told = {"method": request.method, "url": shown(request.url), "attempt": attempt, **detail}
-        self._trace(TraceEvent("webhook", Phase.FAILED, ids, {**told, "again_in": delay}, error))
+        self._trace.tell(Name.WEBHOOK, Phase.FAILED, ids, {**told, "again_in": delay}, error)
 
 
 class HttpRequest(msgspec.Struct, frozen=True):

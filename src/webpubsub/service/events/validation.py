@@ -22,7 +22,7 @@ from typing import Final
 
 from webpubsub.model.cloudevents import ALLOWED_ORIGIN
 from webpubsub.model.errors import EventRefused
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 from webpubsub.service.events.retries import HttpResponse
 from webpubsub.service.settings import shown
 
@@ -65,7 +65,7 @@ class AbuseProtection:
         trace: Is told what URLs say, or None.
     """
 
-    def __init__(self, ask: Ask, monotonic: Callable[[], float], trace: Trace | None = None) -> None:
+    def __init__(self, ask: Ask, monotonic: Callable[[], float], trace: Trace = SILENT) -> None:
         self._ask = ask
         self._monotonic = monotonic
         self._trace = trace
@@ -112,8 +112,7 @@ class AbuseProtection:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _report(self, phase: Phase, url: str, origin: str, error: EventRefused | None = None) -> None:
-        if self._trace is not None:
-            self._trace(TraceEvent("validation", phase, {}, {"url": shown(url), "origin": origin}, error))
+        self._trace.tell(Name.VALIDATION, phase, {}, {"url": shown(url), "origin": origin}, error)
 
 
 def check_allowed(url: str, origin: str, response: HttpResponse) -> None:

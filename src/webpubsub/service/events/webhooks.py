@@ -24,12 +24,12 @@ from webpubsub.http import Deadlines
 from webpubsub.model.access.signature import signature_header
 from webpubsub.model.cloudevents import REQUEST_ORIGIN, build_body, build_headers, parse_answer
 from webpubsub.model.errors import EventRefused, InvalidData
-from webpubsub.model.events import EventRequest, PresenceEventRequest
+from webpubsub.model.events import EventRequest, PresenceEventRequest, WebPubSubEventType
 from webpubsub.model.metadata import parse_metadata_headers
-from webpubsub.model.names import ConnectionId
+from webpubsub.model.names import ConnectionId, GroupName, HubName
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import STATE_HEADER
-from webpubsub.model.trace import Trace
+from webpubsub.model.trace import SILENT, Trace
 from webpubsub.service.events.auth import Authorization, CookieJars
 from webpubsub.service.events.retries import EventClient, HttpClient, HttpRequest, HttpResponse, Retries, late
 from webpubsub.service.events.validation import AbuseProtection, check_allowed
@@ -68,7 +68,7 @@ class WebhookEventHandler:
         self,
         settings: ServiceSettings,
         *,
-        trace: Trace | None = None,
+        trace: Trace = SILENT,
         event_timeout: float = EVENT_TIMEOUT,
         validation_timeout: float = VALIDATION_TIMEOUT,
         monotonic: Callable[[], float] = clock.monotonic,
@@ -112,6 +112,14 @@ class WebhookEventHandler:
                 return await self._post(url, request, handler, settings)
         except TimeoutError as error:
             raise late(url) from error
+
+    def takes(
+        self, hub: HubName, event_type: WebPubSubEventType, name: str, group: GroupName | None = None
+    ) -> bool:
+        """See `EventHandler.takes`: the hub's settings say it."""
+        found = self.settings.hub(hub)
+        handler = found.handler(event_type, name) if group is None else found.presence_handler(name, group)
+        return handler is not None
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Drop the cookies of a connection that raises no more events."""

@@ -50,7 +50,7 @@ from webpubsub.model.rest import (
     parse_query,
     parse_value,
 )
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Name, Phase
 from webpubsub.service.protocols.handshake import refuse_unserved
 from webpubsub.service.rest.answers import empty_answer, error_answer, json_answer, send_answer
 from webpubsub.service.rest.bodies import Form, json_form, message_form, read_body
@@ -192,8 +192,7 @@ class RestApi:
             return
         self._newer_versions.add(version)
         message = _NEWER.format(found=version, known=API_VERSIONS[-1])
-        if self._service.trace is not None:
-            self._service.trace(TraceEvent("setting", Phase.FAILED, {}, {"message": message}))
+        self._service.trace.tell(Name.SETTING, Phase.FAILED, {}, {"message": message})
 
     def _authorise(self, head: Head) -> None:
         scheme, _, token = head.values.get(b"authorization", b"").decode("latin-1").partition(" ")
@@ -251,13 +250,13 @@ class RestApi:
         return json_answer(200, {"value": page.value, "nextLink": link})
 
     def _report(self, head: Head, answer: HttpAnswer, error: PeerError | None = None) -> None:
-        if self._service.trace is None:
+        is_no = head.method == "HEAD" and answer.status == 404  # an answer like any other
+        phase = Phase.COMPLETED if answer.status < 400 or is_no else Phase.FAILED
+        if phase is Phase.COMPLETED and Name.REST not in self._service.trace.heard:
             return
         request_id = head.values.get(b"x-ms-client-request-id", b"").decode("latin-1")
         detail = {"method": head.method, "path": head.shown_path, "status": answer.status}
-        is_no = head.method == "HEAD" and answer.status == 404  # an answer like any other
-        phase = Phase.COMPLETED if answer.status < 400 or is_no else Phase.FAILED
-        self._service.trace(TraceEvent("rest", phase, {"request": request_id}, detail, error))
+        self._service.trace.tell(Name.REST, phase, {"request": request_id}, detail, error)
 
 
 # Operations that are more than an action or a question for the hub.

@@ -1,4 +1,4 @@
-"""What the trace is told of calls to event handlers."""
+"""What the trace is told of events and actions that pass the ports."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from service_peers import Handler, Held, turns
 from webhook_peers import CONNECTED, user_event
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.names import UserId
-from webpubsub.model.ports import EventAnswer
-from webpubsub.model.trace import Phase, TraceEvent
-from webpubsub.service.events.calls import call_handler, event_ids
+from webpubsub.model.ports import EventAnswer, TracedEvents, event_ids
+from webpubsub.model.trace import SILENT, Name, Phase, Trace, TraceEvent
 
 IDS = {"hub": "chat", "connection": "c1", "event": "c1/3"}
 
@@ -30,7 +29,7 @@ def told(event: TraceEvent) -> tuple[str, Phase, dict[str, object]]:
 async def test_an_answer() -> None:
     traced: list[TraceEvent] = []
     answer = EventAnswer(state="b25l", status=204, attempts=3)
-    assert await call_handler(Handler(connected=answer), CONNECTED, traced.append) is answer
+    assert await TracedEvents(Handler(connected=answer), Trace(traced.append)).handle(CONNECTED) is answer
     assert [told(event) for event in traced] == [
         ("event", Phase.STARTED, {"name": "connected"}),
         ("event", Phase.COMPLETED, {"name": "connected", "status": 204, "attempts": 3}),
@@ -42,7 +41,7 @@ async def test_a_refusal() -> None:
     refused = EventRefused(403, "no")
     refused.attempts = 2
     with pytest.raises(EventRefused) as caught:
-        await call_handler(Handler(connected=refused), CONNECTED, traced.append)
+        await TracedEvents(Handler(connected=refused), Trace(traced.append)).handle(CONNECTED)
     assert caught.value is traced[1].error is refused
     assert told(traced[1]) == (
         "event",
@@ -56,7 +55,9 @@ async def test_a_fault_refuses_and_is_told_with_its_traceback(is_traced: bool) -
     traced: list[TraceEvent] = []
     fault = ZeroDivisionError("oh")
     with pytest.raises(EventRefused, match="the event handler raised ZeroDivisionError") as caught:
-        await call_handler(Handler(connected=fault), CONNECTED, traced.append if is_traced else None)
+        await TracedEvents(Handler(connected=fault), Trace(traced.append) if is_traced else SILENT).handle(
+            CONNECTED
+        )
     assert caught.value.status == 500
     assert [event.error for event in traced] == ([None, fault] if is_traced else [])
 
@@ -69,20 +70,21 @@ async def test_a_listener_is_told_only_what_it_hears() -> None:
         def __call__(self, event: TraceEvent) -> None:
             self.told.append(event)
 
-        def hears(self, name: str, phase: Phase) -> bool:
-            assert name == "event"
+        def hears(self, _name: Name, phase: Phase) -> bool:
             return phase is Phase.FAILED
 
     traced = Failures()
-    await call_handler(Handler(connected=EventAnswer()), CONNECTED, traced)
+    await TracedEvents(Handler(connected=EventAnswer()), Trace(traced)).handle(CONNECTED)
     with pytest.raises(EventRefused):
-        await call_handler(Handler(connected=EventRefused(403, "no")), CONNECTED, traced)
+        await TracedEvents(Handler(connected=EventRefused(403, "no")), Trace(traced)).handle(CONNECTED)
     assert [event.phase for event in traced.told] == [Phase.FAILED]
 
 
 async def test_a_client_that_goes() -> None:
     traced: list[TraceEvent] = []
-    call = asyncio.create_task(call_handler(Handler(connected=Held()), CONNECTED, traced.append))
+    call = asyncio.create_task(
+        TracedEvents(Handler(connected=Held()), Trace(traced.append)).handle(CONNECTED)
+    )
     await turns()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):

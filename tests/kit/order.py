@@ -47,8 +47,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "running",
         "timers",
         "bindings",
-        "webhook",
-        "keys",
+        "keys webhook",
         "http",
         "loading",
         "admin",
@@ -58,7 +57,6 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     "http": (
         "asgi deadlines errors",
         "response urls",
-        "connection",
         "pool",
         "__init__",
     ),
@@ -75,9 +73,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "observe": ("__init__ logs",),
     "server": (
-        "__init__ ending guarded_http overview tls",
-        "lane_protocol options",
-        "serving",
+        "__init__ ending http_protocol overview tls",
+        "options serving",
         "embedded",
         "addresses in_process standalone",
         "child run",
@@ -85,9 +82,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "service": (
         "__init__ filters keep_alive protocols",
-        "hub settings",
-        "events settings_file",
-        "service",
+        "hub protobuf_messages settings",
+        "events service settings_file",
         "rest websocket",
     ),
 }

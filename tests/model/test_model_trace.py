@@ -68,8 +68,9 @@ def test_a_span_that_raises_fails_with_what_was_raised() -> None:
 def test_a_span_may_tell_another_cause_than_what_it_raises() -> None:
     told: list[TraceEvent] = []
     cause = ZeroDivisionError()
-    with pytest.raises(ValueError, match="no"), Trace(told.append).span(Name.EVENT, HUB) as span:
-        span.error = cause
+    span = Trace(told.append).span(Name.EVENT, HUB)
+    span.error = cause
+    with pytest.raises(ValueError, match="no"), span:
         raise ValueError("no")
     assert told[1].error is cause
 

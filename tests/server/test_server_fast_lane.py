@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import re
 from collections.abc import Awaitable
 from typing import Any, cast
@@ -19,8 +18,8 @@ from http_wire import Wire
 from service_peers import turns
 from webpubsub.http.asgi import ClientGone, receive_body, send_answer
 from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
-from webpubsub.server.guarded_http import GuardedHttp
-from webpubsub.server.lane_protocol import MAX_BODY_BYTES, FastLaneHttp
+from webpubsub.model.trace import Name, Phase, Trace, TraceEvent
+from webpubsub.server.http_protocol import MAX_BODY_BYTES, FastLaneHttp, GuardedHttp
 from webpubsub.server.serving import Server, bind
 
 TEXT = (b"content-type", b"text/plain")
@@ -113,7 +112,9 @@ class Client:
         )
         config.load()
         options: dict[str, Any] = {"config": config, "server_state": self.state, "app_state": {}}
-        self.http = FastLaneHttp(self.app, **options) if lane else GuardedHttp(**options)
+        self.told: list[TraceEvent] = []
+        trace = Trace(self.told.append)
+        self.http = FastLaneHttp(self.app, trace, **options) if lane else GuardedHttp(trace, **options)
         self.socket.protocol = self.http
         self.http.connection_made(self.socket)
 
@@ -329,7 +330,7 @@ async def test_a_head_in_the_lane_has_its_limit_too() -> None:
 # --- clients that go, wait or do not read ------------------------------------------------------------------
 
 
-async def test_nobody_is_answered_who_has_gone(caplog: pytest.LogCaptureFixture) -> None:
+async def test_nobody_is_answered_who_has_gone() -> None:
     client = Client()
     await client.ask(request("/later"))
     assert len(client.state.tasks) == 1
@@ -339,7 +340,7 @@ async def test_nobody_is_answered_who_has_gone(caplog: pytest.LogCaptureFixture)
     assert await client.ask() == b""
     assert client.app.finished == 1, "the function runs to its end"
     assert client.state.tasks == set()
-    assert caplog.messages == []
+    assert client.told == []
 
 
 async def test_a_client_that_goes_amid_its_body_asks_nothing() -> None:
@@ -457,33 +458,27 @@ async def test_a_server_stops_when_the_lane_is_empty() -> None:
 
 
 @pytest.mark.parametrize("target", ["/raises", "/raises-later"])
-async def test_a_handler_that_raises_is_a_500_with_its_traceback(
-    target: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_handler_that_raises_is_a_500_with_its_traceback(target: str) -> None:
     client = Client()
     assert (await client.ask(request(target))).startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
     assert client.socket.ended == ["close"]
-    [record] = caplog.records
-    assert record.levelno == logging.ERROR
-    assert record.exc_info is not None
-    assert record.exc_info[0] is ZeroDivisionError
+    [told] = client.told
+    assert (told.name, told.phase, type(told.error)) == (Name.REQUEST, Phase.FAILED, ZeroDivisionError)
 
 
-async def test_a_broken_lane_is_told_and_asgi_answers(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_broken_lane_is_told_and_asgi_answers() -> None:
     client = Client()
     assert (await client.ask(request("/no-lane"))).endswith(b"POST /no-lane 2 ")
     assert client.app.served == ["asgi"]
-    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+    assert [type(told.error) for told in client.told] == [ZeroDivisionError]
 
 
 @pytest.mark.parametrize("target", ["/bad-value", "/bad-name", "/bad-status"])
-async def test_an_answer_that_cannot_be_sent_ends_the_connection(
-    target: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_answer_that_cannot_be_sent_ends_the_connection(target: str) -> None:
     client = Client()
     assert await client.ask(request(target)) == b""
     assert client.socket.ended == ["close"]
-    assert len(caplog.records) == 1
+    assert len(client.told) == 1
 
 
 # --- WebSockets -----------------------------------------------------------------------------------------

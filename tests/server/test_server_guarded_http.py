@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -14,8 +15,9 @@ from uvicorn.server import ServerState
 
 from http_wire import Wire
 from service_peers import turns
-from webpubsub.server import guarded_http
-from webpubsub.server.guarded_http import HEAD_SECONDS, MAX_HEAD_BYTES, GuardedHttp
+from webpubsub.model.trace import SILENT, Trace, TraceEvent
+from webpubsub.server import http_protocol
+from webpubsub.server.http_protocol import HEAD_SECONDS, MAX_HEAD_BYTES, GuardedHttp
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 UPGRADE = b"GET /client HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
@@ -33,16 +35,24 @@ class Client:
         self.socket = Wire()
         config = uvicorn.Config(
             cast(Any, self.app),
-            http=GuardedHttp,
+            http=partial(GuardedHttp, SILENT),
             ws=cast(Any, self.web_socket),
             log_config=None,
             lifespan="off",
             interface="asgi3",
         )
         config.load()
-        self.http = GuardedHttp(config=config, server_state=ServerState(), app_state={})
+        self.told: list[TraceEvent] = []
+        self.http = GuardedHttp(
+            Trace(self.told.append), config=config, server_state=ServerState(), app_state={}
+        )
         self.socket.protocol = self.http
         self.http.connection_made(self.socket)
+
+    @property
+    def messages(self) -> list[str]:
+        """What the trace was told."""
+        return [event.detail["message"] for event in self.told]
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         size, more = 0, scope["path"] != "/early"
@@ -105,7 +115,7 @@ async def test_who_says_nothing_is_hung_up_on() -> None:
     assert client.socket.ended == ["close"]
 
 
-async def test_a_head_that_trickles_in_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_head_that_trickles_in_is_given_up() -> None:
     client = Client()
     first = client.timer()
     for byte in GET[:-1]:
@@ -114,7 +124,7 @@ async def test_a_head_that_trickles_in_is_given_up(caplog: pytest.LogCaptureFixt
     first._run()
     assert client.status == 408
     assert client.socket.ended == ["close"]
-    assert caplog.messages == ["The request's head was not complete after 15 seconds. Answered with 408."]
+    assert client.messages == ["The request's head was not complete after 15 seconds. Answered with 408."]
 
 
 async def test_who_goes_is_not_timed() -> None:
@@ -221,15 +231,13 @@ BAD_SECONDS = {
 
 
 @pytest.mark.parametrize("second", BAD_SECONDS.values(), ids=BAD_SECONDS)
-async def test_no_refusal_is_taken_for_the_answer_to_the_request_before(
-    second: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_refusal_is_taken_for_the_answer_to_the_request_before(second: bytes) -> None:
     client = Client()
     client.let_go.clear()
     await client.send(GET)
     await client.send(second)
     assert client.socket.take() == b""
-    assert caplog.messages[0].endswith(" Not answered, as that would be taken for another answer.")
+    assert client.messages[0].endswith(" Not answered, as that would be taken for another answer.")
     assert client.upgraded == []
     assert client.socket.ended == ["close"]
     client = Client()
@@ -340,7 +348,7 @@ def test_however_an_upgrade_is_cut_nothing_is_lost(cuts: list[int]) -> None:
 
 
 async def test_a_great_deal_of_early_frames_goes_to_the_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded_http, "MAX_HEAD_BYTES", 256)
+    monkeypatch.setattr(http_protocol, "MAX_HEAD_BYTES", 256)
     client = Client()
     await client.send(UPGRADE + b"e" * 1000)
     assert b"".join(client.upgraded[1:]) == b"e" * 1000
@@ -354,12 +362,10 @@ async def test_4_2_1_a_websocket_needs_http_1_1() -> None:
     assert client.socket.ended == ["close"]
 
 
-async def test_an_upgrade_to_something_else_is_an_offer_that_is_not_taken(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_an_upgrade_to_something_else_is_an_offer_that_is_not_taken() -> None:
     """And nobody is told to install a WebSocket library, as uvicorn would."""
     client = Client()
     await client.send(UPGRADE.replace(b"websocket", b"h2c"))
     assert client.status == 200
     assert client.upgraded == []
-    assert caplog.messages == []
+    assert client.messages == []

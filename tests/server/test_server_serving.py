@@ -18,7 +18,7 @@ import pytest
 
 from certificates import make_certificate
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.server import guarded_http
+from webpubsub.server import http_protocol
 from webpubsub.server.ending import LAST_SECONDS, Grace
 from webpubsub.server.serving import Server, bind, reachable_url, shown_url
 from webpubsub.server.tls import Tls
@@ -168,7 +168,7 @@ async def test_a_server_stops_though_a_client_never_closes_its_side_of_tls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A phone that is out of reach: without TLS nobody would wait for it either."""
-    monkeypatch.setattr(guarded_http, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "CLOSE_SECONDS", 0.2)
     made = make_certificate(tmp_path)
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:

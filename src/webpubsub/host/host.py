@@ -55,6 +55,7 @@ class FunctionHost:
         problems: What is wrong with the app and its settings.
         warnings: What runs, but would better not be left so.
         access: Who may call what, and with which key; None when nobody is asked for one.
+        trace: Who is told what happens.
         webhook: Answers requests of the service; also a `FastLane`, for servers that have a shorter way to it
             than ASGI.
 
@@ -90,7 +91,7 @@ class FunctionHost:
         """
         self._settings = settings
         self._clock = clock
-        self._trace = trace
+        self.trace = trace
         self._began = time.monotonic()
         self._connections = Connections(settings.environment, clock, trace, sinks, credentials)
         facilities = Facilities(
@@ -178,7 +179,7 @@ class FunctionHost:
         try:
             await asyncio.wait_for(on_stop(), timeout)
         except Exception as error:  # noqa: BLE001 - user code; told, with its traceback
-            self._trace.tell(Name.FUNCTION, Phase.FAILED, {"function": name}, {}, error)
+            self.trace.tell(Name.FUNCTION, Phase.FAILED, {"function": name}, {}, error)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one HTTP request, or the server's own life."""
@@ -228,7 +229,7 @@ class FunctionHost:
             host_id=self._settings.host_id,
             clock=self._clock,
             uptime=lambda: time.monotonic() - self._began,
-            trace=self._trace,
+            trace=self.trace,
         )
 
     async def _live(self, receive: Receive, send: Send) -> None:

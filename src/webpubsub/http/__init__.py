@@ -4,7 +4,6 @@
 
     urls.py        URL -> where to connect, and how its requests begin
     pool.py        request -> an idle connection, or a new one -> answer
-    connection.py  one socket: writes a request, waits for its answer
     response.py    bytes -> Response
     deadlines.py   time limits, by one timer for all
     asgi.py        one exchange over ASGI: a whole body in, a whole answer out

@@ -46,7 +46,7 @@ class EmbeddedService:
         self._keep_alive = KeepAlive()
         api = RestApi(self.service)
         ws = protocol_factory(self.service, self._keep_alive)
-        self._server = Server(api, listener, ws=ws, lane=api, tls=tls)
+        self._server = Server(api, listener, ws=ws, lane=api, tls=tls, trace=trace)
         self._pings: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -74,7 +74,7 @@ async def serving(
     host: FunctionHost, listener: socket.socket, grace: Grace, tls: Tls | None
 ) -> AsyncIterator[None]:
     """Serve the app's functions; at the end requests and functions under way may finish in time."""
-    server = Server(host, listener, lane=host.webhook, tls=tls)
+    server = Server(host, listener, lane=host.webhook, tls=tls, trace=host.trace)
     await host.start()
     await server.start()
     try:

@@ -17,9 +17,9 @@ import uvicorn
 
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import FastLane
+from webpubsub.model.trace import SILENT, Trace
 from webpubsub.server.ending import end_soon
-from webpubsub.server.guarded_http import GuardedHttp
-from webpubsub.server.lane_protocol import FastLaneHttp
+from webpubsub.server.http_protocol import FastLaneHttp, GuardedHttp
 from webpubsub.server.tls import Tls, scheme_of
 
 BACKLOG = 4096
@@ -44,6 +44,7 @@ class Server:
         ws: Any = "none",
         lane: FastLane | None = None,
         tls: Tls | None = None,
+        trace: Trace = SILENT,
     ) -> None:
         """Serve ``app``.
 
@@ -53,8 +54,9 @@ class Server:
             ws: Serves WebSockets: what uvicorn's ``ws=`` takes.
             lane: The application's short way for hot requests, or None.
             tls: The certificate it shows, or None: then it speaks plain HTTP.
+            trace: Is told of requests that no application answers.
         """
-        http: Any = GuardedHttp if lane is None else partial(FastLaneHttp, lane)
+        http: Any = partial(GuardedHttp, trace) if lane is None else partial(FastLaneHttp, lane, trace)
         config = uvicorn.Config(
             app,
             http=http,

@@ -476,10 +476,10 @@ async def test_a_goodbye_on_a_lost_socket_does_not_end_the_new_one(time: Virtual
 
 async def test_what_waited_on_a_lost_socket_is_not_taken_beside_the_new_one(server: Server) -> None:
     alice = await connect(server)
-    server.service.delivery._queued = delivery.MAX_QUEUED + 1
+    server.service.delivery.queued = delivery.MAX_QUEUED + 1
     await alice.client.say('{"type":"joinGroup","group":"old","ackId":1}')
     again = await alice.come_back()  # that the old socket is gone is not noticed yet
-    server.service.delivery._queued = 0
+    server.service.delivery.queued = 0
     await turns()
     assert after_greeting(again, alice.id) == []
     alice.client.lose()

@@ -11,6 +11,7 @@ from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import ConnectEventResponse, UserEventRequest, UserEventResponse
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
+from webpubsub.model.states import ConnectionStates
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
 from webpubsub.service.hub.hub import Hub
@@ -102,7 +103,7 @@ def test_without_the_role_it_is_forbidden(hub: Hub, request_text: str, verb: str
     hub.join(alice, group("g"))
     assert ask(hub, alice, request_text) == [forbidden(verb)]
     assert alice.groups == {"g"}
-    assert 1 not in alice.acks
+    assert 1 not in alice.acks.ids
 
 
 def test_a_failed_request_may_be_tried_again_under_the_same_id(hub: Hub) -> None:
@@ -223,7 +224,7 @@ EVENT = '{"type":"event","event":"Echo","dataType":"text","data":"hi","ackId":1}
 
 def test_an_event_goes_to_its_handler_with_all_it_needs(hub: Hub) -> None:
     alice = client(hub)
-    alice.state = "c3RhdGU="
+    alice.states = ConnectionStates("c3RhdGU=")
     alice.subprotocol = "json.webpubsub.azure.v1"
     effect = raised(hub, alice, EVENT)
     context = effect.request.connection_context
@@ -305,9 +306,9 @@ def test_states_are_kept_until_changed(hub: Hub) -> None:
     complete_event(alice, message, answer(state="b25l"))
     assert raised(hub, alice, EVENT.replace("1}", "2}")).request.connection_context.states.header == "b25l"
     complete_event(alice, message, answer())
-    assert alice.state == "b25l"
+    assert alice.states.header == "b25l"
     complete_event(alice, message, answer(state=""))
-    assert alice.state == ""
+    assert alice.states.header == ""
 
 
 def test_a_failed_event_is_not_remembered(hub: Hub) -> None:

@@ -97,7 +97,7 @@ async def test_a_token_says_user_roles_and_groups() -> None:
     connection, groups = await found.admit(
         request(token(sub="alice", role=roles, webpubsub_group=["a", "b"]))
     )
-    assert (connection.hub, connection.user_id, connection.state) == ("chat", "alice", None)
+    assert (connection.hub, connection.user_id, connection.states.header) == ("chat", "alice", None)
     assert groups == ("a", "b")
     assert connection.permissions.allow(actions.WebPubSubPermission.JOIN_LEAVE_GROUP, groups[0])
     assert (connection.subprotocol, connection.codec) == (JSON_V1, JSON)

@@ -7,11 +7,11 @@ from webpubsub.service.websocket import WaitingRequests
 
 def test_requests_are_taken_in_their_order() -> None:
     waiting = WaitingRequests()
-    assert not waiting
+    assert not waiting.requests
     waiting.put(True, b"a")
     waiting.put(False, b"b")
     assert [waiting.take(), waiting.take()] == [(True, b"a"), (False, b"b")]
-    assert not waiting
+    assert not waiting.requests
 
 
 def test_64_requests_are_enough() -> None:

@@ -35,6 +35,7 @@ from webpubsub.model.events import (
     UserEventResponse,
 )
 from webpubsub.model.ports import EventAnswer
+from webpubsub.service import websocket
 from webpubsub.service.hub import delivery
 from webpubsub.service.settings import ServiceSettings
 
@@ -372,12 +373,13 @@ async def test_requests_wait_for_the_event_before_them() -> None:
 async def test_a_flood_waits_until_delivery_has_caught_up(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "MAX_QUEUED", 1)
+    for module in (delivery, websocket):
+        monkeypatch.setattr(module, "MAX_QUEUED", 1)
     client = await server.open()
     flood = [f'{{"type":"sendToGroup","group":"g","data":{number}}}' for number in range(5)]
     client.protocol.data_received(b"".join(client_frame(TEXT, each.encode()) for each in flood))
     assert client.protocol._waiting is not None
-    assert len(client.protocol._waiting._requests) == 3
+    assert len(client.protocol._waiting.requests) == 3
     await turns(20)
     assert [body[-2:] for _, body in client.socket.frames()] == [b"0}", b"1}", b"2}", b"3}", b"4}"]
     assert client.protocol._waiting is None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from webpubsub.model.errors import EventRefused, PeerError, ProtocolError
 from webpubsub.model.trace import Name, Phase
 from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.delivery import MAX_QUEUED
 from webpubsub.service.hub.effects import Close, Deliver, Raise
 from webpubsub.service.hub.recovery import RECOVERY_REFUSED
 from webpubsub.service.hub.requests import take_sequence_ack
@@ -279,7 +280,7 @@ class WebSocketProtocol(asyncio.Protocol):
             if self._waiting.is_over(1):
                 self._transport.pause_reading()
             return
-        if self._service.delivery.is_congested:
+        if self._service.delivery.queued > MAX_QUEUED:
             self._work(self._connection, None).put(is_text, body)
             return
         event = self._service.take(self._connection, is_text, body)
@@ -307,14 +308,16 @@ class WebSocketProtocol(asyncio.Protocol):
         before: asyncio.Task[Any] | None,
     ) -> None:
         """Raise one event, if there is one, then take the requests that came meanwhile, in their order."""
+        delivery = self._service.delivery
         try:
             if before is not None:
                 await asyncio.wait([before])
             while True:
                 if event is not None:
                     await self._service.raise_event(connection, event)
-                await self._service.delivery.catch_up()
-                if not waiting or connection.transport is not self._transport:  # or it was recovered
+                if delivery.is_outrun or delivery.queued > MAX_QUEUED:
+                    await delivery.catch_up()
+                if not waiting.requests or connection.transport is not self._transport:  # or it was recovered
                     break
                 event = self._service.take(connection, *waiting.take())
                 if not waiting.is_over(2):
@@ -394,29 +397,30 @@ def protocol_factory(service: Service, keep_alive: KeepAlive) -> Any:
 
 
 class WaitingRequests:
-    """Requests of a connection that have to wait: for an event before them, or for delivery."""
+    """Requests of a connection that have to wait: for an event before them, or for delivery.
 
-    __slots__ = ("_requests", "_size")
+    Attributes:
+        requests: They, in their order: whether each is text, and its body.
+    """
+
+    __slots__ = ("_size", "requests")
 
     def __init__(self) -> None:
         """Start with none."""
-        self._requests: deque[tuple[bool, bytes]] = deque()
+        self.requests: deque[tuple[bool, bytes]] = deque()
         self._size = 0
 
     def put(self, is_text: bool, body: bytes) -> None:
         """Let a request wait behind the others."""
-        self._requests.append((is_text, body))
+        self.requests.append((is_text, body))
         self._size += len(body)
 
     def take(self) -> tuple[bool, bytes]:
         """Return the first request."""
-        request = self._requests.popleft()
+        request = self.requests.popleft()
         self._size -= len(request[1])
         return request
 
     def is_over(self, share: int) -> bool:
         """Whether more waits than one ``share``-th of what may."""
-        return len(self._requests) * share > MAX_REQUESTS or self._size * share > MAX_BYTES
-
-    def __bool__(self) -> bool:
-        return bool(self._requests)
+        return len(self.requests) * share > MAX_REQUESTS or self._size * share > MAX_BYTES

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
+from webpubsub.model.states import NO_STATES, ConnectionStates
 from webpubsub.service.hub.outbox import Held, Unacked
 from webpubsub.service.hub.permissions import Permissions
 from webpubsub.service.protocols import Codec
@@ -40,29 +41,29 @@ class AckCache:
     One set for all kinds of request. Failed ones are not remembered, so they may be tried again under
     the same id.
 
+    Attributes:
+        ids: They.
+
     Source: client spec, section 3.4.
     """
 
-    __slots__ = ("_ids", "_order")
+    __slots__ = ("_order", "ids")
 
     def __init__(self) -> None:
         """Start with no id."""
-        self._ids: set[int] = _NO_IDS  # made on first use: most clients never ask for acks
+        self.ids: set[int] = _NO_IDS  # made on first use: most clients never ask for acks
         self._order: deque[int] = _NO_ORDER
-
-    def __contains__(self, ack_id: int) -> bool:
-        return ack_id in self._ids
 
     def add(self, ack_id: int) -> None:
         """Remember a success; beyond 1,000 the oldest is forgotten."""
-        if ack_id in self._ids:
+        if ack_id in self.ids:
             return
-        if self._ids is _NO_IDS:
-            self._ids, self._order = set(), deque()
+        if self.ids is _NO_IDS:
+            self.ids, self._order = set(), deque()
         elif len(self._order) >= REMEMBERED_ACKS:
             # The first key of a dict instead would be looked for behind all that were taken out: 1.5 us.
-            self._ids.discard(self._order.popleft())
-        self._ids.add(ack_id)
+            self.ids.discard(self._order.popleft())
+        self.ids.add(ack_id)
         self._order.append(ack_id)
 
 
@@ -82,7 +83,7 @@ class Connection:
         subprotocol: What was negotiated, in the client's spelling, or None.
         permissions: What it may do to groups.
         groups: The groups it is in.
-        state: The opaque state string set by event handlers, or None.
+        states: Those set by event handlers.
         acks: Its successful ack ids.
         events: How many events it has raised; the next event's id.
         frames: What waits for the end of this loop turn, see `delivery`: bytes, and messages to be numbered
@@ -103,7 +104,7 @@ class Connection:
         "hub",
         "id",
         "permissions",
-        "state",
+        "states",
         "subprotocol",
         "transport",
         "unacked",
@@ -130,7 +131,7 @@ class Connection:
         self.subprotocol = subprotocol
         self.permissions = Permissions(roles)
         self.groups: set[GroupName] = set()
-        self.state = state
+        self.states = NO_STATES if state is None else ConnectionStates(state)
         self.acks = AckCache()
         self.events = 1  # connect was event 0
         self.frames: list[Any] = []
@@ -140,9 +141,8 @@ class Connection:
 
     def next_event_id(self) -> int:
         """Return the id of the event that is raised now."""
-        event_id = self.events
         self.events += 1
-        return event_id
+        return self.events - 1
 
     def __repr__(self) -> str:
         return f"Connection({self.id!r}, hub={self.hub!r}, user_id={self.user_id!r})"

@@ -35,30 +35,29 @@ MAX_QUEUED: Final = 100_000  # frames; queueing them takes some 10 ms
 
 
 class Delivery:
-    """Collects frames and writes them once a loop turn."""
+    """Collects frames and writes them once a loop turn.
+
+    Attributes:
+        queued: Frames that wait to be written. While they are more than `MAX_QUEUED`, clients' requests
+            should wait for `catch_up`; else one client that floods a large group would hold the loop until
+            all it sent is queued.
+        is_outrun: Whether a message went to somebody who does not read: who published it should wait for
+            `catch_up` before the next.
+    """
 
     def __init__(self, on_slow: Callable[[Connection], None]) -> None:
         """Call ``on_slow`` with each connection that has too much waiting for it."""
         self._on_slow = on_slow
         self._waiting: deque[Connection] = deque()
         self._scheduled = False
-        self._queued = 0
+        self.queued = 0
         self._burst: Burst | None = None  # the last one: the next connection mostly has the same
         self._behind: dict[Connection, float] = {}  # who does not read, and until when publishers wait
-        # Whether a message went to one of them: who published it should wait for `catch_up` before the next.
         self.is_outrun = False
-
-    @property
-    def is_congested(self) -> bool:
-        """Whether so much waits to be written that clients' requests should wait for it.
-
-        Else one client that floods a large group would hold the loop until all it sent is queued.
-        """
-        return self._queued > MAX_QUEUED
 
     async def catch_up(self) -> None:
         """Return when not too much waits to be written, and those outrun read again or had their time."""
-        while self.is_congested:  # noqa: ASYNC110 - writing takes turns of the loop
+        while self.queued > MAX_QUEUED:  # noqa: ASYNC110 - writing takes turns of the loop
             await asyncio.sleep(0)
         if self.is_outrun:
             self.is_outrun = False
@@ -75,7 +74,7 @@ class Delivery:
         frame, waiting = effect.frame, self._waiting
         if effect.ttl_seconds:
             frame = _expiring(frame, self._now() + effect.ttl_seconds)
-        self._queued += len(effect.receivers)
+        self.queued += len(effect.receivers)
         for connection in effect.receivers:
             frames = connection.frames
             if not frames:
@@ -90,7 +89,7 @@ class Delivery:
     def flush(self, connection: Connection) -> None:
         """Write what waits for the end of this turn now."""
         frames, unacked, transport = connection.frames, connection.unacked, connection.transport
-        self._queued -= len(frames)
+        self.queued -= len(frames)
         if connection.held is not None:
             self._hold(connection, connection.held)
             return
@@ -127,7 +126,7 @@ class Delivery:
         self._behind.pop(connection, None)
         if held is not None:
             frames = held.take(self._now())
-            self._queued += len(frames)
+            self.queued += len(frames)
             connection.frames[:0] = frames
         self.flush(connection)
 
@@ -139,7 +138,7 @@ class Delivery:
         """Keep the messages that come now: a reliable client is away. Anything else is not for later."""
         waiting = [] if connection.held is None else connection.held.take(self._now())
         self._behind.pop(connection, None)
-        self._queued -= len(connection.frames)
+        self.queued -= len(connection.frames)
         waiting += connection.frames
         connection.frames.clear()
         connection.transport = None
@@ -156,7 +155,7 @@ class Delivery:
         kept = [] if connection.held is None else connection.held.take(now)
         connection.held = None  # before the write, which may find that the client does not read
         connection.transport.write(greeting + connection.unacked.replay(now))
-        self._queued += len(kept)
+        self.queued += len(kept)
         connection.frames[:0] = kept
         self.flush(connection)
 

@@ -97,9 +97,9 @@ def _send(hub: Hub, connection: Connection, request: SendToGroup) -> Effects:
 
 
 def _raise(_hub: Hub, connection: Connection, request: RaiseEvent) -> Effects:
-    if request.ack_id is not None and request.ack_id in connection.acks:
+    if request.ack_id is not None and request.ack_id in connection.acks.ids:
         return _ack(connection, request.ack_id, _duplicate(request.ack_id))
-    event_id = connection.next_event_id()
+    event_id, connection.events = connection.events, connection.events + 1
     context = event_context(connection, WebPubSubEventType.USER, request.event, event_id, request.metadata)
     return [Raise(UserEventRequest(context, request.payload), request)]
 
@@ -139,7 +139,7 @@ def event_context(
         hub=connection.hub,
         connection_id=connection.id,
         user_id=connection.user_id,
-        states=ConnectionStates(connection.state),
+        states=connection.states,
         headers={name: (value,) for name, value in build_metadata_headers(metadata)} if metadata else {},
         subprotocol=connection.subprotocol,
         event_id=event_id,
@@ -149,12 +149,15 @@ def event_context(
 def complete_event(connection: Connection, message: RaiseEvent, answer: EventAnswer) -> Effects:
     """Finish a user event that its handler took: states, reply, ack."""
     if answer.state is not None:
-        connection.state = answer.state
-    effects: Effects = []
-    if (payload := _reply(answer)) is not None:
-        reply = Message(payload, metadata=answer.metadata)
-        effects.append(Deliver(connection.codec.message(reply), (connection,)))
-    return effects + _success(connection, message.ack_id)
+        connection.states = ConnectionStates(answer.state)
+    payload, ack_id = _reply(answer), message.ack_id
+    if ack_id is not None:
+        connection.acks.add(ack_id)
+    frames = [
+        None if payload is None else connection.codec.message(Message(payload, metadata=answer.metadata)),
+        None if ack_id is None else connection.codec.ack(ack_id, None),
+    ]
+    return [Deliver(frame, (connection,)) for frame in frames if frame is not None]
 
 
 def _reply(answer: EventAnswer) -> Payload | None:
@@ -183,7 +186,7 @@ def fail_event(
 def _refusal(
     connection: Connection, ack_id: int | None, permission: WebPubSubPermission, group: Any, verb: str
 ) -> Effects | None:
-    if ack_id is not None and ack_id in connection.acks:
+    if ack_id is not None and ack_id in connection.acks.ids:
         return _ack(connection, ack_id, _duplicate(ack_id))
     if connection.permissions.allow(permission, group):
         return None

@@ -227,7 +227,7 @@ def text_frame(body: bytes) -> bytes:
 
 def text_header(size: int) -> bytes:
     """Return the header of an unfragmented text frame with a body of ``size`` bytes."""
-    return _SHORT_TEXT[size] if size < 126 else _header(_WHOLE_TEXT, size)
+    return SHORT_TEXT[size] if size < 126 else _header(_WHOLE_TEXT, size)
 
 
 def binary_header(size: int) -> bytes:
@@ -268,4 +268,4 @@ def _header(head: int, size: int) -> bytes:
 
 _pack_16_bits: Final = Struct("!BBH").pack
 _pack_64_bits: Final = Struct("!BBQ").pack
-_SHORT_TEXT: Final = [_header(_WHOLE_TEXT, size) for size in range(126)]
+SHORT_TEXT: Final = [_header(_WHOLE_TEXT, size) for size in range(126)]

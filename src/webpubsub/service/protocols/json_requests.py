@@ -89,8 +89,8 @@ class _Event(msgspec.Struct, tag_field="type", tag="event", rename="camel"):
 
     def parsed(self) -> ClientMessage:
         metadata = NO_METADATA if self.metadata is _ABSENT else _metadata(self.metadata)
-        payload = _payload(self.data, self.data_type, metadata)
-        return RaiseEvent(parse_event_name(self.event), payload, _ack_id(self.ack_id), metadata)
+        payload, ack_id = _payload(self.data, self.data_type, metadata), _ack_id(self.ack_id)
+        return RaiseEvent(parse_event_name(self.event), payload, ack_id, metadata)
 
 
 class _Ping(msgspec.Struct, tag_field="type", tag="ping"):

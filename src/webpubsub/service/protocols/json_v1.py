@@ -18,7 +18,7 @@ import msgspec
 from webpubsub.model.errors import ProtocolError
 from webpubsub.model.names import ConnectionId, UserId
 from webpubsub.model.payload import WebPubSubDataType
-from webpubsub.service.protocols.frames import text_frame, text_header
+from webpubsub.service.protocols.frames import SHORT_TEXT, text_frame, text_header
 from webpubsub.service.protocols.json_requests import parse_json_request
 from webpubsub.service.protocols.messages import AckError, ClientMessage, Message
 from webpubsub.service.protocols.numbered import Numbered
@@ -46,7 +46,7 @@ class JsonCodec:
 
     def message(self, message: Message) -> bytes | Numbered:
         """Return a message from a group or from the server."""
-        return text_frame(message_members(message) + b"}")
+        return _framed(message_members(message) + b"}")
 
     def connected(
         self, connection_id: ConnectionId, user_id: UserId | None, reconnection_token: str | None = None
@@ -64,7 +64,7 @@ class JsonCodec:
     def ack(self, ack_id: int, error: AckError | None) -> bytes:
         """Return the ack of a request."""
         if error is None:
-            return text_frame(b'{"type":"ack","ackId":%d,"success":true}' % ack_id)
+            return _framed(b'{"type":"ack","ackId":%d,"success":true}' % ack_id)
         detail = {"name": error.name, "message": error.message}
         return _frame({"type": "ack", "ackId": ack_id, "success": False, "error": detail})
 
@@ -88,7 +88,12 @@ def message_members(message: Message) -> bytes:
 
 
 def _frame(value: object) -> bytes:
-    return text_frame(_encode(value))
+    return _framed(_encode(value))
+
+
+def _framed(body: bytes) -> bytes:
+    size = len(body)
+    return (SHORT_TEXT[size] if size < 126 else text_header(size)) + body
 
 
 def _as_base64(body: bytes) -> bytes:

@@ -15,7 +15,7 @@ from asgi_client import AsgiClient
 from spec_app import USER, WEBHOOK
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.function import Invocation
-from webpubsub.host.running.timeouts import Deadlines
+from webpubsub.host.running.invoker import Deadlines
 from webpubsub.model.errors import FunctionTimeout
 from webpubsub.model.trace import Phase, Trace, TraceEvent
 

@@ -215,7 +215,7 @@ def test_the_service_reads_what_an_mqtt_client_is_answered() -> None:
     body = b'{"mqtt":{"userProperties":[{"name":"a","value":"b"}]},"groups":["g"],"subProtocol":"mqtt"}'
     found = parse_answer(V500, 200, JSON, "state", body)
     assert found == EventAnswer(MqttConnectEventResponse(groups=["g"], user_properties={"a": "b"}), "state")
-    assert parse_answer(V500, 204, None, None, b"") == EventAnswer()
+    assert parse_answer(V500, 204, None, None, b"") == EventAnswer(status=204)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from service_peers import Socket, connection, group
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
+from webpubsub.http import HttpPool, Url, parse_url
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import (
     Action,
@@ -60,9 +61,8 @@ from webpubsub.model.states import ConnectionStates
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
-from webpubsub.server.in_process import AppClient, send_events_to, sinks_of
+from webpubsub.server.in_process import AppCaller, send_events_to, sinks_of
 from webpubsub.server.serving import Server, bind, reachable_url
-from webpubsub.service.events.retries import HttpClient, HttpRequest
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
     EventHandlerSettings,
@@ -464,16 +464,16 @@ class Lane:
         return HttpAnswer(202, ((b"content-type", b"text/plain"), (b"x", b"1"), (b"x", b"2")), body[::-1])
 
 
-class Elsewhere(HttpClient):
+class Elsewhere(HttpPool):
     """Remembers the URLs that go over HTTP."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.urls: list[str] = []
+        super().__init__(max_body=1)
+        self.urls: list[Url] = []
         self.is_closed = False
 
-    async def send(self, request: HttpRequest) -> Any:
-        self.urls.append(request.url)
+    async def request(self, method: str, url: Url, *_: Any, **__: Any) -> Any:
+        self.urls.append(url)
 
     async def close(self) -> None:
         self.is_closed = True
@@ -481,23 +481,23 @@ class Elsewhere(HttpClient):
 
 async def test_only_what_the_app_takes_in_its_fast_lane_goes_without_http() -> None:
     lane, elsewhere = Lane(), Elsewhere()
-    client = AppClient("http://127.0.0.1:7071", lane, elsewhere)
-    hot = HttpRequest("POST", "http://127.0.0.1:7071/hot?code=a%2Fb", [("Ce-UserId", "\t \u00e9 ")], b"abc")
-    answer = await client.send(hot)
+    caller = AppCaller("http://127.0.0.1:7071", lane, elsewhere)
+    url = parse_url("http://127.0.0.1:7071/hot?code=a%2Fb")
+    answer = await caller.request("POST", url, [("Ce-UserId", "\t \u00e9 ")], b"abc")
     assert (answer.status, answer.body) == (202, b"cba")
     assert answer.headers == ((b"content-type", b"text/plain"), (b"x", b"1"), (b"x", b"2"))
     assert lane.asked == [("POST", b"/hot?code=a%2Fb", [(b"ce-userid", "\u00e9 ".encode())])]
-    others = (
-        ("OPTIONS", "http://127.0.0.1:7071/hot"),  # left to ASGI
-        ("POST", "http://127.0.0.1:7071/cold"),
-        ("POST", "http://127.0.0.1:70710/hot"),
-        ("POST", "http://localhost:7071/hot"),
-        ("POST", "https://elsewhere.example/hot"),
-    )
-    for method, url in others:
-        await client.send(HttpRequest(method, url, []))
-    assert elsewhere.urls == [url for _, url in others]
-    await client.close()
+    others = [
+        ("OPTIONS", parse_url("http://127.0.0.1:7071/hot")),  # left to ASGI
+        ("POST", parse_url("http://127.0.0.1:7071/cold")),
+        ("POST", parse_url("http://127.0.0.1:7072/hot")),
+        ("POST", parse_url("http://localhost:7071/hot")),
+        ("POST", parse_url("https://elsewhere.example/hot")),
+    ]
+    for method, other in others:
+        await caller.request(method, other)
+    assert elsewhere.urls == [other for _, other in others]
+    await caller.close()
     assert elsewhere.is_closed
 
 

@@ -8,7 +8,9 @@ Source: extension spec, section 3; service spec, section D.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, Final
 
 from webpubsub.model.errors import CloudEventError, EventRefused, InvalidData, InvalidName, UsageError
@@ -53,6 +55,18 @@ _PRESENCE_TYPE: Final = "azure.webpubsub.gp."  # read as a user event of its nam
 _JSON: Final = "application/json; charset=utf-8"
 _TEXT_ANSWER: Final = ((b"content-type", CONTENT_TYPES[WebPubSubDataType.TEXT].encode()),)
 _STATE_KEY: Final = STATE_HEADER.lower().encode()
+
+# As nearly everybody writes them; `Payload.data_type_of` knows all other ways.
+_ANSWERS: Final[dict[str | None, WebPubSubDataType]] = {
+    spelled: data_type
+    for data_type, content_type in CONTENT_TYPES.items()
+    for spelled in (content_type, f"{content_type}; charset=utf-8")
+}
+_EVENTS: Final = {
+    spelled: found for spelled, found in _ANSWERS.items() if found is not WebPubSubDataType.PROTOBUF
+}
+_MAY_HAVE_OTHER_CHARACTERS: Final = "ce-userId"
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 
 # Headers that are joined with commas when repeated, and those that must stand alone; any other may be
 # repeated, and its first value counts.
@@ -156,7 +170,10 @@ def build_headers(
     if isinstance(context, MqttConnectionContext):
         source += f"/{context.physical_connection_id}"
     headers = [
-        ("Content-Type", request.payload.content_type if isinstance(request, UserEventRequest) else _JSON),
+        (
+            "Content-Type",
+            CONTENT_TYPES[request.payload.data_type] if isinstance(request, UserEventRequest) else _JSON,
+        ),
         (REQUEST_ORIGIN, origin),
         ("ce-specversion", "1.0"),
         ("ce-awpsversion", "1.0"),
@@ -180,9 +197,27 @@ def build_headers(
         headers.append(("ce-physicalConnectionId", context.physical_connection_id))
         if context.session_id:
             headers.append(("ce-sessionId", context.session_id))
-    if isinstance(request, UserEventRequest) and request.metadata:
+    if context.headers and isinstance(request, UserEventRequest):
         headers += build_metadata_headers(request.metadata)
     return headers
+
+
+def check_characters(headers: list[tuple[str, str]]) -> None:
+    """Make sure that headers can be sent; only user ids may be UTF-8.
+
+    Raises:
+        EventRefused: HTTP cannot carry one.
+    """
+    everything = "".join(map(itemgetter(1), headers))
+    if everything.isascii() and everything.isprintable():  # as usual; 2 us less than to look at each
+        return
+    for name, value in headers:
+        if not value.isascii() and name != _MAY_HAVE_OTHER_CHARACTERS:
+            raise EventRefused(500, f"the header {name} cannot be sent: {value[:80]!r} is not ASCII")
+        if not value.isprintable() and _CONTROL.search(value):
+            raise EventRefused(
+                500, f"the header {name} cannot be sent: {value[:80]!r} has a control character"
+            )
 
 
 def _type_of(request: EventRequest) -> str:
@@ -203,7 +238,9 @@ def parse_event(
         CloudEventError: The content type is not supported, or the body is not what the event needs.
     """
     if context.event_type is WebPubSubEventType.USER:
-        data_type = Payload.data_type_of(content_type) if content_type else None
+        data_type: WebPubSubDataType | None = _EVENTS.get(content_type)
+        if data_type is None and content_type:
+            data_type = Payload.data_type_of(content_type)
         if data_type is None:
             raise CloudEventError(
                 f"content type {content_type!r} is not supported: expected text/plain, application/json "
@@ -311,6 +348,7 @@ def parse_answer(
     state: str | None,
     body: bytes,
     metadata: Metadata = NO_METADATA,
+    attempts: int = 1,
 ) -> EventAnswer:
     """Read the answer of an event handler.
 
@@ -321,6 +359,7 @@ def parse_answer(
         state: ``ce-connectionState``, or None.
         body: The body.
         metadata: Of ``X-WebPubSub-Metadata-*``; it counts in the answer to a user event only.
+        attempts: How often the event was sent.
 
     Raises:
         EventRefused: The status is not 2xx (and is kept), or the body cannot be used (500). For an MQTT
@@ -332,10 +371,11 @@ def parse_answer(
     if len(body) > MAX_ANSWER_BYTES:
         raise EventRefused(500, f"the answer has {len(body)} bytes: at most {MAX_ANSWER_BYTES} are taken")
     if isinstance(request, ConnectEventRequest):
-        return EventAnswer(_parse_connect_answer(request, body), state)
+        found = _parse_connect_answer(request, body)
+        return EventAnswer(found, state, NO_METADATA, status, attempts)
     if isinstance(request, UserEventRequest):
-        return EventAnswer(_parse_user_answer(content_type, body), state, metadata)
-    return EventAnswer()
+        return EventAnswer(_parse_user_answer(content_type, body), state, metadata, status, attempts)
+    return EventAnswer(None, None, NO_METADATA, status, attempts)
 
 
 def _parse_connect_answer(request: ConnectEventRequest, body: bytes) -> ConnectEventResponse | None:
@@ -353,7 +393,9 @@ def _parse_connect_answer(request: ConnectEventRequest, body: bytes) -> ConnectE
 def _parse_user_answer(content_type: str | None, body: bytes) -> UserEventResponse | None:
     if not body:
         return None
-    data_type = Payload.data_type_of(content_type or "application/octet-stream", with_protobuf=True)
+    data_type = _ANSWERS.get(content_type) or Payload.data_type_of(
+        content_type or "application/octet-stream", with_protobuf=True
+    )
     if data_type is None:
         raise EventRefused(500, f"the answer's content type {content_type!r} is not supported")
     payload = Payload(body, data_type)

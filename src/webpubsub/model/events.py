@@ -207,6 +207,8 @@ class UserEventResponse(_StatefulResponse, kw_only=False):
     data_type: WebPubSubDataType | str | None = None
 
     def __post_init__(self) -> None:
+        if type(self.data) is Payload and self.data_type is self.data.data_type:
+            return
         payload = self.payload
         if payload is not None:
             self.data_type = payload.data_type

@@ -23,8 +23,8 @@ MAX_BYTES: Final = 8 * 1024
 
 _HEADER: Final = "X-WebPubSub-Metadata-"
 _LOWERED: Final = _HEADER.lower()
-_PREFIX: Final = _LOWERED.encode()
-_PREFIX_SIZE: Final = len(_PREFIX)
+METADATA_PREFIX: Final = _LOWERED.encode()
+_PREFIX_SIZE: Final = len(METADATA_PREFIX)
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -67,7 +67,7 @@ def parse_metadata_headers(headers: Iterable[tuple[bytes, bytes]]) -> Metadata:
     """
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
-        if len(raw_name) >= _PREFIX_SIZE and raw_name.lower().startswith(_PREFIX):  # most are shorter
+        if len(raw_name) >= _PREFIX_SIZE and raw_name.lower().startswith(METADATA_PREFIX):  # most are shorter
             value = raw_value.rpartition(b",")[2].strip(b" \t")
             found[raw_name.lower()[_PREFIX_SIZE:].decode("latin-1")] = value.decode("latin-1")
     if not found:

@@ -2,7 +2,7 @@
 
 ::
 
-    event  -> WebhookEventHandler -> AppClient -> the host's fast lane -> function    instead of a POST
+    event  -> WebhookEventHandler -> AppCaller -> the host's fast lane -> function    instead of a POST
     action -> HubActions -> Service.perform -> hub                   instead of a request
 
 An event still becomes the request that it is over HTTP, and its answer an answer: functions see its headers,
@@ -17,12 +17,13 @@ action.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from webpubsub.host.azure.rest_client import refused
+from webpubsub.http import Response, Url, parse_url
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import Action, SendAction
 from webpubsub.model.errors import ConfigurationError, RestError
@@ -32,7 +33,7 @@ from webpubsub.model.names import HubName
 from webpubsub.model.ports import ActionSink, TracedActions
 from webpubsub.model.trace import Trace
 from webpubsub.server.embedded import EmbeddedService
-from webpubsub.service.events.retries import EventClient, HttpRequest, HttpResponse
+from webpubsub.service.events.webhooks import Caller
 from webpubsub.service.rest.answers import error_answer
 from webpubsub.service.rest.bodies import MAX_MESSAGE_BYTES, bad_length
 from webpubsub.service.service import Service
@@ -40,37 +41,44 @@ from webpubsub.service.service import Service
 _BLANKS: Final = b" \t"
 
 
-class AppClient:
+class AppCaller:
     """Sends events to the app's fast lane, and whatever that leaves to ASGI over HTTP."""
 
-    def __init__(self, url: str, lane: FastLane, client: EventClient) -> None:
-        """Serve requests below ``url``, without path, by ``lane``, and all others by ``client``."""
-        self._url = url
-        self._start = f"{url}/"
+    def __init__(self, url: str, lane: FastLane, others: Caller) -> None:
+        """Serve requests below ``url``, without path, by ``lane``, and all others by ``others``."""
+        self._origin = parse_url(url).origin
         self._lane = lane
-        self._client = client
+        self._others = others
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; see `HttpClient.send`."""
-        handler = self._open(request)
+    async def request(
+        self,
+        method: str,
+        url: Url,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        *,
+        may_repeat: bool = False,
+    ) -> Response:
+        """See `HttpPool.request`."""
+        handler = self._open(method, url, headers)
         if handler is None:
-            return await self._client.send(request)
-        answer = handler(request.body or b"")
+            return await self._others.request(method, url, headers, body, may_repeat=may_repeat)
+        answer = handler(body)
         if not isinstance(answer, HttpAnswer):
             # Who waits may give up, and a function runs on then, as it does when its caller hangs up.
             answer = await asyncio.shield(asyncio.ensure_future(answer))
-        return HttpResponse(answer.status, answer.headers, answer.body)
+        return Response(answer.status, answer.headers, answer.body)
 
-    def _open(self, request: HttpRequest) -> LaneHandler | None:
-        if not request.url.startswith(self._start):
+    def _open(self, method: str, url: Url, headers: Sequence[tuple[str, str]]) -> LaneHandler | None:
+        if url.origin != self._origin:
             return None
         # As our server reads them: blanks before a value are none of it.
-        headers = [(name.lower().encode(), value.encode().lstrip(_BLANKS)) for name, value in request.headers]
-        return self._lane.open(request.method, request.url[len(self._url) :].encode(), headers)
+        read = [(name.lower().encode(), value.encode().lstrip(_BLANKS)) for name, value in headers]
+        return self._lane.open(method, url.target.encode(), read)
 
     async def close(self) -> None:
-        """Close the other client's connections."""
-        await self._client.close()
+        """Close the connections to others."""
+        await self._others.close()
 
 
 class HubActions:
@@ -105,7 +113,8 @@ def _as_read(send: SendAction) -> SendAction:
 
 def send_events_to(app: FastLane, url: str, embedded: EmbeddedService) -> None:
     """Let an embedded service send its events to ``app``, which is at ``url``, in this process."""
-    embedded.handler.client = AppClient(url, app, embedded.handler.client)
+    calls = embedded.handler.calls
+    calls.pool = AppCaller(url, app, calls.pool)
 
 
 def sinks_of(

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from webpubsub.http import Response
 from webpubsub.model.names import ConnectionId
-from webpubsub.service.events.retries import HttpResponse
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
@@ -73,14 +73,18 @@ class Authorization:
 
 
 class CookieJars:
-    """The jars of all connections whose handlers set cookies; others have none."""
+    """The jars of all connections whose handlers set cookies; others have none.
+
+    Attributes:
+        jars: They.
+    """
 
     def __init__(self) -> None:
-        self._jars: dict[ConnectionId, CookieJar] = {}
+        self.jars: dict[ConnectionId, CookieJar] = {}
 
     def headers(self, connection_id: ConnectionId, url: str) -> list[tuple[str, str]]:
         """Return the ``Cookie`` header of a connection's event to ``url``, or no header."""
-        jar = self._jars.get(connection_id)
+        jar = self.jars.get(connection_id)
         if jar is None:
             return []
         from urllib.request import Request
@@ -90,7 +94,7 @@ class CookieJars:
         value = request.get_header("Cookie")
         return [("Cookie", value)] if value else []
 
-    def keep(self, connection_id: ConnectionId, url: str, response: HttpResponse) -> None:
+    def keep(self, connection_id: ConnectionId, url: str, response: Response) -> None:
         """Keep what the answer to a connection's event to ``url`` set."""
         lines = response.all(b"set-cookie")
         if not lines:
@@ -98,13 +102,13 @@ class CookieJars:
         from http.cookiejar import CookieJar
         from urllib.request import Request
 
-        jar = self._jars.setdefault(connection_id, CookieJar())
+        jar = self.jars.setdefault(connection_id, CookieJar())
         answer: Any = _SetCookies(lines)
         jar.extract_cookies(answer, Request(url))
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Throw away a connection's jar."""
-        self._jars.pop(connection_id, None)
+        self.jars.pop(connection_id, None)
 
 
 class _SetCookies:

@@ -20,10 +20,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from webpubsub.http import Response
 from webpubsub.model.cloudevents import ALLOWED_ORIGIN
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
-from webpubsub.service.events.retries import HttpResponse
 from webpubsub.service.settings import shown
 
 LIFETIME: Final = 60.0
@@ -34,7 +34,7 @@ _ALLOWED: Final = ALLOWED_ORIGIN.lower().encode()
 Ask = Callable[[str, str], Awaitable[None]]
 
 
-class _Verdict:
+class Verdict:
     """What a URL said last."""
 
     __slots__ = ("accepted", "ask_at", "refused", "task", "wait")
@@ -47,10 +47,12 @@ class _Verdict:
         self.task: asyncio.Task[None] | None = None
 
     def accept(self, now: float) -> None:
+        """Let events go there for a while."""
         self.accepted, self.refused = True, None
         self.ask_at, self.wait = now + LIFETIME, 1.0
 
     def refuse(self, refused: EventRefused, now: float) -> None:
+        """Let no event go there; after a yes it is asked again, less and less often."""
         self.accepted, self.refused = False, refused
         if self.wait is not None:
             self.ask_at, self.wait = now + self.wait, min(2 * self.wait, LONGEST_WAIT)
@@ -69,7 +71,7 @@ class AbuseProtection:
         self._ask = ask
         self._monotonic = monotonic
         self._trace = trace
-        self._verdicts: dict[tuple[str, str], _Verdict] = {}
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
 
     async def check(self, url: str, origin: str) -> None:
         """Make sure that a URL takes events from ``origin``, asking it if need be.
@@ -83,16 +85,21 @@ class AbuseProtection:
         if verdict.refused is not None:
             raise EventRefused(500, verdict.refused.message) from verdict.refused
 
-    def start(self, url: str, origin: str) -> _Verdict:
+    def verdict(self, url: str, origin: str) -> Verdict:
+        """Return what is known of a URL, which goes on to be told here."""
+        found = self._verdicts.get((url, origin))
+        if found is None:
+            found = self._verdicts[url, origin] = Verdict()
+        return found
+
+    def start(self, url: str, origin: str) -> Verdict:
         """Ask a URL unless what it said still stands; the answer comes later."""
-        verdict = self._verdicts.get((url, origin))
-        if verdict is None:
-            verdict = self._verdicts[url, origin] = _Verdict()
+        verdict = self.verdict(url, origin)
         if verdict.task is None and self._monotonic() >= verdict.ask_at:
             verdict.task = asyncio.get_running_loop().create_task(self._find(verdict, url, origin))
         return verdict
 
-    async def _find(self, verdict: _Verdict, url: str, origin: str) -> None:
+    async def _find(self, verdict: Verdict, url: str, origin: str) -> None:
         try:
             await self._ask(url, origin)
         except EventRefused as refused:
@@ -115,7 +122,7 @@ class AbuseProtection:
         self._trace.tell(Name.VALIDATION, phase, {}, {"url": shown(url), "origin": origin}, error)
 
 
-def check_allowed(url: str, origin: str, response: HttpResponse) -> None:
+def check_allowed(url: str, origin: str, response: Response) -> None:
     """Make sure that an app's answer allows ``origin``: one header line each, as lists are not taken apart.
 
     Raises:

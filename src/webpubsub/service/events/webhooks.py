@@ -3,7 +3,9 @@
 ::
 
     event -> settings: which handler -> validation.py: does it take events from here
-          -> auth.py: with which credentials -> retries.py: POST -> answer
+          -> auth.py: with which credentials -> POST, again if need be -> answer
+
+Here what goes wrong with a call becomes what that means to an event.
 
 Source: service spec, sections D.1 to D.7.
 """
@@ -11,41 +13,57 @@ Source: service spec, sections D.1 to D.7.
 from __future__ import annotations
 
 import asyncio
-import re
 import time as clock
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from itertools import count
-from operator import itemgetter
-from typing import Final
+from typing import Any, Final, Protocol
 
-from webpubsub.http import Deadlines
+import msgspec
+
+from webpubsub.http import (
+    Deadlines,
+    HttpCallError,
+    HttpPool,
+    InvalidCall,
+    NotReached,
+    Response,
+    Url,
+    parse_url,
+)
 from webpubsub.model.access.signature import signature_header
-from webpubsub.model.cloudevents import REQUEST_ORIGIN, build_body, build_headers, parse_answer
+from webpubsub.model.cloudevents import (
+    MAX_ANSWER_BYTES,
+    REQUEST_ORIGIN,
+    build_body,
+    build_headers,
+    check_characters,
+    parse_answer,
+)
 from webpubsub.model.errors import EventRefused, InvalidData
 from webpubsub.model.events import EventRequest, PresenceEventRequest, WebPubSubEventType
-from webpubsub.model.metadata import parse_metadata_headers
+from webpubsub.model.http import header_text
+from webpubsub.model.metadata import METADATA_PREFIX, NO_METADATA, Metadata, parse_metadata_headers
 from webpubsub.model.names import ConnectionId, GroupName, HubName
-from webpubsub.model.ports import EventAnswer
+from webpubsub.model.ports import EventAnswer, event_ids
 from webpubsub.model.states import STATE_HEADER
-from webpubsub.model.trace import SILENT, Trace
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 from webpubsub.service.events.auth import Authorization, CookieJars
-from webpubsub.service.events.retries import EventClient, HttpClient, HttpRequest, HttpResponse, Retries, late
-from webpubsub.service.events.validation import AbuseProtection, check_allowed
-from webpubsub.service.settings import EventHandlerSettings, ServiceSettings, resolve
+from webpubsub.service.events.validation import AbuseProtection, Verdict, check_allowed
+from webpubsub.service.settings import EventHandlerSettings, ServiceSettings, resolve, shown
 
 EVENT_TIMEOUT: Final = 100.0
 VALIDATION_TIMEOUT: Final = 10.0
 # A connection's signature is always the same: 2 us for each event, where 10 us of our own are spent.
 SIGNATURES: Final = 4096
+ROUTES: Final = 4096  # of names that clients choose, only so many are remembered
 
 # What `{event}` is in the URL that is asked for its permission.
 _VALIDATE: Final = "validate"
-_MAY_HAVE_OTHER_CHARACTERS: Final = "ce-userId"
 _CONTENT_TYPE: Final = b"content-type"
+_SET_COOKIE: Final = b"set-cookie"
 _STATE: Final = STATE_HEADER.lower().encode()
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 
 
 class WebhookEventHandler:
@@ -61,7 +79,7 @@ class WebhookEventHandler:
         authorization: Finds what events have as ``Authorization``.
 
     Attributes:
-        client: Sends requests to event handlers; another one may take its place before the first event.
+        calls: How events go over HTTP.
     """
 
     def __init__(
@@ -75,17 +93,18 @@ class WebhookEventHandler:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         authorization: Authorization | None = None,
     ) -> None:
-        self.settings = settings
+        self._settings = settings
+        self._routes: dict[tuple[str, WebPubSubEventType, str], _Route] = {}
         self._event_timeout = event_timeout
         self._validation_timeout = validation_timeout
-        self.client: EventClient = HttpClient()
         self._deadlines = Deadlines()
         # GUIDs, each of another event; nobody needs to be unable to guess the next (`uuid.uuid4`: 2.8 us).
         self._request_ids = map(f"{str(uuid.uuid4())[:-12]}{{:012x}}".format, count())
         self._signature = lru_cache(maxsize=SIGNATURES)(signature_header)
-        self._retries = Retries(sleep, trace)
+        self.calls = Calls(sleep, trace)
         self._cookies = CookieJars()
         self._authorization = authorization or Authorization()
+        self._monotonic = monotonic
         self._protection = AbuseProtection(self._ask, monotonic, trace)
 
     async def handle(self, request: EventRequest) -> EventAnswer:
@@ -94,24 +113,55 @@ class WebhookEventHandler:
         Raises:
             EventRefused: Nobody takes the event, the handler refused it, or it could not be reached.
         """
-        context, settings = request.connection_context, self.settings
+        context = request.connection_context
+        route = self._routes.get((context.hub, context.event_type, context.event_name)) or self._find(request)
+        verdict = route.verdict
+        if verdict is not None and not (verdict.accepted and self._monotonic() < verdict.ask_at):
+            await self._protection.check(route.validated, route.settings.origin)
+        try:
+            with self._deadlines.within(self._event_timeout):
+                return await self._post(route, request)
+        except TimeoutError as error:
+            raise late(route.url) from error
+
+    def _find(self, request: EventRequest) -> _Route:
+        """Return where an event goes; remembered, unless its group has a say in it.
+
+        Raises:
+            EventRefused: Nobody takes it.
+        """
+        context, settings = request.connection_context, self._settings
         hub = settings.hub(context.hub)
+        is_presence = isinstance(request, PresenceEventRequest)
         if isinstance(request, PresenceEventRequest):
             handler = hub.presence_handler(context.event_name, request.group)
         else:
             handler = hub.handler(context.event_type, context.event_name)
         if handler is None:
             raise EventRefused(404, f"no event handler of hub '{context.hub}' takes '{context.event_name}'")
-        if settings.validation_mode != "off":
-            await self._protection.check(
-                resolve(handler.url_template, context.hub, _VALIDATE), settings.origin
-            )
-        url = resolve(handler.url_template, context.hub, context.event_name)
-        try:
-            with self._deadlines.within(self._event_timeout):
-                return await self._post(url, request, handler, settings)
-        except TimeoutError as error:
-            raise late(url) from error
+        validated = resolve(handler.url_template, context.hub, _VALIDATE)
+        route = _Route(
+            handler,
+            settings,
+            resolve(handler.url_template, context.hub, context.event_name),
+            validated,
+            None
+            if settings.validation_mode == "off"
+            else self._protection.verdict(validated, settings.origin),
+        )
+        if not is_presence and len(self._routes) < ROUTES:
+            self._routes[context.hub, context.event_type, context.event_name] = route
+        return route
+
+    @property
+    def settings(self) -> ServiceSettings:
+        """Keys and hub settings; may be replaced at any time. Events under way keep theirs."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._routes.clear()
 
     def takes(
         self, hub: HubName, event_type: WebPubSubEventType, name: str, group: GroupName | None = None
@@ -140,12 +190,10 @@ class WebhookEventHandler:
         """Close the pooled connections."""
         await self._protection.close()
         await self._authorization.close()
-        await self.client.close()
+        await self.calls.pool.close()
 
-    async def _post(
-        self, url: str, request: EventRequest, handler: EventHandlerSettings, settings: ServiceSettings
-    ) -> EventAnswer:
-        context = request.connection_context
+    async def _post(self, route: _Route, request: EventRequest) -> EventAnswer:
+        context, settings, handler, url = request.connection_context, route.settings, route.handler, route.url
         headers = build_headers(
             request,
             origin=settings.origin,
@@ -153,21 +201,41 @@ class WebhookEventHandler:
             time=_timestamp(int(clock.time())),
             request_id=next(self._request_ids),
         )
-        _check_characters(headers)
+        check_characters(headers)
+        body = build_body(request)
         if handler.auth is not None:
             headers += await self._authorization.headers(handler.auth)
-        headers += self._cookies.headers(context.connection_id, url)
-        sent = HttpRequest("POST", url, headers, build_body(request))
-        response, attempts = await self._retries.send(
-            self.client, sent, settings.retry_delays_in_seconds, event=request
-        )
+        if self._cookies.jars:
+            headers += self._cookies.headers(context.connection_id, url)
+        sent = HttpRequest("POST", url, headers, body)
+        response, attempts = await self.calls.send(sent, settings.retry_delays_in_seconds, event=request)
+        content_type = state = None
+        has_metadata = has_cookies = False
+        for name, value in response.headers:  # the last of each counts
+            if name == _CONTENT_TYPE:
+                content_type = value
+            elif name == _STATE:
+                state = value
+            elif name == _SET_COOKIE:
+                has_cookies = True
+            elif name.startswith(METADATA_PREFIX):
+                has_metadata = True
         try:
-            answer = _parse(request, response)
+            answer = parse_answer(
+                request,
+                response.status,
+                None if content_type is None else content_type.strip().decode("latin-1"),
+                None if state is None else header_text(state.strip()),
+                response.body,
+                _metadata(response) if has_metadata else NO_METADATA,
+                attempts,
+            )
         except EventRefused as refused:
             refused.attempts = attempts
             raise
-        self._cookies.keep(context.connection_id, url, response)
-        return EventAnswer(answer.response, answer.state, answer.metadata, response.status, attempts)
+        if has_cookies:
+            self._cookies.keep(context.connection_id, url, response)
+        return answer
 
     async def _ask(self, url: str, origin: str) -> None:
         """Ask an app whether it takes events from here; some can only be asked by GET."""
@@ -175,31 +243,29 @@ class WebhookEventHandler:
         delays = self.settings.retry_delays_in_seconds
         try:
             with self._deadlines.within(self._validation_timeout):
-                response, _ = await self._retries.send(
-                    self.client, HttpRequest("OPTIONS", url, headers), delays
-                )
+                response, _ = await self.calls.send(HttpRequest("OPTIONS", url, headers), delays)
                 if response.status == 404:
-                    response, _ = await self._retries.send(
-                        self.client, HttpRequest("GET", url, headers), delays
-                    )
+                    response, _ = await self.calls.send(HttpRequest("GET", url, headers), delays)
         except TimeoutError as error:
             raise late(url) from error
         check_allowed(url, origin, response)
 
 
-def _parse(request: EventRequest, response: HttpResponse) -> EventAnswer:
+class _Route(msgspec.Struct, frozen=True, eq=False):
+    """Where the events of one name of a hub go."""
+
+    handler: EventHandlerSettings
+    settings: ServiceSettings
+    url: str
+    validated: str
+    verdict: Verdict | None
+
+
+def _metadata(response: Response) -> Metadata:
     try:
-        metadata = parse_metadata_headers(response.headers)
+        return parse_metadata_headers(response.headers)
     except InvalidData as error:
         raise EventRefused(500, f"the answer cannot be used: {error}") from error
-    return parse_answer(
-        request,
-        response.status,
-        response.last(_CONTENT_TYPE),
-        response.last(_STATE),
-        response.body,
-        metadata,
-    )
 
 
 @lru_cache(maxsize=1)  # 0.7 us for all but the first event of a second
@@ -207,15 +273,124 @@ def _timestamp(seconds: int) -> str:
     return clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime(seconds))
 
 
-def _check_characters(headers: list[tuple[str, str]]) -> None:
-    """Let an event fail that would need a header which HTTP cannot carry; only user ids may be UTF-8."""
-    everything = "".join(map(itemgetter(1), headers))
-    if everything.isascii() and everything.isprintable():  # as usual; 2 us less than to look at each
-        return
-    for name, value in headers:
-        if not value.isascii() and name != _MAY_HAVE_OTHER_CHARACTERS:
-            raise EventRefused(500, f"the header {name} cannot be sent: {value[:80]!r} is not ASCII")
-        if not value.isprintable() and _CONTROL.search(value):
-            raise EventRefused(
-                500, f"the header {name} cannot be sent: {value[:80]!r} has a control character"
-            )
+def is_passing(status: int) -> bool:
+    """Whether an answer is a trouble that may pass: 408 and any 5xx.
+
+    Example:
+        >>> [is_passing(status) for status in (408, 429, 503)]
+        [True, False, True]
+    """
+    return status == 408 or 500 <= status <= 599
+
+
+class Caller(Protocol):
+    """Who calls event handlers: `HttpPool`, or somebody with a shorter way to some of them."""
+
+    async def request(
+        self,
+        method: str,
+        url: Url,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        *,
+        may_repeat: bool = False,
+    ) -> Response:
+        """See `HttpPool.request`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+class Calls:
+    """Sends requests over kept connections, and again what could not be delivered.
+
+    No slow handler holds up another.
+
+    Args:
+        sleep: Waits some seconds.
+        trace: Is told of each attempt that is followed by another.
+
+    Attributes:
+        pool: Sends a request once; another one may take its place before the first.
+    """
+
+    def __init__(self, sleep: Callable[[float], Awaitable[object]], trace: Trace) -> None:
+        self._sleep = sleep
+        self._trace = trace
+        self.pool: Caller = HttpPool(max_body=MAX_ANSWER_BYTES)
+
+    async def send(
+        self, request: HttpRequest, delays: Sequence[float], event: EventRequest | None = None
+    ) -> tuple[Response, int]:
+        """Send a request until it is answered, or the last attempt has failed.
+
+        Args:
+            request: What to send, the same in each attempt.
+            delays: Seconds before each further attempt.
+            event: The event it carries, for the trace.
+
+        Returns:
+            The answer, which may be the last of many failures, and how many attempts it took.
+
+        Raises:
+            EventRefused: It could not be sent, or not even the last attempt was answered.
+        """
+        for attempt in count(1):
+            is_last = attempt > len(delays)
+            try:
+                response = await self.pool.request(
+                    request.method,
+                    parse_url(request.url),
+                    request.headers,
+                    request.body,
+                    # A question, which changes nothing, is sent again if a kept connection has ended.
+                    may_repeat=request.method != "POST",
+                )
+                if is_last or not is_passing(response.status):
+                    return response, attempt
+                self._report(request, event, attempt, delays[attempt - 1], {"status": response.status})
+            except NotReached as error:
+                refused = _unreachable(request.url, error)
+                if is_last:
+                    refused.attempts = attempt
+                    raise refused from error
+                self._report(request, event, attempt, delays[attempt - 1], {}, refused)
+            except InvalidCall as error:  # without the traceback of what was wrong, which may hold a key
+                raise _unreachable(request.url, error) from None
+            except HttpCallError as error:
+                raise _unreachable(request.url, error) from error
+            await self._sleep(delays[attempt - 1])
+        raise AssertionError("the last attempt returns or raises")
+
+    def _report(
+        self,
+        request: HttpRequest,
+        event: EventRequest | None,
+        attempt: int,
+        delay: float,
+        detail: dict[str, Any],
+        error: EventRefused | None = None,
+    ) -> None:
+        ids = {} if event is None else event_ids(event.connection_context)
+        told = {"method": request.method, "url": shown(request.url), "attempt": attempt, **detail}
+        self._trace.tell(Name.WEBHOOK, Phase.FAILED, ids, {**told, "again_in": delay}, error)
+
+
+class HttpRequest(msgspec.Struct, frozen=True):
+    """What is sent; each attempt sends the same."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+
+
+def late(url: str) -> EventRefused:
+    """Return the error of an event handler that took too long, with all attempts."""
+    return EventRefused(500, f"the event handler {shown(url)} did not answer in time")
+
+
+def _unreachable(url: str, why: object) -> EventRefused:
+    return EventRefused(500, f"the event handler {shown(url)} cannot be reached: {why}")

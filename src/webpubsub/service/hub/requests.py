@@ -161,7 +161,9 @@ def complete_event(connection: Connection, message: RaiseEvent, answer: EventAns
 
 
 def _reply(answer: EventAnswer) -> Payload | None:
-    payload = answer.response.payload if isinstance(answer.response, UserEventResponse) else None
+    response, payload = answer.response, None
+    if isinstance(response, UserEventResponse):
+        payload = response.data if type(response.data) is Payload else response.payload
     return EMPTY_TEXT if payload is None and answer.metadata else payload
 
 

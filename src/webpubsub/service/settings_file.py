@@ -208,6 +208,9 @@ def encode_hub_settings(hubs: Mapping[HubName, HubSettings]) -> bytes:
 class SettingsWatch:
     """Follows a settings file.
 
+    It is looked at when something changes in its folder, which is also how files are replaced as a whole, and
+    twice a second besides: not every change in mounted folders, or of a file that it is a link to, is told.
+
     Args:
         path: The file.
         settings: What was read from it last.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from types import ModuleType
+from collections.abc import Callable
+from types import BuiltinFunctionType
 
 import pytest
 from hypothesis import given
@@ -337,28 +338,34 @@ def test_junk_in_a_close_is_a_protocol_error_or_a_code(body: bytes) -> None:
 # --- masking ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def without_speedups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module as it is where ``websockets`` has no C routine."""
+def test_the_c_routine_is_used_where_websockets_has_it() -> None:
+    """When this fails, websockets has moved it: find it again, or every frame is unmasked in Python."""
+    assert frames.unmask is not frames.unmask_in_python
+    assert isinstance(frames.unmask, BuiltinFunctionType)
+
+
+@pytest.mark.parametrize("unmask", [frames.unmask, frames.unmask_in_python])
+def test_unmasking(unmask: Callable[[bytes, bytes], bytes]) -> None:
+    assert unmask(b"\x7f\x9f\x4d\x51\x58", b"\x37\xfa\x21\x3d") == b"Hello"  # RFC 6455, section 5.7
+    assert unmask(b"", b"\x01\x02\x03\x04") == b""
+    for size in range(1, 20):
+        body, key = bytes(range(size)), b"\x00\xff\x10\x01"
+        assert unmask(body, key) == bytes(byte ^ key[at % 4] for at, byte in enumerate(body))
+
+
+def test_a_parser_does_without_the_c_routine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "unmask", frames.unmask_in_python)
+    assert parsed(client_frame(0x81, b"Hello")) == [(1, b"Hello")]
+
+
+def test_without_the_c_routine_the_module_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "websockets.speedups", None)
-    spec = importlib.util.find_spec("webpubsub.service.protocols.frames")
+    spec = importlib.util.find_spec(frames.__name__)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
-
-
-def test_masking_works_without_the_c_routine(without_speedups: ModuleType) -> None:
-    mask = without_speedups.apply_mask
-    assert mask.__module__ == "webpubsub.service.protocols.frames"
-    assert mask(b"\x7f\x9f\x4d\x51\x58", b"\x37\xfa\x21\x3d") == b"Hello"
-    assert mask(b"", b"\x01\x02\x03\x04") == b""
-    for size in range(1, 20):
-        body, key = bytes(range(size)), b"\x00\xff\x10\x01"
-        assert mask(body, key) == bytes(byte ^ key[at % 4] for at, byte in enumerate(body))
-    parser = without_speedups.FrameParser()
-    assert list(parser.receive_data(client_frame(0x81, b"Hello"))) == [(1, b"Hello")]
+    assert module.unmask is module.unmask_in_python
 
 
 # --- the short way of whole text messages -------------------------------------------------------------

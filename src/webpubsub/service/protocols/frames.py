@@ -18,16 +18,18 @@ from typing import Final
 
 from webpubsub.model.errors import ProtocolError
 
-try:
-    from websockets.speedups import apply_mask
+
+def unmask_in_python(data: bytes, mask: bytes) -> bytes:
+    """XOR ``data`` with the repeated mask of four bytes (RFC 6455, section 5.3)."""
+    size = len(data)
+    repeated = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")).to_bytes(size, "little")
+
+
+try:  # a name that websockets does not promise: what it has in C, it offers under no other
+    from websockets.speedups import apply_mask as unmask
 except ImportError:
-
-    def apply_mask(data: bytes, mask: bytes) -> bytes:  # type: ignore[misc]
-        """XOR ``data`` with the repeated mask."""
-        size = len(data)
-        repeated = (mask * (size // 4 + 1))[:size]
-        return (int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")).to_bytes(size, "little")
-
+    unmask = unmask_in_python  # type: ignore[assignment]
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 INVALID_FRAME: Final = "The client frame is invalid"
@@ -95,7 +97,7 @@ class FrameParser:
             is_whole = 126 <= size < 65_536 and data[:4] == _LARGER_TEXT + size.to_bytes(2, "big")
         if not is_whole or size > self._max_size or self._buffer or self._opcode is not None:
             return None
-        body = apply_mask(data[body_at:], data[body_at - 4 : body_at])
+        body = unmask(data[body_at:], data[body_at - 4 : body_at])
         return body if body.isascii() else None
 
     def receive_data(self, data: bytes) -> Iterator[tuple[Opcode, bytes]]:
@@ -132,7 +134,7 @@ class FrameParser:
                 if end < stop:
                     self._needed = stop - start
                     break
-                body = apply_mask(data[body_at:stop], data[mask_at:body_at])
+                body = unmask(data[body_at:stop], data[mask_at:body_at])
                 start = stop
                 if opcode >= _FIRST_CONTROL or (head & _FIN and opcode and self._opcode is None):
                     yield _checked_text(opcode, body) if opcode is _TEXT else (opcode, body)

@@ -71,7 +71,9 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "ports rest",
         "cloudevents",
     ),
-    "observe": ("__init__ logs",),
+    "observe": (
+        "__init__ logs",
+    ),
     "server": (
         "__init__ ending http_protocol overview tls",
         "options serving",

@@ -7,10 +7,9 @@ Source: Python spec, section 6, "auth levels", "extension webhooks" and ``AzureW
 """
 
 from webpubsub.host.keys.file import FUNCTION, HOST_FUNCTIONS, MASTER, MASTER_NAME, SYSTEM, KeyFile, make_key
-from webpubsub.host.keys.store import DEFAULT, KeyPlace, KeyStore
+from webpubsub.host.keys.store import KeyPlace, KeyStore
 
 __all__ = [
-    "DEFAULT",
     "FUNCTION",
     "HOST_FUNCTIONS",
     "MASTER",

@@ -6,7 +6,8 @@ import time
 import calls
 import uvloop
 
-from webpubsub.host.azure.connections import DEFAULT_CONNECTION, Connections
+from webpubsub.functions.binding_members import DEFAULT_CONNECTION
+from webpubsub.host.azure.connections import Connections
 from webpubsub.host.settings.environment import Environment
 from webpubsub.model.names import HubName
 from webpubsub.model.send_actions import SendToUserAction

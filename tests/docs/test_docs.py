@@ -22,7 +22,6 @@ from typer.main import get_command
 import webpubsub
 from docs_pages import DOCS, App, Block, Section, apps, pages, printed_by, sections, write_files
 from webpubsub.cli.commands import app as cli
-from webpubsub.functions.function_json import _MEMBERS
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.service.settings_file import load_settings
 
@@ -175,22 +174,6 @@ def test_names_of_the_package_exist(page: Path) -> None:
         for name in path[1:].split("."):
             assert hasattr(value, name), f"wps{path}"
             value = getattr(value, name)
-
-
-BINDINGS = [
-    ("trigger.md", "webpubsubtrigger", webpubsub.web_pubsub_trigger),
-    ("output.md", "webpubsub", webpubsub.web_pubsub_output),
-    ("connection.md", "webpubsubconnection", webpubsub.web_pubsub_connection_input),
-    ("context.md", "webpubsubcontext", webpubsub.web_pubsub_context_input),
-]
-
-
-@pytest.mark.parametrize(("page", "type_", "decorator"), BINDINGS, ids=lambda value: str(value)[:16])
-def test_every_property_of_a_binding_is_explained_on_its_page(page: str, type_: str, decorator: Any) -> None:
-    text = (DOCS / page).read_text(encoding="utf-8")
-    parameters = [name for name in inspect.signature(decorator).parameters if name != "app"]
-    missing = [name for name in (*_MEMBERS[type_], *parameters) if f"| `{name}`" not in text]
-    assert missing == []
 
 
 def structs() -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ import webpubsub as wps
 from docs_pages import Table, pages, sections
 from event_values import mqtt_connect, mqtt_user
 from spec_app import CONNECT, USER, SpecApp, running_app
+from webpubsub.functions.binding_members import BINDING_TYPES, Member
 from webpubsub.functions.did_you_mean import camel_case
 from webpubsub.functions.host_json import decode_actions
 from webpubsub.host.bindings.http_trigger import build_request, request_data
@@ -158,6 +160,43 @@ def test_mqtt_statuses(row: list[str]) -> None:
 def test_all_mqtt_codes_are_there() -> None:
     found = [int(row.values[0][0]) for row in rows("MQTT statuses")]
     assert found == [*wps.MqttV311ConnectReturnCode, *wps.MqttV500ConnectReasonCode]
+
+
+# --- members of bindings ------------------------------------------------------------------------------
+
+MEMBERS = {
+    wps.web_pubsub_trigger: ("webPubSubTrigger", rows("members of webPubSubTrigger")),
+    wps.web_pubsub_output: ("webPubSub", rows("members of webPubSub")),
+    wps.web_pubsub_connection_input: ("webPubSubConnection", rows("members of webPubSubConnection")),
+    wps.web_pubsub_context_input: ("webPubSubContext", rows("members of webPubSubContext")),
+}
+
+
+def default_of(member: Member) -> str:
+    """Return how the cell of its default begins."""
+    if member.is_required:
+        return "required"
+    return "" if member.default in (None, ()) else f"`{member.default}`"
+
+
+@pytest.mark.parametrize("decorator", MEMBERS, ids=lambda decorator: decorator.__name__)
+def test_members_of_bindings(decorator: Any) -> None:
+    type_, documented = MEMBERS[decorator]
+    found = [row.values[0] for row in documented]
+    by_name = {code(cells[0]): cells for cells in found}
+    by_argument = {code(cells[1]): cells for cells in found if code(cells[1])}
+    binding = BINDING_TYPES[type_.lower()]
+    assert by_name["type`, `direction"][5].startswith(f"`{type_}`, `{binding.direction}`")
+    parameters = inspect.signature(decorator).parameters
+    assert {*by_argument} == {*parameters} - {"app"}
+    assert by_argument["arg_name"][2].startswith(f'`"{parameters["arg_name"].default}"`')
+    assert [name for name in by_name if name in binding.members] == [*binding.members]
+    for member in binding.members.values():
+        _, argument, default, setting, expression, _, *azure = by_name[member.name]
+        assert camel_case(code(argument)) == member.name
+        assert default.startswith(default_of(member))
+        assert (setting == "yes", expression == "yes") == ("%" in member.takes, "{" in member.takes)
+        assert azure in ([], ["**ignored**" if member.is_here_only else "the same"])
 
 
 # --- actions ------------------------------------------------------------------------------------------

@@ -230,6 +230,23 @@ BINDING_PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
         {**TRIGGER, "dataType": "bytes"},
         ["binding 'timer': 'dataType' is 'bytes': expected one of 'string', 'binary', 'stream', 'undefined'"],
     ),
+    (
+        {
+            "type": "webPubSubConnection",
+            "direction": "in",
+            "name": "connection",
+            "hub": 5,
+            "clientProtocol": "amqp",
+            "roles": "one",
+            "groups": [],
+            "expiresAfter": None,
+        },
+        [
+            "binding 'connection': 'hub' is 5: expected a string",
+            "binding 'connection': 'clientProtocol' is 'amqp': expected 'default' or 'mqtt'",
+            "binding 'connection': 'roles' is 'one': expected a list of strings",
+        ],
+    ),
 ]
 
 

@@ -30,8 +30,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "functions": (
         "did_you_mean event_kinds user_function",
-        "binding_members function_json host_json",
-        "actions_output converter http_response",
+        "binding_members host_json",
+        "actions_output converter function_json http_response",
         "bindings",
         "adapter",
         "checks",

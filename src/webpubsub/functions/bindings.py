@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.functions.actions_output import Actions
+from webpubsub.functions.binding_members import BINDING_TYPES
 from webpubsub.functions.did_you_mean import camel_case
 from webpubsub.functions.event_kinds import SYSTEM_EVENTS, EventKind
 from webpubsub.functions.host_json.input_json import decode_connection, decode_context
@@ -55,7 +56,7 @@ class Binding(msgspec.Struct, frozen=True):
     Attributes:
         kind: Which of them.
         parameter: The parameter's name in Python.
-        members: What function.json says beside type, direction and name; None is left out.
+        members: What function.json says beside type, direction and name.
         event: The event of a trigger; None when a setting names it, or for another binding.
         declared: Its name in the function.json that declares it; None for a decorator's.
     """
@@ -87,7 +88,8 @@ class Binding(msgspec.Struct, frozen=True):
     @property
     def client_protocols(self) -> str:
         """Whose events a trigger takes: ``all``, ``webpubsub`` or ``mqtt``."""
-        return str(self.members.get("clientProtocols") or "all").lower()
+        member = BINDING_TYPES[self.kind.type.lower()].members["clientProtocols"]
+        return str(member.read(self.members.get(member.name))).lower()
 
     @property
     def title(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from webpubsub.functions.adapter import Adapter
-from webpubsub.functions.binding_members import event_kind, parse_event_type
+from webpubsub.functions.binding_members import event_kind, is_binary, parse_event_type
 from webpubsub.functions.bindings import (
     CONNECTION,
     CONTEXT,
@@ -70,14 +70,13 @@ def _is_trigger(declared: BindingJson) -> bool:
 
 
 def _trigger_kind(declared: BindingJson) -> BindingKind:
-    is_binary = str(declared.members.get("dataType")).lower() == "binary"
     if declared.name.lower() == REQUEST:
         return TRIGGER
     if declared.name.lower() != DATA_TRIGGER.name:
         raise UsageError(
             f"the trigger is called '{declared.name}', which brings a part of the event: {_CALL_IT}"
         )
-    if not is_binary or _event(declared) is not USER_EVENT:
+    if not is_binary(declared.members) or _event(declared) is not USER_EVENT:
         raise UsageError(
             f"the trigger is called 'data', which brings the message without its event: {_CALL_IT}"
         )

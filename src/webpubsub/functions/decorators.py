@@ -16,16 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 from azure.functions.decorators.function_app import FunctionBuilder
 
 from webpubsub.functions.adapter import Adapter, adapter_of
-from webpubsub.functions.binding_members import (
-    CLIENT_PROTOCOL,
-    CLIENT_PROTOCOLS,
-    choice,
-    event_kind,
-    hub_name,
-    parse_event_type,
-    seconds,
-    texts,
-)
+from webpubsub.functions.binding_members import event_kind, parse_event_type, written_members
 from webpubsub.functions.bindings import CONNECTION, CONTEXT, DATA_TRIGGER, OUTPUT, TRIGGER, Binding
 from webpubsub.functions.checks import binding_problems, stack_problems
 from webpubsub.functions.converter import has_converter
@@ -97,13 +88,14 @@ def web_pubsub_trigger(
     def declare() -> Binding:
         kind = parse_event_type(event_type)
         event = event_kind(kind, event_name)
-        members = {
-            "hub": hub_name(hub),
-            "eventType": kind.value,
-            "eventName": event.name if event and kind is WebPubSubEventType.SYSTEM else event_name,
-            "connections": _connections(connection, connections),
-            "clientProtocols": choice("client_protocols", client_protocols, CLIENT_PROTOCOLS),
-        }
+        members = written_members(
+            TRIGGER.type,
+            hub=hub,
+            event_type=kind.value,
+            event_name=event.name if event and kind is WebPubSubEventType.SYSTEM else event_name,
+            connections=_connections(connection, connections),
+            client_protocols=client_protocols,
+        )
         if kind is WebPubSubEventType.USER and has_converter():
             return Binding(DATA_TRIGGER, arg_name, {"data_type": "binary", **members}, event)
         return Binding(TRIGGER, arg_name, members, event)
@@ -137,8 +129,7 @@ def web_pubsub_output(
     """
 
     def declare() -> Binding:
-        members = {"hub": hub_name(hub, expressions=True), "connection": connection}
-        return Binding(OUTPUT, arg_name, members)
+        return Binding(OUTPUT, arg_name, written_members(OUTPUT.type, hub=hub, connection=connection))
 
     return _decorator(app.generic_output_binding, declare)
 
@@ -183,15 +174,16 @@ def web_pubsub_connection_input(
     """
 
     def declare() -> Binding:
-        members = {
-            "hub": hub_name(hub, expressions=True),
-            "userId": user_id,
-            "connection": connection,
-            "clientProtocol": choice("client_protocol", client_protocol, CLIENT_PROTOCOL),
-            "roles": texts("roles", roles),
-            "groups": texts("groups", groups),
-            "expiresAfter": seconds("expires_after", expires_after),
-        }
+        members = written_members(
+            CONNECTION.type,
+            hub=hub,
+            user_id=user_id,
+            connection=connection,
+            client_protocol=client_protocol,
+            roles=roles,
+            groups=groups,
+            expires_after=expires_after,
+        )
         return Binding(CONNECTION, arg_name, members)
 
     return _decorator(app.generic_input_binding, declare)
@@ -227,15 +219,15 @@ def web_pubsub_context_input(
     """
 
     def declare() -> Binding:
-        members = {"connections": _connections(connection, connections)}
+        members = written_members(CONTEXT.type, connections=_connections(connection, connections))
         return Binding(CONTEXT, arg_name, members)
 
     return _decorator(app.generic_input_binding, declare)
 
 
-def _connections(connection: str | None, connections: Iterable[str] | None) -> list[str] | None:
+def _connections(connection: str | None, connections: Iterable[str] | None) -> Iterable[str] | None:
     """Return the plural member: extensions before 1.10.2 ignore the singular one; with both it loses."""
-    return texts("connections", connections) or texts("connection", [connection] if connection else None)
+    return connections or ([connection] if connection else None)
 
 
 def _decorator(generic: _Generic, declare: Callable[[], Binding]) -> Callable[[F], F]:
@@ -276,8 +268,7 @@ def _bind(adapter: Adapter, binding: Binding, builder: FunctionBuilder | None) -
 
 def _attach(generic: _Generic, binding: Binding, function: Callable[..., Any]) -> FunctionBuilder:
     """Declare the binding; the library attaches it to the newest function of the app, whichever that is."""
-    members = {name: value for name, value in binding.members.items() if value is not None}
-    decorate = generic(arg_name=binding.name, type=binding.kind.type, **members)
+    decorate = generic(arg_name=binding.name, type=binding.kind.type, **binding.members)
     try:
         decorated = decorate(function)
     except (IndexError, ValueError) as error:  # no newest function, or one that has its trigger

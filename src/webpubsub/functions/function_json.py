@@ -15,34 +15,16 @@ from typing import Any, Final
 
 import msgspec
 
+from webpubsub.functions.binding_members import BINDING_TYPES, Member, known_members
 from webpubsub.functions.did_you_mean import did_you_mean, listed, nearest
-from webpubsub.model.errors import FunctionError, FunctionErrors
+from webpubsub.model.errors import ConfigurationError, FunctionError, FunctionErrors
 from webpubsub.model.json_file import JsonFile, mismatch
 
 _FILE: Final = "function.json"
 _SCRIPT: Final = "__init__.py"
 _ENTRY_POINT: Final = "main"
-# The members of every binding, and those of the types whose members are known.
-_COMMON: Final = ("type", "direction", "name", "dataType")
-_MEMBERS: Final = {
-    "httptrigger": ("authLevel", "methods", "route", "webHookType"),
-    "timertrigger": ("schedule", "runOnStartup", "useMonitor"),
-    "webpubsubtrigger": ("hub", "eventType", "eventName", "connection", "connections", "clientProtocols"),
-    "webpubsub": ("hub", "connection"),
-    "webpubsubconnection": (
-        "hub", "userId", "connection", "clientProtocol", "roles", "groups", "expiresAfter",
-    ),
-    "webpubsubcontext": ("connection", "connections"),
-}  # fmt: skip
 # As azure.functions numbers them.
 _DIRECTIONS: Final = {"in": 0, "out": 1}
-_DIRECTION_OF: Final = {
-    "http": "out",
-    "webpubsub": "out",
-    "webpubsubconnection": "in",
-    "webpubsubcontext": "in",
-}
-_DATA_TYPES: Final = ("string", "binary", "stream", "undefined")
 _KINDS: Final = {str: "a string", list: "a list", dict: "an object"}
 
 
@@ -183,9 +165,8 @@ def _script_problems(path: Path, given: str | None, folder: Path) -> Iterator[st
         yield f"'scriptFile' is '{given}', which does not exist: found {listed(files)}{hint}"
 
 
-def _known(members: Mapping[str, Any]) -> tuple[str, ...]:
-    type_ = next((value for name, value in members.items() if name.lower() == "type"), "")
-    return (*_COMMON, *_MEMBERS.get(str(type_).lower(), ()))
+def _known(members: Mapping[str, Any]) -> Mapping[str, Member]:
+    return known_members(next((value for name, value in members.items() if name.lower() == "type"), ""))
 
 
 def _canonical(name: str, members: Mapping[str, Any]) -> str:
@@ -208,8 +189,7 @@ def _binding_problems(members: Mapping[str, Any]) -> Iterator[str]:
         elif value is not None and not (isinstance(value, str) and value):
             yield f"'{name}' must be {mismatch(_EXAMPLES[name], value)}"
     yield from _direction_problems(members)
-    if str(members.get("dataType") or "string").lower() not in _DATA_TYPES:
-        yield f"'dataType' is {members['dataType']!r}: expected one of {listed(_DATA_TYPES)}"
+    yield from _value_problems(members)
 
 
 _EXAMPLES: Final = {
@@ -227,11 +207,22 @@ def _misspelled(members: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield meant, name
 
 
+def _value_problems(members: Mapping[str, Any]) -> Iterator[str]:
+    """Yield values that are none of their member's; what is required is told by whoever needs it."""
+    for name, member in _known(members).items():
+        try:
+            if not member.is_required:
+                member.read(members.get(name))
+        except ConfigurationError as error:
+            yield str(error)
+
+
 def _direction_problems(members: Mapping[str, Any]) -> Iterator[str]:
     direction = _direction(members)
     type_, name = str(members.get("type")), members.get("name")
     is_trigger = type_.lower().endswith("trigger")
-    expected = "in" if is_trigger else "out" if name == "$return" else _DIRECTION_OF.get(type_.lower())
+    known = BINDING_TYPES.get(type_.lower())
+    expected = "in" if is_trigger else "out" if name == "$return" else known and known.direction
     if direction == "inout":
         yield "'direction' is 'inout', which the Python worker does not support: expected 'in' or 'out'"
     elif direction not in _DIRECTIONS:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from webpubsub.host.azure.connections import DEFAULT_CONNECTION as SETTING
+from webpubsub.functions.binding_members import DEFAULT_CONNECTION as SETTING
 from webpubsub.host.azure.connections import Connections
 from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.host.webhook import WEBHOOK_PATH

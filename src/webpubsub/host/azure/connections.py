@@ -6,9 +6,9 @@ Source: extension spec, sections 1.5, 1.6 and 2.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
 from urllib.parse import urlsplit
 
+from webpubsub.functions.binding_members import DEFAULT_CONNECTION
 from webpubsub.host.azure.credentials import BearerTokens, Identity
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.settings.environment import Environment, canonical_name
@@ -17,8 +17,6 @@ from webpubsub.model.access.signature import RequestValidator
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.ports import ActionSink, TokenCredential, TracedActions
 from webpubsub.model.trace import SILENT, Trace
-
-DEFAULT_CONNECTION: Final = "WebPubSubConnectionString"
 
 
 class Connections:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from webpubsub.functions.binding_members import BINDING_TYPES
 from webpubsub.functions.did_you_mean import did_you_mean
 from webpubsub.host.bindings.http_trigger import HttpOutput, HttpTrigger
 from webpubsub.host.bindings.web_pubsub import WebPubSubOutput
@@ -39,15 +40,7 @@ OUTPUTS: Final[Mapping[str, Callable[[Binding, FunctionDefinition, Facilities], 
     "http": HttpOutput,
     "webpubsub": WebPubSubOutput,
 }
-_NAMES: Final = (
-    "httpTrigger",
-    "timerTrigger",
-    "webPubSubTrigger",
-    "webPubSubConnection",
-    "webPubSubContext",
-    "http",
-    "webPubSub",
-)
+_NAMES: Final = [type_.name for type_ in BINDING_TYPES.values()]
 
 
 def build_function(

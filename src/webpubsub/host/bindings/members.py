@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from webpubsub.host.azure.connections import DEFAULT_CONNECTION, Connections
+from webpubsub.functions.binding_members import DEFAULT_CONNECTION, is_binary, read_member
+from webpubsub.host.azure.connections import Connections
 from webpubsub.host.expressions import Template
 from webpubsub.host.function import Binding, Invocation
 from webpubsub.host.settings.environment import Environment
@@ -26,7 +27,7 @@ def parse_hub(binding: Binding, environment: Environment) -> HubName | Template:
     Raises:
         ConfigurationError: It is missing, or no hub name.
     """
-    text = binding.get("hub") or environment.get(_HUB_SETTING)
+    text = read_member(binding, "hub") or environment.get(_HUB_SETTING)
     if not text:
         raise ConfigurationError(
             f"'hub' is missing: set it in the binding, or the setting '{_HUB_SETTING}' for all bindings"
@@ -59,19 +60,14 @@ def parse_connection_names(binding: Binding, connections: Connections) -> tuple[
     without both. There are none when the default one does not exist either: then anybody may send events.
 
     Raises:
-        ConfigurationError: ``connections`` is no list of names.
+        ConfigurationError: ``connections`` is no list of names, or ``connection`` is no name.
     """
-    names = binding.get("connections") or [name for name in [binding.get("connection")] if name]
-    if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+    names = read_member(binding, "connections")
+    if not all(names):
         raise ConfigurationError(f"'connections' is {names!r}: expected a list of setting names")
-    if names:
-        return tuple(names)
-    return (DEFAULT_CONNECTION,) if DEFAULT_CONNECTION in connections else ()
-
-
-def is_binary(binding: Binding) -> bool:
-    """Whether the function wants bytes; any other type, or none, is text."""
-    return str(binding.get("dataType") or "").lower() == "binary"
+    if not names and (name := read_member(binding, "connection")):
+        return (name,)
+    return tuple(names) or ((DEFAULT_CONNECTION,) if DEFAULT_CONNECTION in connections else ())
 
 
 def as_data_type(

@@ -6,8 +6,8 @@ Source: extension spec, section 8.
 from __future__ import annotations
 
 from webpubsub.functions.actions_output import Actions
+from webpubsub.functions.binding_members import read_member
 from webpubsub.functions.host_json import read_actions
-from webpubsub.host.azure.connections import DEFAULT_CONNECTION
 from webpubsub.host.bindings.members import parse_hub, resolve_hub
 from webpubsub.host.function import Binding, Facilities, FunctionDefinition, Invocation
 from webpubsub.host.running.invocation import Out
@@ -28,7 +28,7 @@ class WebPubSubOutput:
         """
         self.name: str = binding["name"]
         self._hub = parse_hub(binding, facilities.environment)
-        self._sink = facilities.connections.sink(binding.get("connection") or DEFAULT_CONNECTION)
+        self._sink = facilities.connections.sink(read_member(binding, "connection"))
         self._open = Actions if definition.is_typed(self.name) else Out
 
     def open(self) -> object:

@@ -8,12 +8,11 @@ Source: extension spec, section 7; ``roles``, ``groups`` and ``expiresAfter`` ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
 
 import msgspec
 
+from webpubsub.functions.binding_members import read_member
 from webpubsub.functions.host_json import encode_connection
-from webpubsub.host.azure.connections import DEFAULT_CONNECTION
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.bindings.members import as_data_type, parse_hub, resolve_hub
 from webpubsub.host.expressions import Template
@@ -21,13 +20,11 @@ from webpubsub.host.function import AwaitedInput, Binding, Facilities, FunctionD
 from webpubsub.host.settings.environment import Environment
 from webpubsub.model.access.connection_string import ClientProtocol, ConnectionString
 from webpubsub.model.access.tokens import client_access
-from webpubsub.model.errors import ConfigurationError, PeerError
+from webpubsub.model.errors import PeerError
 from webpubsub.model.events import WebPubSubConnection
 from webpubsub.model.names import HubName
 from webpubsub.model.payload import MALFORMED_JSON
 from webpubsub.model.rest import GenerateClientToken
-
-_LIFETIME: Final = 3600.0
 
 
 def build_connection_input(
@@ -42,7 +39,7 @@ def build_connection_input(
     as_value: Callable[[WebPubSubConnection], object] = (
         _itself if definition.is_typed(clients.name) else as_data_type(binding, encode_connection)
     )
-    name, connections = binding.get("connection") or DEFAULT_CONNECTION, facilities.connections
+    name, connections = read_member(binding, "connection"), facilities.connections
     if connections.has_identity(name):
         return GeneratedConnectionInput(clients, as_value, connections.find(name), connections.client(name))
     return SignedConnectionInput(clients, as_value, connections.find_with_key(name), facilities.clock)
@@ -66,10 +63,10 @@ class _Clients:
 
     def __init__(self, binding: Binding, environment: Environment) -> None:
         self.name: str = binding["name"]
-        self.protocol = _protocol(binding.get("clientProtocol"))
-        self.expires_after = _seconds(binding.get("expiresAfter"))
+        self.protocol = ClientProtocol(read_member(binding, "clientProtocol"))
+        self.expires_after = float(read_member(binding, "expiresAfter"))
         self._hub = parse_hub(binding, environment)
-        user_id = binding.get("userId")
+        user_id = read_member(binding, "userId")
         self._user_id = None if user_id is None else Template.parse(user_id, environment)
         self._roles = _templates(binding, "roles", environment)
         self._groups = _templates(binding, "groups", environment)
@@ -185,23 +182,5 @@ class _Generated(msgspec.Struct):
     token: str
 
 
-def _protocol(value: Any) -> ClientProtocol:
-    try:
-        return ClientProtocol(value or ClientProtocol.DEFAULT)
-    except ValueError:
-        raise ConfigurationError(f"'clientProtocol' is {value!r}: expected 'default' or 'mqtt'") from None
-
-
 def _templates(binding: Binding, member: str, environment: Environment) -> tuple[Template, ...]:
-    items = binding.get(member) or ()
-    if isinstance(items, str) or not all(isinstance(item, str) for item in items):
-        raise ConfigurationError(f"'{member}' is {items!r}: expected a list of strings")
-    return tuple(Template.parse(item, environment) for item in items)
-
-
-def _seconds(value: Any) -> float:
-    if value is None:
-        return _LIFETIME
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise ConfigurationError(f"'expiresAfter' is {value!r}: expected seconds, more than 0")
-    return float(value)
+    return tuple(Template.parse(item, environment) for item in read_member(binding, member))

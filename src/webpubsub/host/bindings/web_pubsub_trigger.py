@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
+from webpubsub.functions.binding_members import is_binary, read_member
 from webpubsub.functions.did_you_mean import did_you_mean, listed
 from webpubsub.functions.host_json import decode_response, encode_request
 from webpubsub.functions.host_json.request_json import indented, request_members
-from webpubsub.host.bindings.members import as_data_type, is_binary, parse_connection_names, parse_hub
+from webpubsub.host.bindings.members import as_data_type, parse_connection_names, parse_hub
 from webpubsub.host.expressions import Template, expand_settings, json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
 from webpubsub.model.cloudevents import answer_of, build_answer, build_refusal, build_text_answer
@@ -35,21 +36,6 @@ ALL_PROTOCOLS: Final = "all"
 # Events whose answer somebody waits for; every other is answered with `DONE`, whatever the function does.
 AWAITED: Final = (UserEventRequest, ConnectEventRequest)
 DONE: Final = HttpAnswer(200)
-# .NET reads its enums by name in any case, or by number.
-_PROTOCOLS: Final = {
-    "all": "all",
-    "webpubsub": "webpubsub",
-    "mqtt": "mqtt",
-    "0": "all",
-    "1": "webpubsub",
-    "2": "mqtt",
-}
-_EVENT_TYPES: Final = {
-    "system": WebPubSubEventType.SYSTEM,
-    "user": WebPubSubEventType.USER,
-    "0": WebPubSubEventType.SYSTEM,
-    "1": WebPubSubEventType.USER,
-}
 _GROUP_PRESENCE: Final = {"grouppresence", "2"}
 
 Make = Callable[[EventRequest], str | None] | Callable[[EventRequest], bytes | None]
@@ -80,9 +66,9 @@ class WebPubSubTrigger:
         if isinstance(hub, Template):
             raise ConfigurationError(f"'hub' is '{hub.text}': a trigger's hub cannot have expressions")
         self.hub: HubName = hub
-        self.event_type = _event_type(binding.get("eventType"))
-        self.event_name = expand_settings(_text(binding, "eventName"), environment)
-        protocol = _protocol(binding.get("clientProtocols"))
+        self.event_type = _event_type(binding)
+        self.event_name = expand_settings(read_member(binding, "eventName"), environment)
+        protocol = read_member(binding, "clientProtocols").lower()
         self.key: EventKey = (hub, self.event_type.value, self.event_name.lower(), protocol)
         if any(other["name"] == RETURN for other in definition.bindings):
             raise ConfigurationError(
@@ -138,32 +124,16 @@ class WebPubSubTrigger:
             return build_refusal(refused)
 
 
-def _text(binding: Binding, member: str) -> str:
-    value = binding.get(member)
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"'{member}' is {value!r}: expected a name")
-    return value
-
-
-def _event_type(value: Any) -> WebPubSubEventType:
-    found = _EVENT_TYPES.get(str(value).lower())
-    if found is None:
-        hint = (
-            "; group presence comes as the user events 'joined' and 'left', and only the header 'ce-type', "
-            "'azure.webpubsub.gp.joined', tells it from a client's own event"
-        )
-        is_presence = str(value).lower() in _GROUP_PRESENCE
+def _event_type(binding: Binding) -> WebPubSubEventType:
+    try:
+        return WebPubSubEventType(read_member(binding, "eventType"))
+    except ConfigurationError as error:
+        if str(binding.get("eventType")).lower() not in _GROUP_PRESENCE:
+            raise
         raise ConfigurationError(
-            f"'eventType' is {value!r}: expected 'system' or 'user'{hint if is_presence else ''}"
-        )
-    return found
-
-
-def _protocol(value: Any) -> str:
-    protocol = _PROTOCOLS.get(str(value or ALL_PROTOCOLS).lower())
-    if protocol is None:
-        raise ConfigurationError(f"'clientProtocols' is {value!r}: expected 'all', 'webPubSub' or 'mqtt'")
-    return protocol
+            f"{error}; group presence comes as the user events 'joined' and 'left', and only the header "
+            "'ce-type', 'azure.webpubsub.gp.joined', tells it from a client's own event"
+        ) from None
 
 
 def event_parameter(binding: Binding) -> Make:

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
+from webpubsub.functions.binding_members import DEFAULT_CONNECTION
 from webpubsub.functions.function_json import function_folders
-from webpubsub.host.azure.connections import DEFAULT_CONNECTION
 from webpubsub.host.bindings import build_function
 from webpubsub.host.bindings.http_trigger import HttpTrigger
 from webpubsub.host.bindings.web_pubsub_context import WebPubSubContextInput

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from webpubsub.functions.binding_members import BINDING_TYPES, known_members
 from webpubsub.host.function import Binding, FunctionDefinition
 from webpubsub.model.json_file import JsonFile
 
@@ -18,8 +19,7 @@ _BUNDLE_RANGE: Final = "[4.*, 5.0.0)"
 # The bundle before 4 has an extension of the time before `connections`, MQTT and identity.
 _OLD_RANGE: Final = re.compile(r"[\[(]\s*[0-3]\.")
 _REQUIREMENT: Final = re.compile(r"^\s*([A-Za-z0-9._-]+)", re.MULTILINE)
-_OURS: Final = {"webpubsubtrigger", "webpubsubconnection", "webpubsub", "webpubsubcontext"}
-_HERE_ONLY: Final = ("roles", "groups", "expiresAfter")
+_OURS: Final = {name for name in BINDING_TYPES if name.startswith("webpubsub")}
 _NOT_AWAITED: Final = {"connected", "disconnected"}
 # What the extension does with an answer that is no JSON object.
 _UNANSWERED: Final = {"str": "ignores", "bytes": "ignores", "list": "refuses"}
@@ -52,9 +52,8 @@ def azure_warnings(app_dir: Path, definitions: Sequence[FunctionDefinition]) -> 
 
 
 def _ignored_members(binding: Binding) -> Iterator[str]:
-    if str(binding["type"]).lower() != "webpubsubconnection":
-        return
-    ignored = [member for member in _HERE_ONLY if binding.get(member) is not None]
+    known = known_members(binding["type"]).values()
+    ignored = [each.name for each in known if each.is_here_only and binding.get(each.name) is not None]
     if ignored:
         yield (
             f"binding '{binding['name']}' has {', '.join(ignored)}, which Azure ignores: there the client "

@@ -87,13 +87,8 @@ SYSTEM_EVENTS: Final = {kind.name: kind for kind in (_CONNECT, _CONNECTED, _DISC
 EVENT_PARAMETERS: Final = frozenset(
     name for kind in (*SYSTEM_EVENTS.values(), USER_EVENT) for name in kind.parameters
 )
-_BY_REQUEST: Final = {
+EVENT_OF_REQUEST: Final = {
     request: kind
     for kind in (*SYSTEM_EVENTS.values(), USER_EVENT)
     for request in (kind.request, kind.mqtt_request)
 }
-
-
-def event_of(request: EventRequest) -> EventKind:
-    """Return the kind of event a request is."""
-    return _BY_REQUEST[type(request)]

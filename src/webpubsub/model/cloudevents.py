@@ -282,10 +282,10 @@ def answer_of(request: EventRequest | None, response: EventResponse | None) -> E
         return EventAnswer()
     if isinstance(response, _REFUSALS):
         raise _refusal(request, response)
-    response = response_for(request, response)
     states = request.connection_context.states
     if response is None:
         return EventAnswer(None, states.header or None)
+    response = response_for(request, response)
     expected = ConnectEventResponse if isinstance(request, ConnectEventRequest) else UserEventResponse
     if not isinstance(response, expected):
         raise UsageError(

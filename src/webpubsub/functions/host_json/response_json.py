@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from webpubsub.functions.did_you_mean import did_you_mean
-from webpubsub.functions.event_kinds import event_of
+from webpubsub.functions.event_kinds import EVENT_OF_REQUEST
 from webpubsub.functions.host_json.data_json import decode_data, encode_data
 from webpubsub.model.actions import Action
 from webpubsub.model.errors import InvalidData, UsageError
@@ -135,7 +135,7 @@ def decode_response(request: EventRequest | None, value: Any) -> EventResponse |
     """
     if request is None:
         return None
-    kind = event_of(request)
+    kind = EVENT_OF_REQUEST[type(request)]
     if not kind.responses:
         if isinstance(value, _TYPED):
             raise UsageError(
@@ -143,8 +143,11 @@ def decode_response(request: EventRequest | None, value: Any) -> EventResponse |
                 f"found {_shown(value)}; return nothing"
             )
         return None
-    if value is None or isinstance(value, kind.answers):
-        check_client(request, value)
+    if value is None:
+        return None
+    if isinstance(value, kind.answers):
+        if type(value) not in kind.responses:  # which answer any client
+            check_client(request, value)
         return value
     read = _read_connect if kind.name == "connect" else _read_user
     try:

@@ -41,16 +41,14 @@ def parse_hub(binding: Binding, environment: Environment) -> HubName | Template:
         raise ConfigurationError(str(error)) from error
 
 
-def resolve_hub(hub: HubName | Template, binding: str, invocation: Invocation) -> HubName:
-    """Return the hub for one invocation.
+def resolve_hub(hub: Template, binding: str, invocation: Invocation) -> HubName:
+    """Return the hub for one invocation of a binding whose hub differs by invocation.
 
     Raises:
         PeerError: An expression has no value.
         InvalidName: What comes out is no hub name.
     """
-    if isinstance(hub, Template):
-        return parse_hub_name(hub.resolve(invocation.data, f"'hub' of binding '{binding}'"))
-    return hub
+    return parse_hub_name(hub.resolve(invocation.data, f"'hub' of binding '{binding}'"))
 
 
 def parse_connection_names(binding: Binding, connections: Connections) -> tuple[str, ...]:

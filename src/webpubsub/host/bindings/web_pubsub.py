@@ -5,10 +5,13 @@ Source: extension spec, section 8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from webpubsub.functions.actions_output import Actions
 from webpubsub.functions.binding_members import read_member
 from webpubsub.functions.host_json import read_actions
 from webpubsub.host.bindings.members import parse_hub, resolve_hub
+from webpubsub.host.expressions import Template
 from webpubsub.host.function import Binding, Facilities, FunctionDefinition, Invocation
 from webpubsub.host.running.invocation import Out
 
@@ -18,6 +21,7 @@ class WebPubSubOutput:
 
     Attributes:
         name: The binding's name.
+        open: Makes the parameter's value.
     """
 
     def __init__(self, binding: Binding, definition: FunctionDefinition, facilities: Facilities) -> None:
@@ -29,11 +33,7 @@ class WebPubSubOutput:
         self.name: str = binding["name"]
         self._hub = parse_hub(binding, facilities.environment)
         self._sink = facilities.connections.sink(read_member(binding, "connection"))
-        self._open = Actions if definition.is_typed(self.name) else Out
-
-    def open(self) -> object:
-        """Return the parameter's value."""
-        return self._open()
+        self.open: Callable[[], object] = Actions if definition.is_typed(self.name) else Out
 
     async def close(self, value: object, invocation: Invocation) -> None:
         """Perform the actions of ``value``; those before one that fails, or is none, stay performed.
@@ -44,5 +44,7 @@ class WebPubSubOutput:
         """
         told = value.get() if isinstance(value, Out) else value
         for action in told.items if isinstance(told, Actions) else read_actions(told):
-            hub = resolve_hub(self._hub, self.name, invocation)
+            hub = self._hub
+            if isinstance(hub, Template):
+                hub = resolve_hub(hub, self.name, invocation)
             await self._sink.perform(hub, action, request_id=invocation.id)

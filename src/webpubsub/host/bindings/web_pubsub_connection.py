@@ -77,9 +77,9 @@ class _Clients:
         Raises:
             PeerError: An expression has no value.
         """
-        user_id = self._user_id
+        hub, user_id = self._hub, self._user_id
         return _Client(
-            resolve_hub(self._hub, self.name, invocation),
+            resolve_hub(hub, self.name, invocation) if isinstance(hub, Template) else hub,
             None if user_id is None else self._resolve(user_id, "userId", invocation),
             [self._resolve(role, "roles", invocation) for role in self._roles],
             [self._resolve(group, "groups", invocation) for group in self._groups],

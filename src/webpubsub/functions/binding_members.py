@@ -141,7 +141,7 @@ _CONNECTION: Final = Member("connection", _TEXT, DEFAULT_CONNECTION)
 _SENDERS: Final = (Member("connections", _SETTINGS, ()), Member("connection", _TEXT))
 
 # The members of every binding.
-COMMON: Final = {
+_COMMON: Final = {
     member.name: member
     for member in (
         Member("type"),
@@ -186,7 +186,7 @@ BINDING_TYPES: Final = {
 def known_members(type_: object) -> Mapping[str, Member]:
     """Return the members that a binding of any type may have, as far as they are known."""
     known = BINDING_TYPES.get(str(type_).lower())
-    return COMMON if known is None else {**COMMON, **known.members}
+    return _COMMON if known is None else {**_COMMON, **known.members}
 
 
 def read_member(binding: Mapping[str, Any], name: str) -> Any:
@@ -210,8 +210,11 @@ def written_members(type_: str, **arguments: Any) -> dict[str, Any]:
         UsageError: One is no value of its member's.
     """
     members = BINDING_TYPES[type_.lower()].members
-    given = {name: value for name, value in arguments.items() if value is not None}
-    return {camel_case(name): _written(members[camel_case(name)], name, given[name]) for name in given}
+    return {
+        (member := members[camel_case(name)]).name: _written(member, name, given)
+        for name, given in arguments.items()
+        if given is not None
+    }
 
 
 def _written(member: Member, argument: str, given: Any) -> Any:

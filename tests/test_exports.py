@@ -120,10 +120,6 @@ def test_another_name_is_an_attribute_error() -> None:
         webpubsub.web_pubsub_triger  # noqa: B018
 
 
-def test_the_version_is_there() -> None:
-    assert webpubsub.__version__ == "0.1.0"
-
-
 def loaded_after(statement: str) -> set[str]:
     """Return the modules a fresh interpreter has loaded after ``statement``."""
     code = f"{statement}\nimport sys; print(*sys.modules)"

@@ -74,7 +74,6 @@ class Binding(msgspec.Struct, frozen=True):
 
     @property
     def is_trigger(self) -> bool:
-        """Whether it starts the function."""
         return self.kind.value is EventRequest
 
     @property

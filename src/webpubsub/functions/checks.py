@@ -42,12 +42,10 @@ class AnyBinding(Protocol):
     """A binding of anybody's, as ``azure.functions`` keeps it."""
 
     @property
-    def name(self) -> str:
-        """Its name."""
+    def name(self) -> str: ...
 
     @property
-    def type(self) -> str:
-        """Its type."""
+    def type(self) -> str: ...
 
     @property
     def direction(self) -> int:
@@ -57,14 +55,12 @@ class AnyBinding(Protocol):
 class AnyFunction(Protocol):
     """A function of anybody's, as ``azure.functions`` hands it to the worker."""
 
-    def get_function_name(self) -> str | None:
-        """Return its name in the app."""
+    def get_function_name(self) -> str | None: ...
 
     def get_user_function(self) -> Any:
         """Return what the worker would call."""
 
-    def get_bindings(self) -> Sequence[Any]:
-        """Return its bindings."""
+    def get_bindings(self) -> Sequence[Any]: ...
 
 
 def stack_problems(adapter: Adapter, bindings: Iterable[AnyBinding]) -> Iterator[str]:

@@ -56,7 +56,6 @@ class UserFunction:
         self._check_parameters()
 
     def error(self, problem: str, name: str | None = None) -> FunctionError:
-        """Return the error that says ``problem`` about this function."""
         return FunctionError(name or self.name, self.where, problem)
 
     def annotation(self, parameter: str) -> Any:
@@ -64,7 +63,6 @@ class UserFunction:
         return getattr(self.call, "__annotations__", {}).get(parameter, inspect.Parameter.empty)
 
     def is_annotated(self, parameter: str) -> bool:
-        """Whether the parameter has an annotation."""
         return self.annotation(parameter) is not inspect.Parameter.empty
 
     def hint(self, parameter: str) -> Any:

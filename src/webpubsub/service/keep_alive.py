@@ -40,7 +40,6 @@ class KeepAlive:
     """Pings every client once in its interval."""
 
     def __init__(self) -> None:
-        """Start with nobody."""
         self._rounds: dict[int, _Round] = {}
         self._shares: dict[Pinged, set[Pinged]] = {}
 
@@ -53,7 +52,6 @@ class KeepAlive:
         share.add(client)
 
     def discard(self, client: Pinged) -> None:
-        """Stop pinging a client."""
         share = self._shares.pop(client, None)
         if share is not None:
             share.discard(client)

@@ -237,7 +237,6 @@ class ServiceSettings(Compatibility, frozen=True, kw_only=True):
     token_issuers: tuple[TokenIssuer, ...] = ()
 
     def hub(self, name: HubName) -> HubSettings:
-        """Return the settings of a hub."""
         return self.hubs.get(name, _NO_SETTINGS)
 
 
@@ -270,7 +269,6 @@ class GroupPresenceEvents(msgspec.Struct, frozen=True, rename="camel", forbid_un
     group_filters: tuple[str, ...] | None = None
 
     def takes(self, name: str, group: str) -> bool:
-        """Whether the handler takes an event of a group."""
         if name not in self.event_names:
             return False
         filters = self.group_filters

@@ -109,12 +109,10 @@ class WebSocketProtocol(asyncio.Protocol):
     # --- asyncio --------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the socket over."""
         self._transport = cast(asyncio.Transport, transport)
         self._server.connections.add(cast(Any, self))
 
     def data_received(self, data: bytes) -> None:
-        """React to bytes by stage."""
         self._pings = 0
         if self._stage is _OPEN or self._stage is _CLOSING:
             self._receive(data)
@@ -146,7 +144,6 @@ class WebSocketProtocol(asyncio.Protocol):
             self._service.delivery.hold(self._connection)
 
     def resume_writing(self) -> None:
-        """Write what was kept."""
         if self._connection is not None and self._connection.transport is self._transport:
             self._service.delivery.release(self._connection)
 
@@ -406,7 +403,6 @@ class WaitingRequests:
     __slots__ = ("_size", "requests")
 
     def __init__(self) -> None:
-        """Start with none."""
         self.requests: deque[tuple[bool, bytes]] = deque()
         self._size = 0
 
@@ -416,7 +412,6 @@ class WaitingRequests:
         self._size += len(body)
 
     def take(self) -> tuple[bool, bytes]:
-        """Return the first request."""
         request = self.requests.popleft()
         self._size -= len(request[1])
         return request

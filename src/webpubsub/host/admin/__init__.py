@@ -64,7 +64,6 @@ class Admin:
         self._pages = [(RouteTemplate(page.path), page) for page in pages]
 
     async def handle(self, scope: Scope, body: bytes) -> HttpAnswer:
-        """Answer one request."""
         found = self._found(scope["path"])
         if not found:
             return _NOT_FOUND

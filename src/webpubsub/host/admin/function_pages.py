@@ -44,7 +44,6 @@ class FunctionPages:
         return self._functions.keys()
 
     def pages(self) -> Iterable[Page]:
-        """Return the endpoints."""
         yield Page("GET", "admin/functions", self._list)
         yield Page("GET", "admin/functions/{name}", self._show)
         yield Page("POST", "admin/functions/{name}", self._run)

@@ -28,7 +28,6 @@ class KeyPages:
         self._trace = trace
 
     def pages(self) -> Iterable[Page]:
-        """Return the endpoints."""
         for root in (_HOST_KEYS, _FUNCTION_KEYS):
             yield Page("GET", root, self._show_all)
             yield Page("GET", f"{root}/{{key}}", self._show)

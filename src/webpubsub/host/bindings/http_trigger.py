@@ -81,11 +81,9 @@ class HttpTrigger:
         self._output = _output_name(definition.bindings)
 
     def value(self, source: HttpRequest) -> HttpRequest:
-        """Return the request itself."""
         return source
 
     def data(self, source: HttpRequest) -> Mapping[str, Any]:
-        """Return `request_data`."""
         return request_data(source)
 
     def finish(self, result: Any, values: Mapping[str, Any], source: HttpRequest) -> HttpAnswer:
@@ -106,7 +104,6 @@ class HttpOutput:
         self.name: str = binding["name"]
 
     def open(self) -> Out:
-        """Return the parameter's value."""
         return Out()
 
     async def close(self, value: object, invocation: Invocation) -> None:

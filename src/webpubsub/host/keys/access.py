@@ -93,7 +93,6 @@ class Access:
 
     @property
     def master(self) -> str:
-        """The master key."""
         return self._admin[0].decode()
 
     @property

@@ -85,7 +85,6 @@ class KeyFile:
         return cls(members)
 
     def encode(self) -> bytes:
-        """Return the file."""
         return msgspec.json.format(msgspec.json.encode(self._members), indent=2)
 
     def __contains__(self, group: str) -> bool:
@@ -97,7 +96,6 @@ class KeyFile:
         return {entry["name"]: entry["value"] for entry in self._entries(group)}
 
     def find(self, group: str, name: str) -> str | None:
-        """Return the key called ``name``, or None."""
         return next((entry["value"] for entry in self._entries(group) if _is(entry, name)), None)
 
     def with_key(self, group: str, name: str, value: str) -> KeyFile:
@@ -112,7 +110,6 @@ class KeyFile:
         return KeyFile(self._members | {group: entries})
 
     def without_key(self, group: str, name: str) -> KeyFile:
-        """Return the file without the key called ``name``."""
         entries = [entry for entry in self._entries(group) if not _is(entry, name)]
         return KeyFile(self._members | {group: entries})
 

@@ -38,7 +38,6 @@ class KeyPlace(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_function(cls, name: str) -> KeyPlace:
-        """Return the place of a function's own keys."""
         return cls(FUNCTION, name.lower())
 
 

@@ -21,11 +21,9 @@ class Out(func.Out[Any]):
         self._value: Any = None
 
     def set(self, val: Any) -> None:
-        """Set the value."""
         self._value = val
 
     def get(self) -> Any:
-        """Return the value, or None."""
         return self._value
 
 
@@ -63,7 +61,6 @@ class Context(func.Context):
 
     @property
     def function_name(self) -> str:
-        """The function's name."""
         return self._invocation.function.definition.name
 
     @property

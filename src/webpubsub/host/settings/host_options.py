@@ -32,25 +32,20 @@ class HostOptions:
     """
 
     def __init__(self, file: JsonFile, environment: Environment) -> None:
-        """Read ``file`` under ``environment``."""
         self._file = file
         self._environment = environment
 
     def text(self, *path: str) -> str | None:
-        """Return text, or None when it is not set."""
         found = self._environment.get(_name(path))
         return self._file.get(*path, kind=str) if found is None else found
 
     def number(self, *path: str) -> int | None:
-        """Return a whole number, or None when it is not set."""
         return self._read(path, "a whole number", int)
 
     def flag(self, *path: str) -> bool | None:
-        """Return a boolean, or None when it is not set."""
         return self._read(path, "true or false", lambda text: _FLAGS[text.lower()])
 
     def span(self, *path: str, example: str) -> timedelta | None:
-        """Return a span of time, or None when it is not set."""
         return self._read(path, f"a time such as '{example}'", _time_span)
 
     def members(self, *path: str) -> dict[str, str]:

@@ -69,15 +69,12 @@ class AppStorage:
         self._choosing = asyncio.Lock()
 
     async def read(self, container: str, name: str) -> bytes | None:
-        """See `Storage.read`."""
         return await (await self._storage()).read(container, name)
 
     async def write(self, container: str, name: str, content: bytes) -> None:
-        """See `Storage.write`."""
         await (await self._storage()).write(container, name, content)
 
     async def lease(self, container: str, name: str) -> Lease | None:
-        """See `Leases.lease`."""
         return await (await self._storage()).lease(container, name)
 
     async def close(self) -> None:

@@ -41,7 +41,6 @@ class BlobStorage:
         self._credential: TokenCredential | None = None
 
     async def read(self, container: str, name: str) -> bytes | None:
-        """See `Storage.read`."""
         with _told("read", container, name):
             try:
                 stream = await self._blob(container, name).download_blob()
@@ -51,12 +50,10 @@ class BlobStorage:
             return content
 
     async def write(self, container: str, name: str, content: bytes) -> None:
-        """See `Storage.write`."""
         with _told("write", container, name):
             await self._upload(container, name, content, overwrite=True)
 
     async def close(self) -> None:
-        """See `Storage.close`."""
         closing = (self._client, self._credential)
         self._client = self._credential = None
         for opened in closing:
@@ -64,7 +61,6 @@ class BlobStorage:
                 await opened.close()
 
     async def lease(self, container: str, name: str) -> Lease | None:
-        """See `Leases.lease`."""
         with _told("lease", container, name):
             try:
                 return await self._acquire(container, name)

@@ -40,11 +40,9 @@ class FileStorage:
         self._folder = folder
 
     async def read(self, container: str, name: str) -> bytes | None:
-        """See `Storage.read`."""
         return await self._do("read", _read, self._path(container, name))
 
     async def write(self, container: str, name: str, content: bytes) -> None:
-        """See `Storage.write`."""
         await self._do("write", self._write, self._path(container, name), content)
 
     async def close(self) -> None:
@@ -162,7 +160,6 @@ class FileLock:
         return cls(descriptor)
 
     async def renew(self) -> bool:
-        """Tell whether it is still held."""
         return self._descriptor is not None
 
     async def release(self) -> None:

@@ -18,23 +18,19 @@ class MemoryStorage:
     """
 
     def __init__(self) -> None:
-        """Start empty."""
         self.blobs: Final[dict[_Key, bytes]] = {}
         self.leases: Final[dict[_Key, Lease]] = {}
 
     async def read(self, container: str, name: str) -> bytes | None:
-        """See `Storage.read`."""
         return self.blobs.get((container, name))
 
     async def write(self, container: str, name: str, content: bytes) -> None:
-        """See `Storage.write`."""
         self.blobs[container, name] = content
 
     async def close(self) -> None:
         """Keep everything: another host of this process may use it."""
 
     async def lease(self, container: str, name: str) -> Lease | None:
-        """See `Leases.lease`."""
         key = (container, name)
         if key in self.leases:
             return None

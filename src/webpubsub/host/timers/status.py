@@ -132,7 +132,6 @@ class TimerRecord:
         return status
 
     async def keep(self, status: TimerStatus) -> None:
-        """Write ``status``."""
         content = msgspec.json.encode(status.to_json(self._zone))
         try:
             await self._storage.write(HOSTS, self._name, content)

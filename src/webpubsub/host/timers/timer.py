@@ -50,7 +50,6 @@ class Timer:
         sleep: Sleep,
         trace: Trace,
     ) -> None:
-        """Prepare; see `Timers`."""
         assert isinstance(function.trigger, TimerTrigger)
         self._function = function
         self._trigger = trigger = function.trigger

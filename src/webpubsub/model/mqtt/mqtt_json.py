@@ -39,13 +39,11 @@ class ConnectJson(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, value: MqttConnectProperties) -> Self:
-        """Return the form of ``value``."""
         properties = _properties(value.user_properties)
         return cls(value.protocol_version, value.username, value.password, properties)
 
     @property
     def value(self) -> MqttConnectProperties:
-        """What it says."""
         properties = tuple(self.user_properties or ())
         return MqttConnectProperties(self.protocol_version, self.username, self.password, properties)
 
@@ -71,13 +69,11 @@ class DisconnectedJson(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, value: MqttDisconnectedEventRequestProperties) -> Self:
-        """Return the form of ``value``."""
         packet = value.disconnect_packet
         return cls(value.initiated_by_client, None if packet is None else _PacketJson.of(packet))
 
     @property
     def value(self) -> MqttDisconnectedEventRequestProperties:
-        """What it says."""
         packet = self.disconnect_packet
         return MqttDisconnectedEventRequestProperties(
             self.initiated_by_client, None if packet is None else packet.value
@@ -105,5 +101,4 @@ class ErrorJson(msgspec.Struct, rename="camel"):
 
     @classmethod
     def of(cls, value: MqttEventErrorResponse) -> Self:
-        """Return the form of ``value``."""
         return cls(int(value.code), value.reason, _properties(value.user_properties))

@@ -33,20 +33,16 @@ class Subject(Protocol):
     """What a filter is asked about: a client's connection."""
 
     @property
-    def id(self) -> str:
-        """Its id."""
+    def id(self) -> str: ...
 
     @property
-    def user_id(self) -> str | None:
-        """Its user, or None."""
+    def user_id(self) -> str | None: ...
 
     @property
-    def subprotocol(self) -> str | None:
-        """Its subprotocol, or None."""
+    def subprotocol(self) -> str | None: ...
 
     @property
-    def groups(self) -> Collection[str]:
-        """The groups it is in."""
+    def groups(self) -> Collection[str]: ...
 
 
 class Typed(msgspec.Struct, frozen=True):

@@ -50,7 +50,6 @@ class AckCache:
     __slots__ = ("_order", "ids")
 
     def __init__(self) -> None:
-        """Start with no id."""
         self.ids: set[int] = _NO_IDS  # made on first use: most clients never ask for acks
         self._order: deque[int] = _NO_ORDER
 
@@ -168,7 +167,6 @@ class Audience:
         members[connection.id] = connection
 
     def discard(self, connection: Connection) -> None:
-        """Remove a connection if it is there."""
         members = self.by_codec.get(connection.codec)
         if members is not None and members.pop(connection.id, None) is not None and not members:
             del self.by_codec[connection.codec]

@@ -68,7 +68,6 @@ class ExpiringFrame(bytes):
     expires_at: float
 
     def __new__(cls, frame: bytes, expires_at: float) -> ExpiringFrame:
-        """Return the frame with its time."""
         found = super().__new__(cls, frame)
         found.expires_at = expires_at
         return found
@@ -84,7 +83,6 @@ class Held:
     __slots__ = ("_frames", "size")
 
     def __init__(self) -> None:
-        """Start empty."""
         self._frames: deque[Any] = deque()
         self.size = 0
 
@@ -94,7 +92,6 @@ class Held:
         self.size += _size(frame)
 
     def drop_expired(self, now: float) -> None:
-        """Forget what is not worth sending any more."""
         self._frames = deque(frame for frame in self._frames if _expires_at(frame) > now)
         self.size = sum(map(_size, self._frames))
 

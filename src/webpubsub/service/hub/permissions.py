@@ -151,7 +151,6 @@ class Permissions:
         return self._roles.ignored
 
     def allow(self, permission: WebPubSubPermission, group: GroupName) -> bool:
-        """Whether the connection has ``permission`` for ``group``."""
         if self._overrides:
             override = self._overrides.get((permission, group))
             if override is not None:

@@ -45,31 +45,26 @@ class JsonCodec:
         return parse_json_request(body)
 
     def message(self, message: Message) -> bytes | Numbered:
-        """Return a message from a group or from the server."""
         return _framed(message_members(message) + b"}")
 
     def connected(
         self, connection_id: ConnectionId, user_id: UserId | None, reconnection_token: str | None = None
     ) -> bytes:
-        """Return the first frame: who and which connection the client is, and how it may come back."""
         found = {"type": "system", "event": "connected", "userId": user_id, "connectionId": connection_id}
         return _frame(
             found if reconnection_token is None else {**found, "reconnectionToken": reconnection_token}
         )
 
     def disconnected(self, message: str) -> bytes:
-        """Return the frame before a close by the server."""
         return _frame({"type": "system", "event": "disconnected", "message": message})
 
     def ack(self, ack_id: int, error: AckError | None) -> bytes:
-        """Return the ack of a request."""
         if error is None:
             return _framed(b'{"type":"ack","ackId":%d,"success":true}' % ack_id)
         detail = {"name": error.name, "message": error.message}
         return _frame({"type": "ack", "ackId": ack_id, "success": False, "error": detail})
 
     def pong(self) -> bytes:
-        """Return the answer to a ping."""
         return _PONG
 
 

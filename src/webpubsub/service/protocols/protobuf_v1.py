@@ -59,22 +59,18 @@ class ProtobufCodec:
         return parse_protobuf_request(body)
 
     def message(self, message: Message) -> bytes | Numbered:
-        """Return a message from a group or from the server."""
         return binary_frame(bytes_field(DATA_MESSAGE, data_members(message)))
 
     def connected(
         self, connection_id: ConnectionId, user_id: UserId | None, reconnection_token: str | None = None
     ) -> bytes:
-        """Return the first frame: who and which connection the client is, and how it may come back."""
         members = _text(1, connection_id) + _text(2, user_id) + _text(3, reconnection_token)
         return binary_frame(bytes_field(_SYSTEM, bytes_field(_CONNECTED, members)))
 
     def disconnected(self, message: str) -> bytes:
-        """Return the frame before a close by the server."""
         return binary_frame(bytes_field(_SYSTEM, bytes_field(_DISCONNECTED, _text(2, message))))
 
     def ack(self, ack_id: int, error: AckError | None) -> bytes:
-        """Return the ack of a request."""
         members = varint_field(1, ack_id) if ack_id else b""
         if error is None:
             members += varint_field(2, True)
@@ -83,7 +79,6 @@ class ProtobufCodec:
         return binary_frame(bytes_field(_ACK, members))
 
     def pong(self) -> bytes:
-        """Return the answer to a ping."""
         return binary_frame(bytes_field(_PONG, b""))
 
 

@@ -48,7 +48,6 @@ class Targets:
     """The targets asked for last, of callers with a token: 0.3 us for one of them instead of 4 us."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self._known: dict[tuple[str, bytes, bytes], Target] = {}
         self._settings: ServiceSettings | None = None  # by which they were read
 
@@ -108,7 +107,6 @@ class Head(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_scope(cls, scope: Mapping[str, Any]) -> Head:
-        """Return the head of a request over ASGI."""
         path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
         root: str = scope.get("root_path", "")
         if root:

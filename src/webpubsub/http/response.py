@@ -133,7 +133,6 @@ class ResponseReader:
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header line."""
         if not self._status:  # else it is a trailer
             self._headers.append((name.lower(), value))
 

@@ -99,9 +99,7 @@ class AccessToken(Protocol):
     """A token of an identity, as ``azure.core.credentials.AccessToken``."""
 
     @property
-    def token(self) -> str:
-        """The token."""
-        ...
+    def token(self) -> str: ...
 
     @property
     def expires_on(self) -> int:

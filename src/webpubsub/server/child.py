@@ -145,7 +145,6 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
         return self._process.pid
 
     async def died(self) -> int:

@@ -95,7 +95,6 @@ class GuardedHttp(HttpToolsProtocol):
             receiver.data_received(data[start : start + MAX_HEAD_BYTES])
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
         super().on_message_begin()
         self._head_begins()
 
@@ -105,17 +104,14 @@ class GuardedHttp(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Take the head."""
         super().on_headers_complete()
         self._head_ends()
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of a body."""
         self._bare_from = self._received
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Complete a request."""
         self._is_incomplete = False
         super().on_message_complete()
 
@@ -315,7 +311,6 @@ class FastLaneHttp(GuardedHttp):
             return None
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of a body."""
         request = self._receiving
         if request is None:
             super().on_body(body)

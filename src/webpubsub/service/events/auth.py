@@ -67,7 +67,6 @@ class Authorization:
             ) from error
 
     async def close(self) -> None:
-        """Close the credential."""
         if self._credential is not None:
             await self._credential.close()
 

@@ -112,7 +112,6 @@ class AbuseProtection:
             verdict.task = None
 
     async def close(self) -> None:
-        """Stop asking."""
         tasks = [verdict.task for verdict in self._verdicts.values() if verdict.task is not None]
         for task in tasks:
             task.cancel()

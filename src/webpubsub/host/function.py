@@ -276,5 +276,5 @@ class Invocation(msgspec.Struct, eq=False):
 
 def _new_guid() -> UUID:
     # Invocation ids tell calls apart and guard nothing; the system's randomness would cost a call of the
-    # kernel each, 13% of a webhook's whole time.
+    # kernel each.
     return UUID(int=getrandbits(128), version=4)

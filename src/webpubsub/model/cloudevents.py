@@ -90,7 +90,7 @@ def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
         values = _without_repetition(raw)
     try:
         try:
-            # Nearly all are UTF-8, and then cost half without the function that tries what they are: 0.5 us.
+            # Nearly all are UTF-8, and then need no function that tries what they are.
             return _context(raw, values, bytes.decode)
         except UnicodeDecodeError:
             return _context(raw, values, header_text)
@@ -322,8 +322,8 @@ def build_answer(answer: EventAnswer) -> HttpAnswer:
 def build_text_answer(request: UserEventRequest, text: str) -> HttpAnswer | None:
     """Return the answer to a user event that is a mere text; None for a text that has no UTF-8 form.
 
-    It is `build_answer` of `answer_of` a `UserEventResponse`, for the most common answer there is: measured
-    0.5 us instead of 2.9, 7% of a webhook's whole time.
+    It is `build_answer` of `answer_of` a `UserEventResponse`, by a shorter way: no answer is more
+    common.
     """
     state = request.connection_context.states.header
     headers = (*_TEXT_ANSWER, (_STATE_KEY, state.encode())) if state else _TEXT_ANSWER

@@ -303,7 +303,7 @@ def _broken_rule(template: str) -> str | None:
     return None if is_http else _RULE
 
 
-@lru_cache(maxsize=1024)  # 7 us; names of hubs and of most events are few
+@lru_cache(maxsize=1024)  # names of hubs and of most events are few
 def resolve(template: str, hub: str, event: str) -> str:
     """Return the URL of an event.
 

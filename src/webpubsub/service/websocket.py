@@ -61,7 +61,7 @@ class _Stage(Enum):
     OVER = auto()
 
 
-# By these names a member costs a fifth of what it costs through its class, 0.1 us; here and elsewhere.
+# A member is found faster by these names than through its class; here and elsewhere.
 _HANDSHAKE, _DECIDING, _OPEN, _CLOSING, _OVER = _Stage
 _TEXT, _BINARY, _CLOSE, _PING = Opcode.TEXT, Opcode.BINARY, Opcode.CLOSE, Opcode.PING
 

@@ -1,15 +1,12 @@
 """Threads for functions that are not async.
 
 A finished call wakes the event loop, and that wake-up is what is dear (a write to a pipe and a turn of
-the loop). So results are collected, and only the first of a batch wakes the loop. Measured
-(uvloop, six threads) against ``loop.run_in_executor``, microseconds a call with 1 / 32 calls in flight:
+the loop). So results are collected, and only the first of a batch wakes the loop, where
+``loop.run_in_executor`` wakes it for each::
 
-====================  ===========  ================
-cores                 this pool    run_in_executor
-====================  ===========  ================
-two                   61 / 4.6     99 / 29
-one                   13 / 1.7     30 / 15
-====================  ===========  ================
+    in the loop    in a thread             in the loop
+    run: _work --> _serve: _finished ----> _drain: futures
+                       the first of a batch wakes it
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Azure's provider is Microsoft Entra ID, which signs RS256 with keys it publishes. Here the keys are set, so
 that a test's or an organisation's own provider can stand in for it, with RS256 or with HS256. PyJWT checks
-RS256; it is imported where a key asks for it, as that takes 90 ms.
+RS256; it is imported where a key asks for it, as that takes long.
 
 Source: service spec, section B.3; RFC 7519, sections 4.1 and 7.2.
 """

@@ -226,7 +226,6 @@ def _verified_claims(
 
 
 # Callers send one token many times, and what is signed stays signed; a token that is not is never kept.
-# 0.2 us instead of 7 us.
 @functools.lru_cache(maxsize=1024)
 def _known(token: str, access_keys: tuple[str, ...]) -> _Signed:
     claims = signed_claims(token, access_keys)

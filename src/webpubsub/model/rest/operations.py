@@ -195,7 +195,7 @@ def build_request(hub: HubName, value: Any) -> RestRequest:
     return RestRequest(operation.method, target, operation.status)
 
 
-@lru_cache(maxsize=256)  # 3 us for each action; apps send to few targets
+@lru_cache(maxsize=256)  # apps send to few targets
 def _target(operation: Operation, hub: HubName, values: tuple[Any, ...]) -> str:
     found = dict(zip(operation.attributes, values, strict=True))
     names = {name: quote(str(found[name]), safe="") for name in operation.names}

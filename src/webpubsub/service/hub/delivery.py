@@ -1,9 +1,9 @@
 """Delivery: the same frame bytes to many sockets.
 
 Frames wait in each connection's list until the loop turn ends, then go out as one write: order is kept
-per connection across groups and direct sends, and a burst costs one system call a connection (6.8 times
-fewer at eight messages in flight). A turn's writes are sliced, so that a message to thousands of
-connections (about 3 us each) does not hold the loop from REST calls and pings.
+per connection across groups and direct sends, and a burst costs one system call a connection.
+A turn's writes are sliced, so that a message to thousands of connections does not hold the loop from REST
+calls and pings.
 
 While a client does not read, its frames are held here instead of in its transport's buffer, where no
 message could expire; those of a reliable client that is away are held likewise. A client is cut off when

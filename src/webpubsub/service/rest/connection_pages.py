@@ -48,8 +48,7 @@ class Page(msgspec.Struct, frozen=True):
 class Bookmarks:
     """Where lists were left: continuation tokens, each for the same list of the same process only.
 
-    The order of the last list is kept, so that the pages of a large one are not sorted one by one: with
-    20,000 members, 3 ms a page instead of 29.
+    The order of the last list is kept, so that the pages of a large one are not sorted one by one.
     """
 
     def __init__(self, key: bytes) -> None:

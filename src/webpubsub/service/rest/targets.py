@@ -45,7 +45,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Targets:
-    """The targets asked for last, of callers with a token: 0.3 us for one of them instead of 4 us."""
+    """The targets asked for last, of callers with a token, who mostly ask for few."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes, bytes], Target] = {}
@@ -73,7 +73,7 @@ class Targets:
         return target
 
 
-# Many paths have the same query: 0.2 us instead of 8 us.
+# Many paths have the same query.
 @functools.lru_cache(maxsize=256)
 def _read_query(operation: Operation, query_string: bytes, strict: bool) -> tuple[str, Mapping[str, Any]]:
     query = fold_names(parse_query(query_string))

@@ -129,7 +129,7 @@ class Invoker:
             try:
                 if function.is_async:
                     result = function.run(values)
-                    # A decorator of the user's own may have left nothing to await. (`isawaitable`: 0.4 us)
+                    # A decorator of the user's own may have left nothing to await. (`isawaitable` is slow.)
                     if isinstance(result, CoroutineType) or isawaitable(result):
                         result = await result
                 else:

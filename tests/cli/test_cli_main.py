@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from certificates import make_certificate
+from kit.certificates import make_certificate
 
 WITHOUT_SERVER = """
 import sys

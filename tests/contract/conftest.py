@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from contract_clients import client_url
-from functions_worker import Worker, running_worker
-from worker_apps import CopyOf, WorkerOf, copies_in
+from kit.contract_clients import client_url
+from kit.functions_worker import Worker, running_worker
+from kit.worker_apps import CopyOf, WorkerOf, copies_in
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 START_SECONDS = 20

@@ -1,4 +1,4 @@
-"""Microsoft's Python SDKs as the driver of tests/sdk_steps.py: one step a line in, one answer a line out.
+"""Microsoft's Python SDKs as the driver of tests/kit/sdk_steps.py: one step a line in, one answer a line out.
 
 A program of its own, as the SDKs leave sockets and sessions open, which would be warnings in some test.
 

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from contract_clients import client_url, hear
+from kit.contract_clients import client_url, hear
 
 pytestmark = pytest.mark.contract
 

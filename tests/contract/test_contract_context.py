@@ -13,9 +13,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from contract_clients import client_url, hear
-from functions_worker import Worker, running_worker
-from spec_app import CONNECT, DEFAULT, DISCONNECTED, USER, SpecApp, running_app
+from kit.contract_clients import client_url, hear
+from kit.functions_worker import Worker, running_worker
+from kit.spec_app import CONNECT, DEFAULT, DISCONNECTED, USER, SpecApp, running_app
 from webpubsub.functions.host_json import encode_context
 from webpubsub.host.bindings.web_pubsub_context import read_upstream
 from webpubsub.model.access.connection_string import ConnectionString

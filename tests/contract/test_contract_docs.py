@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from docs_pages import Block, Section, apps, pages, printed_by, sections
+from kit.docs_pages import Block, Section, apps, pages, printed_by, sections
 
 pytestmark = pytest.mark.contract
 

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from conftest import Need, missing
-from contract_clients import client_url, get_json, hear_json, json_client
+from kit.contract_clients import client_url, get_json, hear_json, json_client
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 
 pytestmark = pytest.mark.contract

@@ -13,9 +13,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from asgi_client import RecordingSink
-from contract_clients import client_url, get_json, hear
-from spec_app import running_app
+from kit.asgi_client import RecordingSink
+from kit.contract_clients import client_url, get_json, hear
+from kit.spec_app import running_app
 
 pytestmark = pytest.mark.contract
 

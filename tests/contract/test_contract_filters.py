@@ -15,7 +15,7 @@ from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from contract_clients import client_url, hear, hear_json, json_client
+from kit.contract_clients import client_url, hear, hear_json, json_client
 
 pytestmark = pytest.mark.contract
 

@@ -19,8 +19,8 @@ import pytest
 from aiohttp import web
 from websockets.asyncio.client import connect
 
-from contract_clients import get_json, hear
-from identity_peers import AUDIENCE, ISSUER, issue, new_key_pair
+from kit.contract_clients import get_json, hear
+from kit.identity_peers import AUDIENCE, ISSUER, issue, new_key_pair
 
 pytestmark = pytest.mark.contract
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from contract_clients import hear
+from kit.contract_clients import hear
 
 pytestmark = pytest.mark.contract
 

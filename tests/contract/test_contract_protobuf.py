@@ -10,7 +10,7 @@ from google.protobuf.any_pb2 import Any as ProtobufAny
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from contract_clients import hear, hear_json, json_client
+from kit.contract_clients import hear, hear_json, json_client
 from webpubsub.service.protobuf_messages import DownstreamMessage, UpstreamMessage
 
 pytestmark = pytest.mark.contract

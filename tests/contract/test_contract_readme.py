@@ -19,7 +19,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from contract_clients import client_url, hear, hear_json, json_client
+from kit.contract_clients import client_url, hear, hear_json, json_client
 
 pytestmark = pytest.mark.contract
 

@@ -18,8 +18,8 @@ from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from contract_clients import SECONDS, client_url, hear, hear_json, json_client
-from cut_wire import CutWire, cut_wire
+from kit.contract_clients import SECONDS, client_url, hear, hear_json, json_client
+from kit.cut_wire import CutWire, cut_wire
 from webpubsub.model.access.connection_string import ConnectionString
 
 pytestmark = pytest.mark.contract

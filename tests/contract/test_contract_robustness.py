@@ -19,7 +19,7 @@ from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from contract_clients import (
+from kit.contract_clients import (
     JSON_PROTOCOL,
     SECONDS,
     client_url,

@@ -21,10 +21,10 @@ from typing import Any, Final
 import pytest
 
 from conftest import Need, missing
-from contract_clients import client_url, hear_json, json_client
-from cut_wire import CutWire, cut_wire
-from sdk_event_handler import running_event_handler
-from sdk_steps import Client, Driver, Lacking, Refused, Service, running_driver
+from kit.contract_clients import client_url, hear_json, json_client
+from kit.cut_wire import CutWire, cut_wire
+from kit.sdk_event_handler import running_event_handler
+from kit.sdk_steps import Client, Driver, Lacking, Refused, Service, running_driver
 from webpubsub.model.access.connection_string import ConnectionString
 
 pytestmark = pytest.mark.contract

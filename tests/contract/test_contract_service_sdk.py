@@ -23,7 +23,7 @@ from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient as AioWe
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from contract_clients import assert_silent, client_url, hear, hear_json, json_client
+from kit.contract_clients import assert_silent, client_url, hear, hear_json, json_client
 
 pytestmark = pytest.mark.contract
 

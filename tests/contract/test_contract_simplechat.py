@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from contract_clients import get_json, hear
+from kit.contract_clients import get_json, hear
 
 pytestmark = pytest.mark.contract
 

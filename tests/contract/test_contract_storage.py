@@ -24,7 +24,7 @@ from azure.storage.blob import (
 )
 
 from conftest import Need, missing
-from contract_clients import get_json
+from kit.contract_clients import get_json
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.storage import Lease
 from webpubsub.host.storage.app_storage import AppStorage

@@ -18,9 +18,9 @@ import pytest
 from azure.messaging.webpubsubservice.aio import WebPubSubServiceClient
 from websockets.asyncio.client import ClientConnection, connect
 
-from certificates import Certificate, make_certificate
-from contract_clients import JSON_PROTOCOL, SECONDS, client_url, hear
-from sdk_steps import Client, Service, running_driver
+from kit.certificates import Certificate, make_certificate
+from kit.contract_clients import JSON_PROTOCOL, SECONDS, client_url, hear
+from kit.sdk_steps import Client, Service, running_driver
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.signature import sign
 

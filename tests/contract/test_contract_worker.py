@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from asgi_client import AsgiClient, RecordingSink
-from functions_worker import TypedData, Worker
+from kit.asgi_client import AsgiClient, RecordingSink
+from kit.functions_worker import TypedData, Worker
+from kit.worker_apps import SETTINGS, CopyOf, HostOf, WorkerOf, forget_modules, load_into_host
+from kit.worker_cases import CASES, CHAT, Case
+from kit.worker_events import Event, request_of, trigger_metadata, trigger_value, user_event
+from kit.worker_mqtt import MQTT_CASES
 from webpubsub.functions.host_json import decode_actions
 from webpubsub.host import FunctionHost
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.actions import SendToAllAction
-from worker_apps import SETTINGS, CopyOf, HostOf, WorkerOf, forget_modules, load_into_host
-from worker_cases import CASES, CHAT, Case
-from worker_events import Event, request_of, trigger_metadata, trigger_value, user_event
-from worker_mqtt import MQTT_CASES
 
 pytestmark = pytest.mark.contract
 

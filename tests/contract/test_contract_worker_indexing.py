@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from functions_worker import TypedData, running_worker
-from worker_apps import EXAMPLES, CopyOf, Load, WorkerOf, forget_modules, load_into_host
-from worker_bindings import BINDINGS
-from worker_events import (
+from kit.functions_worker import TypedData, running_worker
+from kit.worker_apps import EXAMPLES, CopyOf, Load, WorkerOf, forget_modules, load_into_host
+from kit.worker_bindings import BINDINGS
+from kit.worker_events import (
     Event,
     connect_event,
     connected_event,
@@ -30,7 +30,7 @@ from worker_events import (
 
 pytestmark = pytest.mark.contract
 
-INDEX = Path(__file__).parents[1] / "index_functions.py"
+INDEX = Path(__file__).parents[1] / "kit/index_functions.py"
 
 
 @pytest.fixture

@@ -20,16 +20,11 @@ from typing import Any
 
 import pytest
 
-from asgi_client import Answer, AsgiClient, RecordingSink
-from functions_worker import TypedData, Worker, running_worker
-from webpubsub.functions.host_json import decode_actions
-from webpubsub.host import FunctionHost
-from webpubsub.host.storage.memory import MemoryStorage
-from webpubsub.model.actions import SendToAllAction
-from webpubsub.model.errors import FunctionError
-from worker_apps import load_into_host
-from worker_cases import Case
-from worker_events import (
+from kit.asgi_client import Answer, AsgiClient, RecordingSink
+from kit.functions_worker import TypedData, Worker, running_worker
+from kit.worker_apps import load_into_host
+from kit.worker_cases import Case
+from kit.worker_events import (
     COUNTER_1,
     connect_event,
     connected_event,
@@ -39,6 +34,11 @@ from worker_events import (
     trigger_value,
     user_event,
 )
+from webpubsub.functions.host_json import decode_actions
+from webpubsub.host import FunctionHost
+from webpubsub.host.storage.memory import MemoryStorage
+from webpubsub.model.actions import SendToAllAction
+from webpubsub.model.errors import FunctionError
 
 pytestmark = pytest.mark.contract
 

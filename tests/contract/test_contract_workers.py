@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from contract_clients import client_url, hear
+from kit.contract_clients import client_url, hear
 
 pytestmark = pytest.mark.contract
 

@@ -20,7 +20,7 @@ import pytest
 from typer.main import get_command
 
 import webpubsub
-from docs_pages import DOCS, App, Block, Section, apps, pages, printed_by, sections, write_files
+from kit.docs_pages import DOCS, App, Block, Section, apps, pages, printed_by, sections, write_files
 from webpubsub.cli.commands import app as cli
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.service.settings_file import load_settings

@@ -21,8 +21,8 @@ from typer.main import get_command
 from websockets.sync.client import connect
 from werkzeug.serving import make_server
 
-from contract_clients import client_url
-from docs_pages import DOCS, Block, Section, Table, sections, write_files
+from kit.contract_clients import client_url
+from kit.docs_pages import DOCS, Block, Section, Table, sections, write_files
 from webpubsub.cli.commands import app as cli
 from webpubsub.model import metadata
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY

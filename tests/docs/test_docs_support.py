@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support_page import PAGE, TABLE, Row, build_page, proofs, rows
+from kit.support_page import PAGE, TABLE, Row, build_page, proofs, rows
 from webpubsub.model.rest import OPERATIONS
 
 SECTIONS = rows()
@@ -14,7 +14,7 @@ ROWS = [row for listed in SECTIONS.values() for row in listed]
 
 def test_the_page_is_what_the_tests_make_of_it() -> None:
     expected = build_page(SECTIONS, PROOFS)
-    assert PAGE.read_text(encoding="utf-8") == expected, "write it anew: python tests/support_page.py"
+    assert PAGE.read_text(encoding="utf-8") == expected, "write it anew: python tests/kit/support_page.py"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

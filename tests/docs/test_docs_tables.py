@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 
 import webpubsub as wps
-from docs_pages import Table, pages, sections
-from event_values import mqtt_connect, mqtt_user
-from spec_app import CONNECT, USER, SpecApp, running_app
+from kit.docs_pages import Table, pages, sections
+from kit.event_values import mqtt_connect, mqtt_user
+from kit.spec_app import CONNECT, USER, SpecApp, running_app
 from webpubsub.functions.binding_members import BINDING_TYPES, Member
 from webpubsub.functions.did_you_mean import camel_case
 from webpubsub.functions.host_json import decode_actions

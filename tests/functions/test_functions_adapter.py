@@ -11,7 +11,7 @@ import azure.functions as func
 import pytest
 
 import webpubsub as wps
-from event_values import CONNECT_JSON, connect, connected, disconnected, trigger_bytes, user
+from kit.event_values import CONNECT_JSON, connect, connected, disconnected, trigger_bytes, user
 from webpubsub.functions.adapter import Adapter, adapter_of
 
 CONNECTION = wps.WebPubSubConnection("ws://h/c", "ws://h/c?access_token=t", "t")

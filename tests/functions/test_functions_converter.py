@@ -13,7 +13,7 @@ import azure.functions
 import pytest
 from azure.functions import meta
 
-from event_values import Datum
+from kit.event_values import Datum
 from webpubsub.functions import converter
 from webpubsub.functions.host_json.trigger_bytes import TriggerBytes
 

@@ -11,7 +11,7 @@ import azure.functions as func
 import pytest
 
 import webpubsub as wps
-from event_values import USER_JSON, user
+from kit.event_values import USER_JSON, user
 from webpubsub.functions import decorators
 from webpubsub.functions.adapter import adapter_of
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_values import connect, connected, disconnected, user
-from hostile_values import json_bytes, json_values
+from kit.event_values import connect, connected, disconnected, user
+from kit.hostile_values import json_bytes, json_values
 from webpubsub.functions.host_json import (
     decode_actions,
     decode_connection,

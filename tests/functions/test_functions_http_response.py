@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from azure.functions import HttpResponse
 
-from event_values import connect, connected, user
+from kit.event_values import connect, connected, user
 from webpubsub.functions import http_response
 from webpubsub.model.errors import UsageError
 from webpubsub.model.events import (

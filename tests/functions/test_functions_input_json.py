@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from event_values import USER_JSON, user
+from kit.event_values import USER_JSON, user
 from webpubsub.functions.host_json import decode_connection, decode_context, encode_connection, encode_context
 from webpubsub.model.errors import PeerError
 from webpubsub.model.events import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import webpubsub as wps
-from event_values import (
+from kit.event_values import (
     connect,
     mqtt_connect,
     mqtt_connected,

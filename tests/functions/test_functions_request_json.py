@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_values import CONNECT_JSON, USER_JSON, connect, connected, disconnected, user
+from kit.event_values import CONNECT_JSON, USER_JSON, connect, connected, disconnected, user
 from webpubsub.functions.host_json import decode_request, encode_request
 from webpubsub.model.errors import PeerError
 from webpubsub.model.events import ClientCertificate, ConnectEventRequest, EventRequest, UserEventRequest

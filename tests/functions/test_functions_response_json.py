@@ -10,7 +10,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from event_values import connect, connected, disconnected, user
+from kit.event_values import connect, connected, disconnected, user
 from webpubsub.functions.host_json import decode_response, encode_response
 from webpubsub.model.actions import SendToAllAction
 from webpubsub.model.errors import InvalidData, UsageError

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_values import CONNECT_JSON, USER_JSON, Datum, trigger_bytes, user
+from kit.event_values import CONNECT_JSON, USER_JSON, Datum, trigger_bytes, user
 from webpubsub.functions.host_json.trigger_bytes import TriggerBytes, decode_user_event
 from webpubsub.model.errors import PeerError
 from webpubsub.model.events import UserEventRequest

@@ -15,10 +15,10 @@ import azure.functions as func
 import pytest
 
 import webpubsub as wps
-from event_values import connect, trigger_bytes, user
+from kit.event_values import connect, trigger_bytes, user
+from kit.worker_events import user_event
 from webpubsub.functions.adapter import adapter_of
 from webpubsub.model.errors import FunctionError, FunctionErrors
-from worker_events import user_event
 
 TRIGGER = {
     "type": "webPubSubTrigger",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asgi_client import AsgiClient, RecordingSink
+from kit.asgi_client import AsgiClient, RecordingSink
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.model.trace import Trace, TraceEvent
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import webpubsub
-from asgi_client import Answer, AsgiClient
+from kit.asgi_client import Answer, AsgiClient
 from webpubsub.host import FunctionHost
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import StorageError

@@ -147,7 +147,7 @@ async def test_a_wsgi_app_gets_the_request_with_the_prefix(run_app: Run) -> None
 async def test_typed_functions_stand_beside_the_app(
     run_app: Run, source: str, connection_string: str
 ) -> None:
-    from spec_app import USER, WEBHOOK
+    from kit.spec_app import USER, WEBHOOK
 
     client = await run_app(source + TYPED, {"WebPubSubConnectionString": connection_string})
     assert (await client.request("POST", WEBHOOK, USER, b"hi")).text == "[hi]"

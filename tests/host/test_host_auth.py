@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from asgi_client import AsgiClient
+from kit.asgi_client import AsgiClient
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.storage.memory import MemoryStorage
 from webpubsub.model.errors import ConfigurationError, StorageError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spec_app import loaded_app
+from kit.spec_app import loaded_app
 
 HEAD = """\
 import azure.functions as func

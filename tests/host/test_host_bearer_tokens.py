@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from identity_peers import Credential
+from kit.identity_peers import Credential
 from webpubsub.host.azure.credentials import BearerTokens, Identity
 from webpubsub.model.errors import ActionRefused
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from event_values import CONNECT_JSON, USER_JSON, connect, connected, disconnected, user
+from kit.event_values import CONNECT_JSON, USER_JSON, connect, connected, disconnected, user
 from webpubsub.host.bindings.web_pubsub_trigger import event_parameter, name_problem
 from webpubsub.model.events import EventRequest
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asgi_client import AsgiClient
+from kit.asgi_client import AsgiClient
 from webpubsub.host.http.policies import Throttle
 from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.model.errors import ConfigurationError

@@ -10,9 +10,9 @@ from typing import Any
 import jwt
 import pytest
 
-from identity_peers import Credential
-from rest_service import RestService, running_rest_service
-from scripted_server import be_silent, scripted_server, then_close
+from kit.identity_peers import Credential
+from kit.rest_service import RestService, running_rest_service
+from kit.scripted_server import be_silent, scripted_server, then_close
 from webpubsub.host.azure.credentials import BearerTokens
 from webpubsub.host.azure.rest_client import MAX_TOKENS, TOKEN_REUSE, RestClient
 from webpubsub.model.access.connection_string import ClientProtocol, ConnectionString

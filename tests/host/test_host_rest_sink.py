@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from rest_service import RestService, running_rest_service
+from kit.rest_service import RestService, running_rest_service
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import SendToAllAction

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import webpubsub as wps
-from asgi_client import AsgiClient, RecordingSink
+from kit.asgi_client import AsgiClient, RecordingSink
 from webpubsub.host.function import FunctionDefinition, HostFunction
 from webpubsub.host.running.results import run_of
 from webpubsub.model.actions import SendToAllAction

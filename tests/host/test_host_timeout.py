@@ -11,8 +11,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from asgi_client import AsgiClient
-from spec_app import USER, WEBHOOK
+from kit.asgi_client import AsgiClient
+from kit.spec_app import USER, WEBHOOK
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.function import Invocation
 from webpubsub.host.running.invoker import Deadlines

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from asgi_client import AsgiClient, RecordingSink
+from kit.asgi_client import AsgiClient, RecordingSink
+from kit.worker_events import ACCESS_KEY, request_of, user_event
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.model.actions import SendToAllAction
-from worker_events import ACCESS_KEY, request_of, user_event
 
 CONNECTION = f"Endpoint=https://wps.example;AccessKey={ACCESS_KEY};Version=1.0;"
 SETTINGS = {"WebPubSubConnectionString": CONNECTION}

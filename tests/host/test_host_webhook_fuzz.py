@@ -14,8 +14,8 @@ import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hostile_values import json_bytes, json_values, states
-from spec_app import CONNECT, CONNECTED, DISCONNECTED, SIGNATURE, USER, WEBHOOK, SpecApp, running_app
+from kit.hostile_values import json_bytes, json_values, states
+from kit.spec_app import CONNECT, CONNECTED, DISCONNECTED, SIGNATURE, USER, WEBHOOK, SpecApp, running_app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from asgi_client import AsgiClient
+from kit.asgi_client import AsgiClient
 
 Run = Callable[..., Any]
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from virtual_time import VirtualTime
+from kit.virtual_time import VirtualTime
 from webpubsub.http import Deadlines
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripted_server import (
+from kit.scripted_server import (
     ACCEPTED,
     OK,
     ScriptedServer,

@@ -71,9 +71,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "ports rest",
         "cloudevents",
     ),
-    "observe": (
-        "__init__ logs",
-    ),
+    "observe": ("__init__ logs",),
     "server": (
         "__init__ ending http_protocol overview tls",
         "options serving",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_values import connect, connected, disconnected, user
-from hostile_values import TEXTS, json_bytes, json_values, states
+from kit.event_values import connect, connected, disconnected, user
+from kit.hostile_values import TEXTS, json_bytes, json_values, states
 from webpubsub.model.cloudevents import build_answer, parse_answer
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import EventRequest

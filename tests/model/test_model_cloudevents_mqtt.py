@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_values import (
+from kit.event_values import (
     connect,
     mqtt_connect,
     mqtt_connected,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from event_values import mqtt_connect, mqtt_connected, mqtt_context, mqtt_disconnected
+from kit.event_values import mqtt_connect, mqtt_connected, mqtt_context, mqtt_disconnected
 from webpubsub.model.event_json import (
     SYSTEM_EVENTS,
     build_accepted,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_values import user
+from kit.event_values import user
 from webpubsub.model.cloudevents import build_headers
 from webpubsub.model.http import SPELLINGS, Headers, header_text
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity_peers import AUDIENCE, ISSUER, SECRET, issue, new_key_pair
+from kit.identity_peers import AUDIENCE, ISSUER, SECRET, issue, new_key_pair
 from webpubsub.model.access.issued_tokens import TokenIssuer, verify_issued_token
 from webpubsub.model.errors import ConfigurationError, TokenError
 

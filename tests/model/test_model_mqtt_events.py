@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from event_values import (
+from kit.event_values import (
     connect,
     mqtt_connect,
     mqtt_connected,

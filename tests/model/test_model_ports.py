@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from service_peers import Handler, Held, turns
-from webhook_peers import CONNECTED, user_event
+from kit.service_peers import Handler, Held, turns
+from kit.webhook_peers import CONNECTED, user_event
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.names import UserId
 from webpubsub.model.ports import EventAnswer, TracedEvents, event_ids

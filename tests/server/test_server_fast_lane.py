@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from http_wire import Wire
-from service_peers import turns
+from kit.http_wire import Wire
+from kit.service_peers import turns
 from webpubsub.http.asgi import ClientGone, receive_body, send_answer
 from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 from webpubsub.model.trace import Name, Phase, Trace, TraceEvent

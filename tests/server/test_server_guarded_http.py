@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from http_wire import Wire
-from service_peers import turns
+from kit.http_wire import Wire
+from kit.service_peers import turns
 from webpubsub.model.trace import SILENT, Trace, TraceEvent
 from webpubsub.server import http_protocol
 from webpubsub.server.http_protocol import HEAD_SECONDS, MAX_HEAD_BYTES, GuardedHttp

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from service_peers import Socket, connection, group
+from kit.service_peers import Socket, connection, group
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from certificates import make_certificate
+from kit.certificates import make_certificate
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.server import http_protocol
 from webpubsub.server.ending import LAST_SECONDS, Grace

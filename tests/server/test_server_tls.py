@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from certificates import make_certificate
+from kit.certificates import make_certificate
 from webpubsub.model.errors import ConfigurationError, OptionError
 from webpubsub.server.tls import Tls, scheme_of
 

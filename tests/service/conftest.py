@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from rest_peers import Api
-from service_peers import CHAT, KEY
-from webhook_peers import App, Clock, Handlers
+from kit.rest_peers import Api
+from kit.service_peers import CHAT, KEY
+from kit.webhook_peers import App, Clock, Handlers
 from webpubsub.model.names import HubName
 from webpubsub.service.events.webhooks import WebhookEventHandler
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service_peers import CHAT, KEY, NOW, Handler, serve, token
+from kit.service_peers import CHAT, KEY, NOW, Handler, serve, token
 from webpubsub.model.actions import WebPubSubPermission
 from webpubsub.model.errors import EventRefused, TokenError
 from webpubsub.model.events import ConnectEventRequest, ConnectEventResponse

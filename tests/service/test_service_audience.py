@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service_peers import JSON, connection, raw_connection
+from kit.service_peers import JSON, connection, raw_connection
 from webpubsub.service.hub.connection import Audience, Connection
 from webpubsub.service.protocols import RAW, Codec
 

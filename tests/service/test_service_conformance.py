@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service_peers import BINARY, CHAT, CLOSE, JSON_V1, PING, PONG, TEXT, Handler, client_frame, turns
-from service_sockets import ACCEPTED, Client, Server, upgrade
+from kit.service_peers import BINARY, CHAT, CLOSE, JSON_V1, PING, PONG, TEXT, Handler, client_frame, turns
+from kit.service_sockets import ACCEPTED, Client, Server, upgrade
 from webpubsub.model import actions
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import EventRequest, UserEventRequest, UserEventResponse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service_peers import connection
+from kit.service_peers import connection
 from webpubsub.service.hub.connection import AckCache
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rest_peers import HOST, Answer, Api
-from service_peers import CHAT, connection, group
+from kit.rest_peers import HOST, Answer, Api
+from kit.service_peers import CHAT, connection, group
 from webpubsub.model.errors import RestError
 from webpubsub.model.names import ConnectionId, HubName
 from webpubsub.model.rest import ListConnections

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service_peers import RELIABLE, Socket, connection, turns
-from virtual_time import VirtualTime
+from kit.service_peers import RELIABLE, Socket, connection, turns
+from kit.virtual_time import VirtualTime
 from webpubsub.service.hub import delivery as module
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.delivery import Delivery

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from asgi_client import AsgiClient
-from service_peers import BINARY, CHAT, TEXT, Handler, client_frame, token, turns
-from service_sockets import Client, Server, upgrade
+from kit.asgi_client import AsgiClient
+from kit.service_peers import BINARY, CHAT, TEXT, Handler, client_frame, token, turns
+from kit.service_sockets import Client, Server, upgrade
 from webpubsub.model.cloudevents import parse_answer
 from webpubsub.model.events import (
     ConnectEventRequest,

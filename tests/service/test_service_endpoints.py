@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from rest_peers import HOST, Api
-from service_peers import CHAT, KEY, NOW, token
+from kit.rest_peers import HOST, Api
+from kit.service_peers import CHAT, KEY, NOW, token
 from webpubsub.model.access.tokens import decode_client_token
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.service.protocols.handshake import client_audiences, parse_request

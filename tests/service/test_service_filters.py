@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service_peers import JSON, JSON_V1, connection, group
+from kit.service_peers import JSON, JSON_V1, connection, group
 from webpubsub.model.errors import RestError
 from webpubsub.service.filters import parse_filter
 from webpubsub.service.hub.connection import Connection

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service_peers import client_frame
+from kit.service_peers import client_frame
 from webpubsub.model.errors import ProtocolError
 from webpubsub.service.protocols import frames
 from webpubsub.service.protocols.frames import (

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from service_peers import CHAT, JSON_V1, KEY, Handler, Socket, connection, group, serve, token, turns
-from webhook_peers import App, Handlers
-from webhook_peers import context as context_of
+from kit.service_peers import CHAT, JSON_V1, KEY, Handler, Socket, connection, group, serve, token, turns
+from kit.webhook_peers import App, Handlers
+from kit.webhook_peers import context as context_of
 from webpubsub.model import actions
 from webpubsub.model.errors import ConfigurationError, EventRefused
 from webpubsub.model.events import (

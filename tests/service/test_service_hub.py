@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from service_peers import CHAT, connection, group, raw_connection
+from kit.service_peers import CHAT, connection, group, raw_connection
 from webpubsub.model import actions, rest
 from webpubsub.model.errors import RestError
 from webpubsub.model.names import UserId

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service_peers import RELIABLE, group, server_frames
+from kit.service_peers import RELIABLE, group, server_frames
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.service.protocols.messages import Message
 from webpubsub.service.protocols.numbered import Burst, Numbered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service_peers import group
+from kit.service_peers import group
 from webpubsub.model.actions import WebPubSubPermission
 from webpubsub.model.errors import RestError
 from webpubsub.service.hub.permissions import MAX_PATTERNS, MAX_RULES, REMEMBERED_GROUPS, Permissions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service_peers import JSON, JSON_V1
+from kit.service_peers import JSON, JSON_V1
 from webpubsub.model.errors import InvalidName
 from webpubsub.service.protocols import RAW, SUBPROTOCOLS, Codec, choose_subprotocol
 

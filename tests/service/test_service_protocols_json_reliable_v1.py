@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service_peers import RELIABLE, group, server_frames, text
+from kit.service_peers import RELIABLE, group, server_frames, text
 from webpubsub.model.names import ConnectionId, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.service.protocols.messages import Message, SequenceAck

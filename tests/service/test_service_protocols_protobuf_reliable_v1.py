@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service_peers import BINARY, server_frames
+from kit.service_peers import BINARY, server_frames
 from webpubsub.model.names import ConnectionId, GroupName
 from webpubsub.model.payload import Payload
 from webpubsub.service.protocols.messages import Message

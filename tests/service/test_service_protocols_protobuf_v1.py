@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service_peers import BINARY, server_frames
+from kit.service_peers import BINARY, server_frames
 from webpubsub.model.errors import ProtocolError
 from webpubsub.model.names import ConnectionId, GroupName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType

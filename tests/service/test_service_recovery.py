@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service_peers import KEY, NOW, SECOND_KEY, connection, token
-from virtual_time import VirtualTime
+from kit.service_peers import KEY, NOW, SECOND_KEY, connection, token
+from kit.virtual_time import VirtualTime
 from webpubsub.model.errors import TokenError
 from webpubsub.model.names import ConnectionId
 from webpubsub.service.hub.connection import Connection

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from service_peers import (
+from kit.service_peers import (
     CHAT,
     CLOSE,
     JSON_V1,
@@ -23,8 +23,8 @@ from service_peers import (
     token,
     turns,
 )
-from service_sockets import ACCEPTED, ALICE, Client, Server, closing, upgrade
-from virtual_time import VirtualTime
+from kit.service_sockets import ACCEPTED, ALICE, Client, Server, closing, upgrade
+from kit.virtual_time import VirtualTime
 from webpubsub.model import actions, rest
 from webpubsub.model.actions import WebPubSubPermission
 from webpubsub.model.errors import RestError

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service_peers import CHAT, JSON, connection, group, raw_connection, server_frames
+from kit.service_peers import CHAT, JSON, connection, group, raw_connection, server_frames
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import ConnectEventResponse, UserEventRequest, UserEventResponse
 from webpubsub.model.payload import Payload, WebPubSubDataType

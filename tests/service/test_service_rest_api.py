@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from identity_peers import ISSUER, SECRET, issue
-from rest_peers import HOST, VERSIONS, Api
-from service_peers import CHAT, KEY, NOW, SECOND_KEY, connection, group, token, turns
+from kit.identity_peers import ISSUER, SECRET, issue
+from kit.rest_peers import HOST, VERSIONS, Api
+from kit.service_peers import CHAT, KEY, NOW, SECOND_KEY, connection, group, token, turns
 from webpubsub.model import rest
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.access.tokens import decode_client_token

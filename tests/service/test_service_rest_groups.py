@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rest_peers import Api
-from service_peers import connection, turns
+from kit.rest_peers import Api
+from kit.service_peers import connection, turns
 from webpubsub.service.hub.effects import Close
 from webpubsub.service.protocols import SUBPROTOCOLS
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from rest_peers import HOST, Api
-from service_peers import token
+from kit.rest_peers import HOST, Api
+from kit.service_peers import token
 
 SEND = "/api/hubs/chat/groups/room/:send"
 LENGTH = (b"content-length", b"2")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rest_peers import Api
-from service_peers import connection, turns
+from kit.rest_peers import Api
+from kit.service_peers import connection, turns
 from webpubsub.model.actions import SendToGroupAction
 
 SENDS = ["/:send", "/groups/room/:send", "/users/alice/:send"]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service_peers import (
+from kit.service_peers import (
     CHAT,
     JSON,
     JSON_V1,

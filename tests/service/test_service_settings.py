@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from service_peers import CHAT
+from kit.service_peers import CHAT
 from webpubsub.model.errors import InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName

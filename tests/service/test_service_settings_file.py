@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service_peers import CHAT
+from kit.service_peers import CHAT
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import watchfiles
 
-from service_peers import CHAT
+from kit.service_peers import CHAT
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, Trace, TraceEvent

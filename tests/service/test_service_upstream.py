@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from scripted_server import ACCEPTED, hang_up, scripted_server
-from service_peers import KEY, SECOND_KEY
-from webhook_peers import CONNECTED, App, Clock, Gate, Handlers, assert_no_secret, context, user_event
+from kit.scripted_server import ACCEPTED, hang_up, scripted_server
+from kit.service_peers import KEY, SECOND_KEY
+from kit.webhook_peers import CONNECTED, App, Clock, Gate, Handlers, assert_no_secret, context, user_event
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import (
     ConnectEventRequest,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from service_peers import turns
-from webhook_peers import CONNECTED, App, Clock, Gate, Handlers, assert_no_secret, user_event
+from kit.service_peers import turns
+from kit.webhook_peers import CONNECTED, App, Clock, Gate, Handlers, assert_no_secret, user_event
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Phase, Trace, TraceEvent

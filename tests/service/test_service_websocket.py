@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service_peers import (
+from kit.service_peers import (
     BINARY,
     CHAT,
     CLOSE,
@@ -26,7 +26,7 @@ from service_peers import (
     token,
     turns,
 )
-from service_sockets import ACCEPTED, Server, closing, upgrade
+from kit.service_sockets import ACCEPTED, Server, closing, upgrade
 from webpubsub.model import actions
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import (

@@ -11,8 +11,8 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from asgi_client import RecordingSink
-from spec_app import CONNECTION, DEFAULT, KEY, USER, WEBHOOK, SpecApp, loaded_app, running_app, without
+from kit.asgi_client import RecordingSink
+from kit.spec_app import CONNECTION, DEFAULT, KEY, USER, WEBHOOK, SpecApp, loaded_app, running_app, without
 
 OTHER = "Endpoint=https://other.example;AccessKey=other;Version=1.0;"
 IDENTITY = {"Managed__serviceUri": "https://managed.example"}

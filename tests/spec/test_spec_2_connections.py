@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from identity_peers import Credential
-from rest_service import running_rest_service
-from spec_app import KEY, SIGNATURE, USER, WEBHOOK, loaded_app, running_app, without
+from kit.identity_peers import Credential
+from kit.rest_service import running_rest_service
+from kit.spec_app import KEY, SIGNATURE, USER, WEBHOOK, loaded_app, running_app, without
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.errors import ConnectionStringError
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from spec_app import (
+from kit.spec_app import (
     CONNECT,
     CONNECTED,
     DEFAULT,

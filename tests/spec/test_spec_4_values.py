@@ -11,7 +11,7 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from spec_app import (
+from kit.spec_app import (
     CONNECT,
     CONNECTED,
     CONNECTION_ID,

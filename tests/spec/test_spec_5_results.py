@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from spec_app import CONNECT, CONNECTED, DISCONNECTED, USER, SpecApp, loaded_app, running_app
+from kit.spec_app import CONNECT, CONNECTED, DISCONNECTED, USER, SpecApp, loaded_app, running_app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,9 +8,9 @@ from typing import Any
 import jwt
 import pytest
 
-from identity_peers import Credential
-from rest_service import RestService, running_rest_service
-from spec_app import KEY, SpecApp, running_app
+from kit.identity_peers import Credential
+from kit.rest_service import RestService, running_rest_service
+from kit.spec_app import KEY, SpecApp, running_app
 
 NOW = 1_767_225_600.0
 NEVER = 4_000_000_000

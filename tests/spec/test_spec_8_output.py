@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from rest_service import RestService, running_rest_service
-from spec_app import KEY, SpecApp, running_app
+from kit.rest_service import RestService, running_rest_service
+from kit.spec_app import KEY, SpecApp, running_app
 from webpubsub.model import actions
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

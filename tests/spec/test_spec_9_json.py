@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from asgi_client import RecordingSink
-from spec_app import CONNECT, USER, SpecApp, running_app
+from kit.asgi_client import RecordingSink
+from kit.spec_app import CONNECT, USER, SpecApp, running_app
 from webpubsub.model.actions import Action, GrantPermissionAction, SendToAllAction
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -10,8 +10,8 @@ from typing import Any
 import jwt
 import pytest
 
-from asgi_client import RecordingSink
-from spec_app import CONNECT, DEFAULT, DISCONNECTED, USER, loaded_app, running_app, without
+from kit.asgi_client import RecordingSink
+from kit.spec_app import CONNECT, DEFAULT, DISCONNECTED, USER, loaded_app, running_app, without
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
 

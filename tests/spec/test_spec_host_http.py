@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spec_app import DEFAULT, loaded_app, running_app
+from kit.spec_app import DEFAULT, loaded_app, running_app
 
 PREFIX = "AzureFunctionsJobHost__extensions__http__routePrefix"
 

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from spec_app import CONNECT, CONNECTED, CONNECTION_ID, DISCONNECTED, SIGNATURE, USER, SpecApp, running_app
+from kit.spec_app import (
+    CONNECT,
+    CONNECTED,
+    CONNECTION_ID,
+    DISCONNECTED,
+    SIGNATURE,
+    USER,
+    SpecApp,
+    running_app,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from functions_worker import TypedData
+from kit.functions_worker import TypedData
 
 CONNECTION_ID = "0f9c97a2f0bf4706afe87a14e0797b11"
 ACCESS_KEY = "7aab239577fd4f24bc919802fb629f5f"

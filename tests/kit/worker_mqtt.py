@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker_cases import Case
-from worker_events import COUNTER_1, Event, system_event, user_event
+from kit.worker_cases import Case
+from kit.worker_events import COUNTER_1, Event, system_event, user_event
 
 JSON = "application/json"
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from asgi_client import Answer, AsgiClient
+from kit.asgi_client import Answer, AsgiClient
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.model.trace import Trace, TraceEvent
 

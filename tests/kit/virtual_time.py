@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service_peers import turns
+from kit.service_peers import turns
 
 
 class VirtualTime:

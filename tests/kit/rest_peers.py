@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from service_peers import (
+from kit.service_peers import (
     CHAT,
     KEY,
     SECOND_KEY,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service_peers import (
+from kit.service_peers import (
     CLOSE,
     JSON_V1,
     TEXT,

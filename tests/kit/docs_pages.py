@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 _HEADING = re.compile(r"(#{1,6}) (.*)")
 _FILE_NAME = re.compile(r"`([\w./-]+\.(?:py|json))`:")

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from service_peers import CHAT
+from kit.service_peers import CHAT
 from webpubsub.model.events import (
     ConnectedEventRequest,
     UserEventRequest,

@@ -1,7 +1,7 @@
 """The page ``docs/support.md``, made of the table ``docs/support.toml`` and of the tests.
 
 A row of the table names features; the tests that are marked with ``feature(name)`` prove them. To write the
-page anew: ``python tests/support_page.py``.
+page anew: ``python tests/kit/support_page.py``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "support.md"
 TABLE: Final = ROOT / "docs" / "support.toml"
 ANSWERS: Final = ("same", "differs", "not modelled")
@@ -22,7 +22,7 @@ _HEAD: Final = """\
 # Support
 
 How the [service](service.md) compares with Azure Web PubSub. The page is made of the tests, by
-`python tests/support_page.py`.
+`python tests/kit/support_page.py`.
 
 | here | |
 |---|---|
@@ -76,7 +76,7 @@ def rows() -> dict[str, list[Row]]:
 def proofs() -> dict[str, list[Proof]]:
     """Return the tests of each feature, in the order of their files and lines."""
     found = defaultdict(list)
-    for path in sorted((ROOT / "tests").glob("*/test_*.py")):
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 fails = any("mark.xfail" in ast.unparse(each) for each in node.decorator_list)

@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from asgi_client import AsgiClient
-from functions_worker import Worker
+from kit.asgi_client import AsgiClient
+from kit.functions_worker import Worker
+from kit.worker_events import ACCESS_KEY
 from webpubsub.host import FunctionHost, HostSettings
-from worker_events import ACCESS_KEY
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ODD = HERE / "contract/worker_app"
 # Those of the v2 model; apps of function.json folders have no function_app.py.
 EXAMPLES = {path.parent.name: path.parent for path in sorted(HERE.parent.glob("examples/*/function_app.py"))}

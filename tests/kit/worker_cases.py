@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from functions_worker import TypedData
-from worker_events import (
+from kit.functions_worker import TypedData
+from kit.worker_events import (
     COUNTER_1,
     COUNTER_2,
     Event,

@@ -16,6 +16,6 @@ Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Loops:
     """Run the tests of the pool on uvloop, too, where there is one."""
     loops = {"asyncio": asyncio.new_event_loop}
-    if item.path.stem == "test_http_client_pool" and importlib.util.find_spec("uvloop") is not None:
+    if item.path.stem == "test_pool" and importlib.util.find_spec("uvloop") is not None:
         loops["uvloop"] = importlib.import_module("uvloop").new_event_loop
     return loops

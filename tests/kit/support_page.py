@@ -30,8 +30,8 @@ How the [service](service.md) compares with Azure Web PubSub. The page is made o
 | differs | there, but not as on Azure; the note says how |
 | not modelled | not there |
 
-Each sentence in the last column is a test. Those of `test_contract_*.py` start the real command and drive it
-from outside; those of [test_contract_sdks.py](../tests/contract/test_contract_sdks.py) do so with each of
+Each sentence in the last column is a test. Those in `tests/contract` start the real command and drive it
+from outside; those of [test_sdks.py](../tests/contract/test_sdks.py) do so with each of
 Microsoft's SDKs for Python, Python with asyncio and JavaScript.
 """
 

@@ -275,7 +275,7 @@ def test_a_timer_that_fails_tells_nobody(worker_of: WorkerOf) -> None:
 
 @pytest.mark.parametrize("is_native", [False, True])
 def test_a_result_that_nothing_takes_fails_the_call(is_native: bool, worker_of: WorkerOf) -> None:
-    """As it does in the host: see test_host_results.py."""
+    """As it does in the host: see tests/host/running/test_results.py."""
     worker = worker_of("untyped", is_native=is_native)
     invoked = worker.invoke("timer_with_result", {"timer": {"json": "{}"}})
     assert invoked["result"]["status"] == "Failure"

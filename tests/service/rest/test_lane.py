@@ -1,6 +1,6 @@
 """The fast lane of the REST API: what it takes, and what it leaves to ASGI.
 
-That both answer alike is what `test_service_rest_api` and its neighbours show, which ask by both ways.
+That both answer alike is what `test_api` and its neighbours show, which ask by both ways.
 """
 
 from __future__ import annotations

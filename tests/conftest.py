@@ -8,11 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
-Need = Callable[..., str]
+from kit.needs import Need, missing
 
 
 @pytest.fixture(scope="session")
@@ -63,10 +62,3 @@ def oldest_python() -> str:
     if not found.startswith(b"1.17."):
         missing(f"azure-functions 1.17 in {python}", "make test (which installs it into .venv-oldest)")
     return python
-
-
-def missing(what: str, install: str) -> NoReturn:
-    reason = f"needs {what}: {install}"
-    if os.environ.get("WEBPUBSUB_REQUIRE_ALL") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)

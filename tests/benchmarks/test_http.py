@@ -49,5 +49,5 @@ def test_a_client_that_trusts_a_certificate_speaks_tls(
 
     monkeypatch.setattr(http, "run_load", run_load)
     running = Running(port=7071, process=1, printed="")
-    found = http_load(running, 1, [b"GET /1", b"GET /2"], **options, status=200)
+    found: Any = http_load(running, 1, [b"GET /1", b"GET /2"], **options, status=200)
     assert found == (client, b"GET /1GET /2", {**options, "status": 200})

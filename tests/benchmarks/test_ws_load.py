@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.load import Load
 from benchmarks.programs import compiled
-from conftest import Need
+from kit.needs import Need
 
 UPGRADED = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

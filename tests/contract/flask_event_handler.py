@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from flask import Flask, Response, request, session
+from flask.typing import ResponseReturnValue
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 app = Flask(__name__)
@@ -24,7 +25,7 @@ def signature() -> str:
 
 
 @app.get("/told")
-def tell() -> Response:
+def tell() -> ResponseReturnValue:
     return app.json.response(told)
 
 
@@ -35,7 +36,7 @@ def validate(hub: str, event: str) -> Response:
 
 
 @app.post("/api/<hub>/<event>")
-def handle(hub: str, event: str) -> Response:
+def handle(hub: str, event: str) -> ResponseReturnValue:
     headers, user = request.headers, request.headers.get("ce-userId")
     assert (hub, event) == (headers["ce-hub"], headers["ce-eventName"])
     assert signature() in headers["ce-signature"].split(",")

@@ -72,7 +72,8 @@ class Driver:
         except SendMessageError as error:
             return {"refused": [error.error_detail.name if error.error_detail else None, None, str(error)]}
         except HttpResponseError as error:
-            code = error.response.headers.get("x-ms-error-code") if error.response else None
+            response: Any = error.response  # its type has no headers
+            code = response.headers.get("x-ms-error-code") if response else None
             return {"refused": [code, error.status_code, str(error)]}
         except Lacking as error:
             return {"lacking": str(error)}

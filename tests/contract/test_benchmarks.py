@@ -16,8 +16,8 @@ from benchmarks.http import http_load, http_request, status_of, text_frame, upgr
 from benchmarks.programs import LIBRARIES
 from benchmarks.servers import Running, Server, started
 from benchmarks.tls import CERTIFICATE, trusting, with_certificate
-from conftest import missing
 from kit.certificates import make_certificate
+from kit.needs import missing
 
 pytestmark = pytest.mark.contract
 ROOT = Path(__file__).parents[2]

@@ -17,8 +17,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from conftest import Need, missing
 from kit.contract_clients import client_url, get_json, hear_json, json_client
+from kit.needs import Need, missing
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 
 pytestmark = pytest.mark.contract

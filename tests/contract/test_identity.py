@@ -146,7 +146,7 @@ async def test_an_app_without_a_key_does_everything(
         assert await hear(alice) == ["alice said hello"]
         statuses = await asyncio.gather(*(app.send(f"message-{number}") for number in range(20)))
         assert statuses == [200] * 20
-        assert sorted(await hear(alice, 20)) == sorted(f"message-{number}" for number in range(20))  # type: ignore[type-var]
+        assert sorted(await hear(alice, 20)) == sorted(f"message-{number}" for number in range(20))
     assert provider.asked == [{"api-version": "2019-08-01", "resource": AUDIENCE}]  # once for all
 
 

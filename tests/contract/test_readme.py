@@ -64,7 +64,7 @@ async def test_the_app_of_the_readme(app_of_the_readme: Any) -> None:
         connect(await negotiated(app_of_the_readme, "bob")) as bob,
     ):
         await alice.send("hi")
-        assert sorted(await hear(alice, 2)) == ["alice: hi", "sent"]  # type: ignore[type-var]
+        assert sorted(await hear(alice, 2)) == ["alice: hi", "sent"]
         assert await hear(bob) == ["alice: hi"]
     with pytest.raises(InvalidStatus) as refused:
         await connect(await negotiated(app_of_the_readme, "attacker"))
@@ -103,7 +103,7 @@ async def test_the_app_runs_behind_a_service_of_its_own(tmp_path: Path, run_comm
         with run_command("service", "--port", port, "--event-handler", handler):
             async with connect(client_url(service, "chat", "carol")) as carol:
                 await carol.send("hello")
-                assert sorted(await hear(carol, 2)) == ["carol: hello", "sent"]  # type: ignore[type-var]
+                assert sorted(await hear(carol, 2)) == ["carol: hello", "sent"]
 
 
 def test_a_client_url_from_the_command_line() -> None:
@@ -179,14 +179,14 @@ async def test_a_change_of_the_app_is_taken_up_while_clients_stay(
             source.write_text(original.replace("[From", "[Said by"), encoding="utf-8")
             wait_for(lambda: command.output.count("\nReady\n") == 2, command)
             await alice.send("hi")
-            assert sorted(await hear(alice, 2)) == ["[SYSTEM] ack, 1 so far", "[Said by alice] hi"]  # type: ignore[type-var]
+            assert sorted(await hear(alice, 2)) == ["[SYSTEM] ack, 1 so far", "[Said by alice] hi"]
 
             source.write_text("import a_module_that_is_not_there\n", encoding="utf-8")
             wait_for(lambda: "a change of its files starts it again" in command.output, command)
             source.write_text(original, encoding="utf-8")
             wait_for(lambda: command.output.count("\nReady\n") == 3, command)
             await alice.send("again")
-            assert sorted(await hear(alice, 2)) == ["[From alice] again", "[SYSTEM] ack, 2 so far"]  # type: ignore[type-var]
+            assert sorted(await hear(alice, 2)) == ["[From alice] again", "[SYSTEM] ack, 2 so far"]
 
 
 def wait_for(condition: Callable[[], bool], command: Any) -> None:

@@ -13,16 +13,16 @@ import functools
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from conftest import Need, missing
 from kit.contract_clients import client_url, hear_json, json_client
 from kit.cut_wire import CutWire, cut_wire
+from kit.needs import Need, missing
 from kit.sdk_event_handler import running_event_handler
 from kit.sdk_steps import Client, Driver, Lacking, Refused, Service, running_driver
 from webpubsub.model.access.connection_string import ConnectionString
@@ -42,6 +42,8 @@ LACKING: Final = {
     ("python-aio", "message TTL"),
     ("javascript", "close all but some"),
 }
+
+Call = Callable[[], Awaitable[Any]]
 
 feature = pytest.mark.feature
 both_protocols = pytest.mark.parametrize("protocol", ["json", "json-reliable"])
@@ -433,10 +435,11 @@ async def test_the_server_puts_filtered_connections_into_groups(sdk: Sdk) -> Non
 @feature("permissions")
 async def test_permissions_are_granted_checked_and_revoked(sdk: Sdk) -> None:
     alice = await sdk.client("alice", roles=[], groups=["g"])
-    for permission, use in (
-        ("joinLeaveGroup", lambda: alice.join_group(group="g")),
-        ("sendToGroup", lambda: alice.send_to_group(group="g", payload=END, no_echo=True)),
-    ):
+    uses: dict[str, Call] = {
+        "joinLeaveGroup": lambda: alice.join_group(group="g"),
+        "sendToGroup": lambda: alice.send_to_group(group="g", payload=END, no_echo=True),
+    }
+    for permission, use in uses.items():
         target = {"permission": permission, "connection_id": alice.connection_id, "target_name": "g"}
         assert not await sdk.service.has_permission(**target)
         await sdk.service.grant_permission(**target)
@@ -501,13 +504,13 @@ CLOSED: Final = "Application server closed the connection."
 @pytest.mark.parametrize("of", ["connection", "user", "group", "all"])
 async def test_the_server_closes_connections(sdk: Sdk, of: str) -> None:
     alice = await sdk.client("alice", groups=["g"])
-    close = {
+    closes: dict[str, Call] = {
         "connection": lambda: sdk.service.close_connection(connection_id=alice.connection_id, **REASON),
         "user": lambda: sdk.service.close_user_connections(user_id="alice", **REASON),
         "group": lambda: sdk.service.close_group_connections(group="g", **REASON),
         "all": lambda: sdk.service.close_all_connections(**REASON),
-    }[of]
-    await close()
+    }
+    await closes[of]()
     assert await ended(alice) == f"{CLOSED} Reason: bye & thanks"
     assert not await sdk.service.user_exists(user_id="alice")
 
@@ -534,6 +537,7 @@ async def test_the_server_closes_all_but_some(sdk: Sdk) -> None:
 def through(wire: CutWire, sdk: Sdk, user_id: str, **claims: Any) -> str:
     """A client URL of a hub whose service is reached by ``wire``."""
     key = ConnectionString.parse(sdk.hub.connection_string).access_key
+    assert key is not None
     endpoint = f"Endpoint=http://127.0.0.1:{wire.port};AccessKey={key};"
     return client_url(endpoint, sdk.hub.name, user_id, **claims)
 
@@ -629,6 +633,7 @@ async def test_the_sdks_token_says_who_and_how_long(sdk: Sdk) -> None:
 @feature("wrong keys")
 async def test_another_key_opens_nothing(sdk: Sdk) -> None:
     key = ConnectionString.parse(sdk.hub.connection_string).access_key
+    assert key is not None
     wrong = sdk.hub.connection_string.replace(key, key[::-1])
     stranger = Service(sdk.driver)
     await stranger.serve(connection_string=wrong, hub=sdk.hub.name)

@@ -23,8 +23,8 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
-from conftest import Need, missing
 from kit.contract_clients import get_json
+from kit.needs import Need, missing
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.storage import Lease
 from webpubsub.host.storage.app_storage import AppStorage

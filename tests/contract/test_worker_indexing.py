@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +57,14 @@ def test_the_worker_reports_these_bindings(app: str, worker_of: WorkerOf) -> Non
     assert worker.bindings == BINDINGS[app]
 
 
-@pytest.mark.parametrize("app", {**BINDINGS, **EXAMPLES})
+@pytest.mark.parametrize("app", [*BINDINGS, *EXAMPLES])
 def test_this_interpreters_library_reports_the_same(app: str, worker_of: WorkerOf, copy_of: CopyOf) -> None:
     worker = worker_of(app)
     assert worker.problem is None
     assert reported(sys.executable, copy_of(app)) == worker.bindings
 
 
-@pytest.mark.parametrize("app", {**BINDINGS, **EXAMPLES})
+@pytest.mark.parametrize("app", [*BINDINGS, *EXAMPLES])
 def test_the_oldest_library_reports_the_same(
     app: str, worker_of: WorkerOf, copy_of: CopyOf, oldest_python: str
 ) -> None:
@@ -82,13 +82,13 @@ def test_the_host_runs_what_it_has_bindings_for(load: Load, copy_of: CopyOf) -> 
 
 # --- examples -------------------------------------------------------------------------------------------
 
-EVENTS = {
+EVENTS: dict[str, Callable[[str], Event]] = {
     "connect": connect_event,
     "connected": connected_event,
     "disconnected": lambda hub: disconnected_event(hub, "bye"),
 }
 CONNECTION = {"baseUrl": "wss://h/c", "url": "wss://h/c?access_token=t", "accessToken": "t"}
-CONTEXT = {
+CONTEXT: dict[str, Any] = {
     "request": connected_event("chat"),
     "response": {"body": None, "status": 200, "headers": {}},
     "errorMessage": None,

@@ -396,7 +396,7 @@ def test_decorators_that_do_not_go_together(function: Any, decorators: list[Any]
 @pytest.mark.parametrize("decorator", [user_event(), context_input(arg_name="request")])
 @pytest.mark.parametrize("filled", [False, True])
 def test_decorators_of_different_apps(decorator: Any, filled: bool) -> None:
-    app, blueprint = wps.FunctionApp(), wps.Blueprint()
+    app, blueprint = wps.FunctionApp(), wps.Blueprint()  # type: ignore[no-untyped-call]
     if filled:
         user_event()(app)(nothing)
 
@@ -532,7 +532,7 @@ def test_a_mistake_is_found_at_indexing(function: Any, decorators: list[Any], pr
 
 
 def test_all_functions_are_judged_at_once_by_the_names_they_have_in_the_app() -> None:
-    app, blueprint = wps.FunctionApp(), func.Blueprint()
+    app, blueprint = wps.FunctionApp(), func.Blueprint()  # type: ignore[no-untyped-call]
     user_event()(app)(misnamed)
     app.function_name("Clock")(timer(app)(output()(app)(tick)))
     wps.web_pubsub_trigger(blueprint, event_type="user", event_name="x")(spare)

@@ -29,6 +29,10 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     _forget()
 
 
+def registered() -> Any:
+    return azure.functions.get_binding_registry().get("webPubSubTrigger")  # type: ignore[no-untyped-call]
+
+
 def _forget() -> None:
     meta._ConverterMeta._bindings.pop("webPubSubTrigger", None)
     converter.has_converter.cache_clear()
@@ -37,7 +41,7 @@ def _forget() -> None:
 @pytest.fixture
 def found(fresh: pytest.MonkeyPatch) -> Any:
     assert converter.has_converter()
-    return azure.functions.get_binding_registry().get("webPubSubTrigger")
+    return registered()
 
 
 def test_it_is_registered_once_and_under_its_name_only(fresh: pytest.MonkeyPatch) -> None:
@@ -154,7 +158,7 @@ def test_another_converter_stays(fresh: pytest.MonkeyPatch, caplog: pytest.LogCa
 
     assert not converter.has_converter()
     assert not converter.has_converter()
-    assert azure.functions.get_binding_registry().get("webPubSubTrigger") is Other
+    assert registered() is Other
     (text,) = warnings_of(caplog)
     assert text.startswith(
         "binary messages of user events arrive damaged in the Azure Functions worker, because the converter "

@@ -6,7 +6,7 @@ The functions of this app never fail, so no request can have the status 500.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
 import pytest
@@ -99,7 +99,7 @@ async def answer_to(app: SpecApp, method: str, headers: Headers, body: bytes) ->
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     path = {"path": WEBHOOK, "raw_path": WEBHOOK.encode(), "query_string": b""}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from webpubsub.functions.host_json.trigger_bytes import TriggerBytes
 from webpubsub.model.events import (
@@ -167,7 +168,8 @@ CONNECT_JSON = """{
 }"""
 
 
-class Datum(NamedTuple):
+@dataclass
+class Datum:
     """A value as the worker keeps it."""
 
     value: Any

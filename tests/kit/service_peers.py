@@ -15,6 +15,7 @@ from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
 from webpubsub.model.ports import EventAnswer
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.protocols import RAW, SUBPROTOCOLS, Codec
+from webpubsub.service.protocols.numbered import Numbered
 from webpubsub.service.service import Service
 from webpubsub.service.settings import EventHandlerSettings, HubSettings, ServiceSettings
 
@@ -53,8 +54,9 @@ def client_frame(head: int, body: bytes = b"", mask: bytes = b"\x11\x22\x33\x44"
     return bytes([head]) + length + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(body))
 
 
-def server_frames(data: bytes) -> list[tuple[int, bytes]]:
+def server_frames(data: bytes | Numbered) -> list[tuple[int, bytes]]:
     """The first bytes and bodies of unmasked frames, as a client reads them."""
+    assert isinstance(data, bytes), "a frame of a reliable subprotocol gets its number first"
     frames = []
     while data:
         size, at = data[1], 2
@@ -168,7 +170,7 @@ class Held:
         self.futures: list[asyncio.Future[EventAnswer]] = []
 
     async def __call__(self, _request: EventRequest) -> EventAnswer:
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[EventAnswer] = asyncio.get_running_loop().create_future()
         self.futures.append(future)
         return await future
 

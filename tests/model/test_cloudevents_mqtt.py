@@ -244,7 +244,7 @@ def test_other_refusals_have_nothing_of_mqtt() -> None:
 def test_every_refusal_has_a_code(body: bytes, status: int) -> None:
     with pytest.raises(EventRefused) as caught:
         parse_answer(V500, status, JSON, None, body)
-    assert caught.value.mqtt is not None
+    assert isinstance(caught.value.mqtt, MqttEventErrorResponse | MqttConnectEventErrorResponse)
     assert caught.value.mqtt.code >= 128
 
 

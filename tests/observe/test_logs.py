@@ -104,7 +104,7 @@ def test_other_loggers_are_written_too(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_what_functions_print_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(pipe)))  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(pipe)))
     start_logging("text", verbose=False)
     sys.stdout.write("now\n")
     assert pipe.getvalue() == b"now\n"

@@ -8,11 +8,11 @@ from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
 from webpubsub.server.embedded import add_event_handlers
-from webpubsub.service.settings import EventHandlerSettings, HubSettings
+from webpubsub.service.settings import EventHandlerSettings, HubSettings, SystemEvent
 
 CHAT = HubName("chat")
 APP = "http://127.0.0.1:7071"
-ALL = ("connect", "connected", "disconnected")
+ALL: tuple[SystemEvent, ...] = ("connect", "connected", "disconnected")
 
 
 def test_a_handler_takes_all_events_of_its_hub() -> None:

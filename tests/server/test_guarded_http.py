@@ -35,7 +35,7 @@ class Client:
         self.socket = Wire()
         config = uvicorn.Config(
             cast(Any, self.app),
-            http=partial(GuardedHttp, SILENT),
+            http=cast(Any, partial(GuardedHttp, SILENT)),
             ws=cast(Any, self.web_socket),
             log_config=None,
             lifespan="off",

@@ -58,7 +58,7 @@ from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, U
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import ActionSink, EventAnswer, TracedActions, TracedEvents
 from webpubsub.model.states import ConnectionStates
-from webpubsub.model.trace import Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Trace, TraceEvent
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
 from webpubsub.server.in_process import AppCaller, send_events_to, sinks_of
@@ -264,7 +264,7 @@ def context(
         event_name=EventName(name),
         hub=CHAT,
         connection_id=ConnectionId("c1"),
-        **{"user_id": UserId("alice"), "event_id": 7} | members,
+        **{"user_id": UserId("alice"), "event_id": 7, **members},
     )
 
 
@@ -623,7 +623,7 @@ def test_only_connections_of_this_very_service_are_performed_here() -> None:
         "EMPTY": "",
     }
     embedded: Any = object()
-    assert sorted(sinks_of(environment, service, embedded, None)) == [
+    assert sorted(sinks_of(environment, service, embedded, SILENT)) == [
         "Other:Name",
         "WebPubSubConnectionString",
     ]

@@ -182,6 +182,7 @@ async def test_a_server_stops_though_a_client_never_closes_its_side_of_tls(
     reader, writer = await asyncio.open_connection(*listener.getsockname(), ssl=trusting)
     writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     assert await reader.readline() == b"HTTP/1.1 204 No Content\r\n"
+    assert isinstance(writer.transport, asyncio.ReadTransport)
     writer.transport.pause_reading()
     before = time.monotonic()
     await server.stop(60)

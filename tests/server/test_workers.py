@@ -209,7 +209,7 @@ def test_each_worker_has_a_socket_on_the_port_and_nobody_else_gets_it() -> None:
         assert [each.getsockname() for each in listeners] == [address] * 3
         assert len({each.fileno() for each in listeners}) == 3
         with pytest.raises(ConfigurationError, match="Address already in use"):
-            bind(*address, "")
+            bind(address[0], address[1], "")
         heard: set[int] = set()
         clients = [socket.create_connection(address) for _ in range(64)]
         for each in listeners:
@@ -227,6 +227,7 @@ def test_each_worker_has_a_socket_on_the_port_and_nobody_else_gets_it() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the workers share one socket")
 def test_a_port_that_others_share_is_taken() -> None:
-    listeners = spread(bind("127.0.0.1", 0, ""), 1)
-    with listeners[0] as taken, pytest.raises(ConfigurationError, match="Address already in use"):
-        bind(*taken.getsockname(), "")
+    (taken,) = spread(bind("127.0.0.1", 0, ""), 1)
+    host, port = taken.getsockname()
+    with taken, pytest.raises(ConfigurationError, match="Address already in use"):
+        bind(host, port, "")

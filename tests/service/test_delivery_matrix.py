@@ -218,7 +218,7 @@ async def test_no_echo_spares_the_sending_connection_only(receivers: Receivers, 
     target = "/client/hubs/chat?webpubsub_mode=sendToGroup&group=g&noEcho=true"
     role = ["webpubsub.sendToGroup"]
     sender = await connect(receivers.server, kind, target, sub="sender", role=role, webpubsub_group=["g"])
-    quiet = {
+    quiet: dict[str, bytes | str] = {
         "raw": "hé",
         "json": TO_G + '"dataType":"text","data":"hé","noEcho":true}',
         "protobuf": bytes.fromhex("0A 0C 0A 01 67 1A 05 0A 03 68C3A9 20 01"),

@@ -42,7 +42,7 @@ TRUSTING = {"trust_forwarded_headers": True}
     ],
 )
 async def test_a_token_may_be_for_any_name_of_the_service(
-    settings: dict[str, Any], headers: dict[str, str], audience: str, status: int
+    settings: dict[str, Any], headers: dict[str, Any], audience: str, status: int
 ) -> None:
     answer = await Api(**settings).call("POST", "/:send", b"", bearer=token(audience), **headers)
     assert answer.status == status
@@ -73,7 +73,7 @@ FORWARDED = {"x_forwarded_host": "chat.example", "x_forwarded_proto": "https, ht
     ],
 )
 async def test_tokens_for_clients_name_the_service_as_clients_know_it(
-    settings: dict[str, Any], headers: dict[str, str], base: str
+    settings: dict[str, Any], headers: dict[str, Any], base: str
 ) -> None:
     answer = await Api(**settings).call("POST", "/:generateToken", **headers)
     found = json.loads(answer.body)["token"]

@@ -573,7 +573,7 @@ def connect(script: str) -> bytes:
 
 
 FAILED = "The function failed."
-ANSWERS: list[tuple[str, dict[str, str], bytes, int, str]] = [
+ANSWERS: list[tuple[str, dict[str, str], bytes, int, str | None]] = [
     # name, headers, body, status, text
     ("connected: a result is ignored", CONNECTED, b"{}", 200, ""),
     ("disconnected: a failure, too", DISCONNECTED, b'{"reason": ""}', 200, ""),

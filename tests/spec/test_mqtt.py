@@ -181,7 +181,10 @@ CONTEXT = {
 
 
 async def test_4_4_connect(app: SpecApp) -> None:
-    more = {"claims": {"sub": ["alice"]}, "clientCertificates": [{"thumbprint": "T", "content": "PEM"}]}
+    more: dict[str, Any] = {
+        "claims": {"sub": ["alice"]},
+        "clientCertificates": [{"thumbprint": "T", "content": "PEM"}],
+    }
     await app.event(CONNECT | MQTT, body(**more))
     headers = {name: [value] for name, value in (CONNECT | MQTT).items()}
     assert json.dumps(app.seen[0]) == json.dumps(

@@ -20,7 +20,7 @@ CONNECTION = f"Endpoint=https://wps.example;AccessKey={ACCESS_KEY};Version=1.0;"
 SETTINGS = {"WebPubSubConnectionString": CONNECTION}
 WEBHOOK = "/runtime/webhooks/webpubsub"
 
-HTTP = [
+HTTP: list[dict[str, Any]] = [
     {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous", "methods": ["get"]},
     {"type": "http", "direction": "out", "name": "$return"},
 ]

@@ -218,7 +218,8 @@ def http(req: object) -> None: ...
 def test_functions_that_need_nothing_keep_their_own_run() -> None:
     app = wps.FunctionApp()
     decorate = app.web_pubsub_trigger(hub="chat", event_type="user", event_name="message")
-    wrapper = decorate(app.web_pubsub_output(hub="chat")(typed))._function.get_user_function()
+    builder: Any = decorate(app.web_pubsub_output(hub="chat")(typed))
+    wrapper = builder._function.get_user_function()
     actions: Any = SimpleNamespace(name="actions")
     for call, trigger, outputs in (
         (wrapper, {"name": "data", "type": "webPubSubTrigger"}, (actions,)),

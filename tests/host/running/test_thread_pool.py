@@ -103,7 +103,8 @@ def test_a_call_that_outlives_its_loop_disturbs_nobody() -> None:
 
 async def test_a_call_that_was_given_up_before_its_turn_does_not_run(lonely: ThreadPool) -> None:
     pool = lonely
-    release, ran = threading.Event(), []
+    release = threading.Event()
+    ran: list[str] = []
     first = pool.run(release.wait, 10)
     second = pool.run(ran.append, "second")
     second.cancel()

@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import missing
+from kit.needs import missing
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.storage import Leases, Storage
 from webpubsub.host.storage.app_storage import AppStorage, find_account
@@ -32,7 +32,7 @@ ACCOUNT = "DefaultEndpointsProtocol=https;AccountName=chat;AccountKey=a2V5;Endpo
 
 @pytest.fixture(params=["files", "memory", "app"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    made = {
+    made: dict[str, Callable[[], Storage]] = {
         "files": lambda: FileStorage(tmp_path / "state"),
         "memory": MemoryStorage,
         "app": lambda: AppStorage(Environment(), tmp_path),

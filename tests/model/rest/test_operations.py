@@ -206,8 +206,8 @@ def read(request: RestRequest) -> tuple[str, Any]:
     assert (payload is not None) is (operation.has_payload or bool(operation.members))
     assert operation.status == request.status
     headers = [(name.lower().encode(), value.encode()) for name, value in request.headers]
-    found = parse_parameters(operation, fold_names(parameters)) | parse_headers(operation, headers)
-    return hub, parse_value(operation, {**names, **found}, payload)
+    given = parse_parameters(operation, fold_names(parameters)) | parse_headers(operation, headers)
+    return hub, parse_value(operation, {**names, **given}, payload)
 
 
 def test_every_row_of_the_table_is_tested() -> None:

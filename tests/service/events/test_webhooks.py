@@ -25,7 +25,7 @@ from webpubsub.model.names import ConnectionId, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import ConnectionStates
-from webpubsub.model.trace import Phase, Trace, TraceEvent
+from webpubsub.model.trace import Name, Phase, Trace, TraceEvent
 from webpubsub.service.settings import ManagedIdentity, WebhookAuth
 
 # HMAC-SHA256 of "c1", made with openssl: printf c1 | openssl dgst -sha256 -hmac KEY
@@ -522,9 +522,9 @@ async def test_attempts_are_traced(app: App, handler_of: Handlers) -> None:
     ids = {"hub": "chat", "connection": "c1", "event": "c1/3"}
     url = app.url()
     asked, first, second = traced
-    assert asked == TraceEvent("validation", Phase.COMPLETED, {}, {"url": url, "origin": "localhost"})
+    assert asked == TraceEvent(Name.VALIDATION, Phase.COMPLETED, {}, {"url": url, "origin": "localhost"})
     assert first == TraceEvent(
-        "webhook",
+        Name.WEBHOOK,
         Phase.FAILED,
         ids,
         {"method": "POST", "url": url, "attempt": 1, "status": 503, "again_in": 1.0},

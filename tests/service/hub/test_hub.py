@@ -26,6 +26,7 @@ def sent(effects: Effects) -> dict[str, bytes]:
         assert isinstance(effect, Deliver)
         for receiver in effect.receivers:
             assert receiver.id not in frames
+            assert isinstance(effect.frame, bytes)
             frames[receiver.id] = effect.frame
     return frames
 

@@ -15,6 +15,7 @@ from webpubsub.model.names import ConnectionId, GroupName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.service.protocols.json_v1 import JsonCodec
 from webpubsub.service.protocols.messages import AckError, ClientMessage, Message, RaiseEvent, SendToGroup
+from webpubsub.service.protocols.numbered import Numbered
 
 codec = JsonCodec()
 MAX = 18446744073709551615
@@ -59,7 +60,7 @@ def test_binary_frames_close_with_1003() -> None:
 
 GROUP, ALICE = GroupName("g"), UserId("alice")
 
-DOWNSTREAM: list[tuple[bytes | None, str]] = [
+DOWNSTREAM: list[tuple[bytes | Numbered | None, str]] = [
     (
         codec.connected(ConnectionId("c1"), ALICE),
         '{"type":"system","event":"connected","userId":"alice","connectionId":"c1"}',

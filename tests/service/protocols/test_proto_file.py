@@ -46,7 +46,10 @@ def is_optional(field: FieldDescriptor) -> bool:
 
 def is_repeated(field: FieldDescriptor) -> bool:
     newer = getattr(field, "is_repeated", None)
-    return bool(newer) if newer is not None else field.label == FieldDescriptor.LABEL_REPEATED
+    if newer is not None:
+        return bool(newer)
+    label: int = field.label  # type: ignore[attr-defined]  # of protobuf before 6
+    return label == FieldDescriptor.LABEL_REPEATED
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_the_library_reads_what_is_written(
     message = Message(
         Payload(text.encode(), kind), None if group is None else GroupName(group), metadata=metadata
     )
-    [(_, body)] = server_frames(codec.message(message))  # type: ignore[arg-type]
+    [(_, body)] = server_frames(codec.message(message))
     found = message_class("DownstreamMessage").FromString(body).data_message
     assert getattr(found, "from") == ("server" if group is None else "group")
     assert (found.group if found.HasField("group") else None) == group

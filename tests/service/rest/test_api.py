@@ -17,7 +17,7 @@ from webpubsub.model import rest
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.access.tokens import decode_client_token
 from webpubsub.model.actions import WebPubSubPermission
-from webpubsub.model.trace import Phase, TraceEvent
+from webpubsub.model.trace import Name, Phase, TraceEvent
 from webpubsub.service.hub.effects import Close
 
 VERSION = "api-version=2024-12-01"
@@ -528,7 +528,7 @@ async def test_another_method_is_405_for_anybody(api: Api, method: str, target: 
 
 
 async def test_pages_of_other_origins_are_not_let_in(api: Api) -> None:
-    asked = {"origin": "https://elsewhere", "access-control-request-method": "POST"}
+    asked: dict[str, Any] = {"origin": "https://elsewhere", "access-control-request-method": "POST"}
     for method in ("OPTIONS", "POST"):
         answer = await api.call(method, "/:send", b"", **asked)
         assert not [name for name in answer.headers if name.startswith("access-control")]
@@ -565,7 +565,7 @@ async def test_a_newer_version_is_served_with_one_warning(api: Api) -> None:
         assert (await api.call("POST", f"{target}?api-version=2026-02-01-preview")).status == 202
     [warning] = [event for event in api.traced if event.name == "setting"]
     assert warning == TraceEvent(
-        "setting",
+        Name.SETTING,
         Phase.FAILED,
         {},
         {

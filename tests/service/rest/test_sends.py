@@ -25,7 +25,7 @@ async def api() -> Api:
     return found
 
 
-async def send(api: Api, target: str, **headers: str) -> int:
+async def send(api: Api, target: str, **headers: Any) -> int:
     answer = await api.call("POST", target, b"hi", content_type="text/plain", **headers)
     return answer.status
 

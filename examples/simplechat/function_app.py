@@ -43,8 +43,9 @@ def connect(request: wps.ConnectEventRequest) -> wps.ConnectEventResponse | wps.
 def connected(request: wps.ConnectedEventRequest, actions: wps.Actions) -> None:
     user_id = request.connection_context.user_id
     actions.send_to_all(f"[SYSTEM] {user_id} is connected")
-    actions.add_user_to_group(user_id, GROUP)
-    actions.send_to_group(GROUP, f"[SYSTEM] {user_id} joined group: {GROUP}")
+    if user_id is not None:  # an anonymous client is nobody whom a group could have
+        actions.add_user_to_group(user_id, GROUP)
+        actions.send_to_group(GROUP, f"[SYSTEM] {user_id} joined group: {GROUP}")
 
 
 @app.web_pubsub_trigger(hub=HUB, event_type="user", event_name="message")

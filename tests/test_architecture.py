@@ -39,8 +39,7 @@ NOT_IN_BINDINGS = {
     "uvloop",
     "httptools",
     "jwt",
-    "typer",
-    "rich",
+    "click",
     "websockets",
 }
 COLLECTIVE_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}

@@ -97,7 +97,7 @@ SERVERS = [
     "aiohttp",
     "uvicorn",
     "jwt",
-    "typer",
+    "click",
     "websockets",
     "webpubsub.host",
     "webpubsub.http",

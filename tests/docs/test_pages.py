@@ -17,11 +17,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from typer.main import get_command
 
 import webpubsub
+from kit.command_line import options_of, read_command_line
 from kit.docs_pages import DOCS, App, Block, Section, apps, pages, printed_by, sections, write_files
-from webpubsub.cli.commands import app as cli
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.service.settings_file import load_settings
 
@@ -30,7 +29,6 @@ SECTIONS = [section for page in PAGES for section in sections(page)]
 APPS = [app for section in SECTIONS for app in apps(section)]
 BLOCKS = [(section, block) for section in SECTIONS for block in section.blocks]
 DEFAULT = {"WebPubSubConnectionString": "Endpoint=http://localhost:8080;AccessKey=a key of the tests;"}
-COMMANDS = get_command(cli).commands  # type: ignore[attr-defined]
 COMMAND = re.compile(r"(\S*/)?webpubsub ")
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 NAME = re.compile(r"\bwps((?:\.[A-Za-z_]\w*)+)")
@@ -128,8 +126,7 @@ def test_json_is_json_and_settings_can_be_read(section: Section, block: Block, f
 @pytest.mark.parametrize(("section", "block"), of_language("sh"))
 def test_commands_have_the_options_that_they_are_given(section: Section, block: Block) -> None:
     for words in command_lines(block.text):
-        name, *arguments = words
-        COMMANDS[name].make_context(name, arguments)  # raises for an option that there is not
+        read_command_line(words)
 
 
 @pytest.mark.parametrize(("section", "block"), of_language("sh"))
@@ -193,9 +190,28 @@ def test_every_attribute_of_a_value_is_explained(struct: Any) -> None:
 )
 def test_every_option_of_a_command_is_explained(command: str, page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
-    options = [each for each in COMMANDS[command].params if each.param_type_name == "option"]
-    names = [name for option in options for name in (*option.opts, *option.secondary_opts)]
+    names = [name for option in options_of(command) for name in (*option.opts, *option.secondary_opts)]
     assert [name for name in names if f"`{name}" not in text] == []
+
+
+VARIABLES = [
+    item
+    for section in SECTIONS
+    for item in section.items
+    if isinstance(item, Table) and item.header == ["environment variable", "the same as"]
+]
+
+
+@pytest.mark.parametrize(("variable", "line"), [row for table in VARIABLES for row in table.rows])
+def test_a_variable_is_the_same_as_its_option(
+    variable: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (assignment,) = shlex.split(variable.strip("`"))
+    _, command, *arguments = shlex.split(line.strip("`"))
+    expected = read_command_line([command, *arguments])
+    name, _, value = assignment.partition("=")
+    monkeypatch.setenv(name, value)
+    assert read_command_line([command]) == expected
 
 
 # --- links ----------------------------------------------------------------------------------------------

@@ -17,13 +17,12 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from typer.main import get_command
 from websockets.sync.client import connect
 from werkzeug.serving import make_server
 
+from kit.command_line import options_of, read_command_line
 from kit.contract_clients import client_url
 from kit.docs_pages import DOCS, Block, Section, Table, sections, write_files
-from webpubsub.cli.commands import app as cli
 from webpubsub.model import metadata
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.issued_tokens import TokenIssuer
@@ -46,7 +45,6 @@ from webpubsub.service.settings_file import SettingsWatch, load_settings
 ROOT: Final = DOCS.parent
 SERVICE: Final = sections(DOCS / "service.md")
 SETTINGS: Final = sections(DOCS / "service-settings.md")
-COMMANDS: Final = get_command(cli).commands  # type: ignore[attr-defined]
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -56,12 +54,6 @@ def section(pages: list[Section], title: str) -> Section:
 
 def block(found: Section, language: str, number: int = 0) -> Block:
     return [each for each in found.blocks if each.language == language][number]
-
-
-def options_of(line: str) -> None:
-    """Check a command line; raises for an option that there is not."""
-    _, name, *arguments = shlex.split(line)
-    COMMANDS[name].make_context(name, arguments)
 
 
 # --- settings -----------------------------------------------------------------------------------------
@@ -160,7 +152,7 @@ def test_edits_are_told_as_the_page_says(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("command", ["service", "token"])
 def test_every_option_is_explained(command: str) -> None:
     text = (DOCS / "service.md").read_text(encoding="utf-8")
-    options = [each for each in COMMANDS[command].params if each.param_type_name == "option"]
+    options = options_of(command)
     names = [name for option in options for name in (*option.opts, *option.secondary_opts)]
     variables = [option.envvar for option in options if option.envvar]
     assert [name for name in (*names, *variables) if f"`{name}" not in text] == []
@@ -234,7 +226,7 @@ def test_the_workflow_starts_what_there_is() -> None:
     text = (DOCS / "service.md").read_text(encoding="utf-8")
     workflow = text.partition("~~~yaml\n")[2].partition("~~~")[0]
     (line,) = (line.strip() for line in workflow.splitlines() if line.strip().startswith("webpubsub "))
-    options_of(line.partition(" > ")[0])
+    read_command_line(shlex.split(line.partition(" > ")[0])[1:])
     assert f"AccessKey={DEFAULT_ACCESS_KEY};" in workflow
     assert "http://localhost:8080/api/health" in workflow
 
@@ -278,8 +270,8 @@ def instructions(name: str) -> list[str]:
 
 def test_the_image_runs_the_service() -> None:
     (entrypoint,) = instructions("ENTRYPOINT")
-    options_of(shlex.join(json.loads(entrypoint)))
-    port = next(option for option in COMMANDS["service"].params if option.name == "port")
+    read_command_line(json.loads(entrypoint)[1:])
+    port = next(option for option in options_of("service") if option.name == "port")
     assert instructions("EXPOSE") == [str(port.default)]
     (check,) = instructions("HEALTHCHECK")
     assert f":{port.default}/api/health" in check

@@ -20,7 +20,7 @@ import pytest
 
 import webpubsub
 from kit.command_line import options_of, read_command_line
-from kit.docs_pages import DOCS, App, Block, Section, apps, pages, printed_by, sections, write_files
+from kit.docs_pages import DOCS, App, Block, Section, Table, apps, pages, printed_by, sections, write_files
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.service.settings_file import load_settings
 

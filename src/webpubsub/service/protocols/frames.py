@@ -10,7 +10,7 @@ Every rule of RFC 6455 for a server without extensions is checked; each check na
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from struct import Struct
 from typing import Final
@@ -26,9 +26,11 @@ def unmask_in_python(data: bytes, mask: bytes) -> bytes:
 
 
 try:  # a name that websockets does not promise: what it has in C, it offers under no other
-    from websockets.speedups import apply_mask as unmask
+    from websockets.speedups import apply_mask
 except ImportError:
-    unmask = unmask_in_python  # type: ignore[assignment]
+    apply_mask = unmask_in_python  # type: ignore[assignment]
+
+unmask: Final[Callable[[bytes, bytes], bytes]] = apply_mask
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 INVALID_FRAME: Final = "The client frame is invalid"

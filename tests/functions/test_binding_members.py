@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from webpubsub.functions.binding_members import BINDING_TYPES, read_member, writ
 from webpubsub.functions.did_you_mean import camel_case
 from webpubsub.model.errors import ConfigurationError, UsageError
 
-DECORATORS = {
+DECORATORS: dict[str, Callable[..., Any]] = {
     "webPubSubTrigger": wps.web_pubsub_trigger,
     "webPubSub": wps.web_pubsub_output,
     "webPubSubConnection": wps.web_pubsub_connection_input,

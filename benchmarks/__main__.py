@@ -103,7 +103,7 @@ def read_options() -> argparse.Namespace:
         type=int,
         help=f"turns of each contender (default: {ENOUGH}, with --against {ROUNDS_AGAINST})",
     )
-    parser.add_argument("--seconds", type=float, default=0.4, help="length of a turn (default: 0.4)")
+    parser.add_argument("--seconds", type=float, help="length of a turn (default: as the row says)")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     options = parser.parse_args()
     if options.page and options.parts:

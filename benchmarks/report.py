@@ -72,8 +72,6 @@ def print_row(row: RowResult) -> None:
     console.print(table)
     if row.note:
         console.print(row.note, style="dim")
-    if len(row.spreads) > 1 and not row.goals:
-        console.print(steadiness(row))
     for verdict, line in verdicts(row):
         console.print(line, style="red" if verdict.is_failure else None, soft_wrap=True)
 

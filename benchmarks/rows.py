@@ -87,7 +87,7 @@ class Row(msgspec.Struct, frozen=True):
         goals: What ours must reach.
         figure: What it is judged by.
         better: Whether more or less of the unit is better.
-        seconds: How long each turn lasts; None: as the command says.
+        seconds: How long each turn lasts, if the command does not say it.
         rounds: How many turns; None: as the command says.
         note: What a reader must know about it.
     """
@@ -99,7 +99,7 @@ class Row(msgspec.Struct, frozen=True):
     goals: tuple[Goal | Unchanged, ...] = ()
     figure: Figure = Figure.CPU
     better: Better = Better.MORE
-    seconds: float | None = None
+    seconds: float = 0.4
     rounds: int | None = None
     note: str = ""
 

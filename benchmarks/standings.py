@@ -3,15 +3,15 @@
 **Verdict.** The ratio of two medians of one run, over at least `ENOUGH` rounds in which contenders take
 turns: of CPU time an operation, or of the row's own figure (`benchmarks.rows.Figure`).
 
-**Spread.** (max - min) / median of the rounds, without the one that is furthest from the median. One round
-that is disturbed does not move a median of five, and neither must it move what says how far to trust that.
-The width of the middle half would not do: 8 of 100 rows that are alike would pass for "slower than its
+**Spread.** (max - min) / median of the rounds, without the one of five that is furthest from the median. One
+round that is disturbed does not move a median of five, and neither must it move what says how far to trust
+that. The width of the middle half would not do: 8 of 100 rows that are alike would pass for "slower than its
 spread". With this it is 3 of 100 after five rounds, and 2 of 1,000 after the seven of a comparison (noise
 taken as normal).
 
-**Repetition.** A row whose spread is over `STEADY` is repeated by itself (`benchmarks.rounds`). What counts
-is the steadiest of its runs, each as a whole, chosen by spread and not by verdict; the spreads of all are
-shown.
+**Repetition.** A row whose spread is over `STEADY` is repeated by itself (`benchmarks.rounds`), where there is
+a verdict to give. The first run that is steady counts, alone: what disturbed the others is over. If none is,
+all rounds of all runs count together. The spreads of all runs are shown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import msgspec
 from benchmarks.goals import Better, Goal, Unchanged, Verdict
 from benchmarks.rows import Figure, Row, Sample
 
-__all__ = ["ENOUGH", "STEADY", "RowResult", "Standing", "compare", "spread_of", "steadiest"]
+__all__ = ["ENOUGH", "STEADY", "RowResult", "Standing", "compare", "spread_of"]
 
 ENOUGH: Final = 5  # rounds
 STEADY: Final = 0.15
@@ -53,7 +53,7 @@ class RowResult(msgspec.Struct, frozen=True):
     """What a row gave; the attributes that are not here are those of `Row`.
 
     Attributes:
-        spreads: Those of all runs of the row, in their order; this one is the steadiest of them.
+        spreads: Those of all runs of the row, in their order.
     """
 
     name: str
@@ -68,9 +68,9 @@ class RowResult(msgspec.Struct, frozen=True):
 
     @property
     def deciding(self) -> list[Standing]:
-        """Ours, and whom a goal names; all where there is no goal."""
-        names = {goal.against for goal in self.goals} | {self.standings[0].name}
-        return [each for each in self.standings if not self.goals or each.name in names]
+        """Ours, and whom a goal names."""
+        names = {self.standings[0].name, *(goal.against for goal in self.goals)}
+        return [standing for standing in self.standings if standing.name in names]
 
     @property
     def spread(self) -> float:
@@ -112,16 +112,9 @@ def compare(row: Row, samples: Sequence[Sequence[Sample]]) -> RowResult:
 def spread_of(values: Sequence[float]) -> float:
     """Return how far values lie apart, as a share of their median; see the module."""
     median = statistics.median(values)
-    kept = sorted(values, key=lambda value: abs(value - median))
-    if len(kept) >= ENOUGH:
-        kept.pop()
+    nearest = sorted(values, key=lambda value: abs(value - median))
+    kept = nearest[: len(values) - len(values) // ENOUGH]
     return (max(kept) - min(kept)) / abs(median) if median else 0.0
-
-
-def steadiest(runs: Sequence[RowResult]) -> RowResult:
-    """Return the run of a row that counts, with the spreads of all."""
-    spreads = tuple(run.spread for run in runs)
-    return msgspec.structs.replace(runs[spreads.index(min(spreads))], spreads=spreads)
 
 
 def _median(samples: Sequence[Sample]) -> Sample:

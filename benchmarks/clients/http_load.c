@@ -19,7 +19,7 @@
 #include "wire.h"
 #endif
 
-#define WARM_UP_NS 300000000u
+#define WARM_UP_NS 100000000u
 #define DRAIN_NS 10000000000u
 
 /* A connection that has one request under way. */

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.goals import Goal
 from benchmarks.rounds import measure_row, row_seconds
 from benchmarks.rows import OURS, Contender, Figure, Row, Sample
 from benchmarks.servers import Running, Server
@@ -22,8 +23,8 @@ def contender(name: str, *runs: list[float]) -> Contender:
     return Contender(name, None, lambda *_: Sample(1e6, next(turns)))
 
 
-def measured(*contenders: Contender) -> RowResult:
-    return measure_row(Row("n", "t", "u", contenders), rounds=5, seconds=0.5)
+def measured(*contenders: Contender, goals: tuple[Goal, ...] = (Goal(OURS, 1, 1),)) -> RowResult:
+    return measure_row(Row("n", "t", "u", contenders, goals), rounds=5, seconds=0.5)
 
 
 def cpu_us(result: RowResult, number: int = 0) -> list[float]:
@@ -45,7 +46,8 @@ def test_contenders_take_turns() -> None:
     assert [[sample.value for sample in each.samples] for each in result.standings] == [[1, 3], [2, 4]]
 
 
-def test_a_row_may_have_its_own_turns() -> None:
+@pytest.mark.parametrize(("asked", "seconds"), [(None, 2.0), (0.5, 0.5)])
+def test_a_row_may_have_its_own_turns(asked: float | None, seconds: float) -> None:
     turns: list[float] = []
 
     def measure(_: Running | None, seconds: float) -> Sample:
@@ -53,8 +55,8 @@ def test_a_row_may_have_its_own_turns() -> None:
         return Sample(1.0, 1.0)
 
     row = Row("n", "t", "u", (Contender(OURS, None, measure),), seconds=2.0, rounds=1)
-    measure_row(row, rounds=5, seconds=0.5)
-    assert turns == [2.0]
+    measure_row(row, rounds=5, seconds=asked)
+    assert turns == [seconds]
 
 
 def test_a_steady_row_is_measured_once() -> None:
@@ -68,16 +70,20 @@ def test_a_row_that_is_not_steady_is_repeated_until_it_is() -> None:
     assert cpu_us(result) == STEADY
 
 
+def test_without_a_goal_there_is_no_verdict_to_repeat_it_for() -> None:
+    assert measured(contender(OURS, WILD), goals=()).spreads == (0.4,)
+
+
 def test_it_is_repeated_with_its_peers_twice_and_no_more() -> None:
     result = measured(contender(OURS, WILDER, WILD, WILDER), contender("peer", STEADY, STEADY, STEADY))
     assert result.spreads == (0.6, 0.4, 0.6)
 
 
-def test_the_steadiest_of_its_runs_counts_as_a_whole() -> None:
-    peer = contender("peer", [10.0] * 5, [20.0] * 5, [30.0] * 5)
-    result = measured(contender(OURS, WILDER, WILD, WILDER), peer)
-    assert cpu_us(result) == WILD
-    assert cpu_us(result, 1) == [20.0] * 5
+def test_if_no_run_is_steady_all_their_rounds_count() -> None:
+    result = measured(contender(OURS, WILDER, WILD, WILDER), contender("peer", *[STEADY] * 3))
+    assert cpu_us(result) == WILDER + WILD + WILDER
+    assert cpu_us(result, 1) == STEADY * 3
+    assert result.standings[0].spread == 1.1  # 40 to 150: without 180, 180 and a 40
 
 
 def test_a_rate_that_is_not_steady_does_not_matter_beside_cpu_time() -> None:
@@ -89,7 +95,7 @@ def test_a_rate_that_is_not_steady_does_not_matter_beside_cpu_time() -> None:
 def test_a_figure_by_itself_is_repeated_for_its_own_spread() -> None:
     seconds = iter([1.0, 1.5, 1.0, 0.6, 1.0, *[1.0] * 5])
     ours = Contender(OURS, None, lambda *_: Sample(next(seconds), 100.0))
-    row = Row("n", "t", "s", (ours,), figure=Figure.VALUE)
+    row = Row("n", "t", "s", (ours,), (Goal("", 1, 1),), Figure.VALUE)
     assert measure_row(row, rounds=5, seconds=0.5).spreads == (0.4, 0.0)
 
 
@@ -100,4 +106,4 @@ def test_how_long_a_row_takes() -> None:
         2 * 1.5 + 10 * (0.5 + 0.7) + 4.0
     )
     alone = Row("n", "t", "u", (ours,), seconds=1.0, rounds=1)
-    assert row_seconds(alone, rounds=5, seconds=0.5) == pytest.approx(1.5 + 1.0 + 0.7)
+    assert row_seconds(alone, rounds=5) == pytest.approx(1.5 + 1.0 + 0.7)

@@ -18,7 +18,7 @@ __all__ = ["gunicorn", "limit", "nchan", "node", "python"]
 _ENVIRONMENT: Final = {"ACCESS_KEY": KEY}
 
 # An express server needs 350 us for a request at first, 120 us after some ten thousand of them.
-_NODE_WARM_UP: Final = 4.0
+_NODE_WARM_UP: Final = 3.0
 
 
 def node(script: str, *arguments: str, warm_up: float = _NODE_WARM_UP) -> Server:

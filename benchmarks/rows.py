@@ -48,8 +48,9 @@ class Figure(enum.StrEnum):
     """What a row is judged by: an attribute of `Sample`.
 
     What else the machine does takes time from a server and so lowers its rate; it moves the CPU time of an
-    operation far less. A figure by itself is judged where CPU time does not say what people want to know: how
-    much memory a client takes, how long they wait for a command, how many of Azure's units a core is worth.
+    operation less, and for all alike. A figure by itself is judged where CPU time does not say what people
+    want to know: how much memory a client takes, how long they wait for a command, how many of Azure's units
+    a core is worth.
     """
 
     CPU = "cpu_us"

@@ -113,10 +113,9 @@ def _or_empty(value: float | None, form: str) -> str:
 
 def verdicts(row: RowResult) -> Iterator[tuple[Verdict, str]]:
     """Yield how our figure stands to each goal of its row, in words; nothing after too few rounds."""
-    if row.is_judged:
-        for goal in row.goals:
-            verdict = row.verdict(goal)
-            yield verdict, f"{row.title}: {_found(goal, row)}; {verdict} ({steadiness(row)})"
+    for goal in filter(row.has_verdict, row.goals):
+        verdict = row.verdict(goal)
+        yield verdict, f"{row.title}: {_found(goal, row)}; {verdict} ({steadiness(row)})"
 
 
 def _found(goal: Goal | Unchanged, row: RowResult) -> str:

@@ -77,10 +77,9 @@ class RowResult(msgspec.Struct, frozen=True):
         """The largest spread of those who decide."""
         return max(standing.spread for standing in self.deciding)
 
-    @property
-    def is_judged(self) -> bool:
-        """Whether there were rounds enough for a verdict; a figure by itself may stand alone."""
-        return self.figure is Figure.VALUE or len(self.standings[0].samples) >= ENOUGH
+    def has_verdict(self, goal: Goal | Unchanged) -> bool:
+        """Whether there were rounds enough for one; a figure by itself may stand alone."""
+        return not goal.against or len(self.standings[0].samples) >= ENOUGH
 
     def found(self, goal: Goal | Unchanged) -> float:
         """Return what a goal is compared with: our ratio to another, or our own figure."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.goals import Better, Goal, Verdict
+from benchmarks.goals import Better, Goal, Unchanged, Verdict
 from benchmarks.rows import OURS, Contender, Figure, Row, Sample
 from benchmarks.standings import RowResult, compare, spread_of
 
@@ -95,8 +95,14 @@ def test_those_who_decide_give_the_spread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("figure", "rounds", "is_judged"),
-    [(Figure.CPU, 5, True), (Figure.CPU, 4, False), (Figure.VALUE, 1, True)],
+    ("goal", "rounds", "has_verdict"),
+    [
+        (Goal("peer", 8, 4), 5, True),
+        (Goal("peer", 8, 4), 4, False),
+        (Goal("", 8, 4), 1, True),
+        (Unchanged("peer"), 5, True),
+        (Unchanged("peer"), 1, False),
+    ],
 )
-def test_four_rounds_give_no_verdict(figure: Figure, rounds: int, is_judged: bool) -> None:
-    assert compared([Sample(1, 1)] * rounds, figure=figure).is_judged is is_judged
+def test_four_rounds_give_no_verdict(goal: Goal | Unchanged, rounds: int, has_verdict: bool) -> None:
+    assert compared(*[[Sample(1, 1)] * rounds] * 2).has_verdict(goal) is has_verdict

@@ -36,7 +36,7 @@ def test_headers_are_a_mapping() -> None:
     assert len(Headers(RAW)) == 3
     assert Headers(RAW) == {"ce-hub": ["chat"], "accept": ["a", "b"], "ce-userid": ["日本"]}
     assert repr(Headers([(b"a", b"1")])) == "Headers({'a': ['1']})"
-    assert dict(Headers()) == {}
+    assert dict(Headers(())) == {}
 
 
 @pytest.mark.parametrize(

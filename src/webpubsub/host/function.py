@@ -101,6 +101,8 @@ class Trigger(Protocol):
     """
 
     name: str
+    takes_source: bool
+    """Whether the parameter's value is the source itself, so that `value` need not be asked."""
 
     def value(self, source: Any) -> object:
         """Return the value of the parameter."""

@@ -141,7 +141,9 @@ class Webhook:
             context = parse_context(headers)
         except CloudEventError as error:
             return self._refuse(_BAD_REQUEST, None, str(error))
-        target = self._find(context)
+        protocol = "mqtt" if isinstance(context, MqttConnectionContext) else "webpubsub"
+        name = context.event_name.lower()
+        target = self._targets.get((context.hub.lower(), context.event_type, name, protocol))
         if target is None:
             return self._refuse(_NOT_FOUND, context, f"no function takes {_described(context)}")
         function, validator = target
@@ -151,7 +153,8 @@ class Webhook:
         if method != "POST":
             return self._refuse(_BAD_REQUEST, context, f"the method is {method}: expected POST")
         try:
-            request = parse_event(context, _content_type(headers), body)
+            found = dict(headers[::-1]).get(b"content-type")  # the first counts
+            request = parse_event(context, None if found is None else found.decode("latin-1"), body)
         except CloudEventError as error:
             refusal = HttpAnswer(400, _TEXT, str(error).encode(errors="replace"))
             return self._refuse(refusal, context, str(error))
@@ -166,11 +169,6 @@ class Webhook:
             return _ALLOWED
         problem = f"origin {', '.join(origins)} is not that of a configured connection"
         return self._refuse(_BAD_REQUEST, None, problem if origins else f"header {REQUEST_ORIGIN} is missing")
-
-    def _find(self, context: WebPubSubConnectionContext) -> tuple[HostFunction, RequestValidator] | None:
-        protocol = "mqtt" if isinstance(context, MqttConnectionContext) else "webpubsub"
-        name = context.event_name.lower()
-        return self._targets.get((context.hub.lower(), context.event_type, name, protocol))
 
     async def _run(
         self,
@@ -220,13 +218,6 @@ def _failure(request: EventRequest | None) -> HttpAnswer:
         return DONE
     mqtt = mqtt_error(request, _FAILED) if isinstance(request, MqttConnectEventRequest) else None
     return build_refusal(EventRefused(_FAILED.status, _FAILED.error_message, mqtt))
-
-
-def _content_type(headers: RawHeaders) -> str | None:
-    for name, value in headers:
-        if name == b"content-type":
-            return value.decode("latin-1")
-    return None
 
 
 def _described(context: WebPubSubConnectionContext) -> str:

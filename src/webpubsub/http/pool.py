@@ -227,7 +227,8 @@ class Connection(asyncio.Protocol):
         """
         if self.is_closing:
             raise Unanswered(f"{self.origin.authority} closed the connection")
-        self._reader.expect(method)
+        if method == "HEAD" or self._reader.is_head:
+            self._reader.expect(method)
         answer: asyncio.Future[Response] = self._loop.create_future()
         self._answer = answer
         self._transport.write(request)

@@ -51,17 +51,17 @@ class _Enough(Exception):
 
 
 class ResponseReader:
-    """Reads the answers of one connection, one at a time; `expect` each.
+    """Reads the answers of one connection, one at a time; `expect` one to HEAD, and the one behind it.
 
     Attributes:
-        has_begun: Whether any byte of the expected answer has come.
+        has_begun: Whether any byte of the expected answer has come, and not all of it.
         is_reusable: Whether another request may follow, once an answer is complete.
+        is_head: Whether the expected answer has no body, whatever its head says.
     """
 
     __slots__ = (
         "_body",
         "_headers",
-        "_is_head",
         "_max_body",
         "_parser",
         "_problem",
@@ -71,6 +71,7 @@ class ResponseReader:
         "_status",
         "_without_body",
         "has_begun",
+        "is_head",
         "is_reusable",
     )
 
@@ -78,18 +79,22 @@ class ResponseReader:
         """Read answers, of longer ones than ``max_body`` bytes only a little more than that."""
         self._max_body = max_body
         self._parser = httptools.HttpResponseParser(self)
-        self._is_head = False
-        self.expect("")
+        self.is_head = False
+        self.is_reusable = False
+        self._begin()
 
     def expect(self, method: str) -> None:
-        """Prepare for the answer to a request."""
-        if self._is_head:  # the parser waits for the body that the last answer only described
+        """Prepare for the answer to a request of another method than the one before."""
+        if self.is_head:  # the parser waits for the body that the last answer only described
             self._parser = httptools.HttpResponseParser(self)
-        self._is_head = method == "HEAD"
+        self.is_head = method == "HEAD"
+        self._begin()
+
+    def _begin(self) -> None:
         self._response: Response | None = None
         self._problem: str | None = None
         self._without_body = self._status = 0
-        self.has_begun = self.is_reusable = False
+        self.has_begun = False
 
     def feed(self, data: bytes) -> Response | None:
         """Take the next bytes; return the answer once it is complete.
@@ -107,7 +112,10 @@ class ResponseReader:
                 raise InvalidAnswer(self._problem or f"the answer is not HTTP: {_why(error)}") from error
         if self._response is None and self._without_body > MAX_BYTES_WITHOUT_BODY:
             raise InvalidAnswer(f"the answer has over {MAX_BYTES_WITHOUT_BODY} bytes in a row without body")
-        return self._response
+        response = self._response
+        if response is not None:
+            self._begin()
+        return response
 
     def end(self) -> Response | None:
         """Return the answer whose body goes on until the connection ends; None if it is cut off."""
@@ -144,7 +152,7 @@ class ResponseReader:
         self._status = status
         if status < 300:
             self._check_coding()
-        if self._is_head:
+        if self.is_head:
             self._complete()
 
     def on_body(self, piece: bytes) -> None:

@@ -399,8 +399,9 @@ def _parse_user_answer(content_type: str | None, body: bytes) -> UserEventRespon
     if data_type is None:
         raise EventRefused(500, f"the answer's content type {content_type!r} is not supported")
     payload = Payload(body, data_type)
-    try:
-        payload.check()
-    except InvalidData as error:
-        raise EventRefused(500, f"the answer cannot be read: {error}") from error
+    if data_type is not WebPubSubDataType.TEXT or not body.isascii():
+        try:
+            payload.check()
+        except InvalidData as error:
+            raise EventRefused(500, f"the answer cannot be read: {error}") from error
     return UserEventResponse(payload, data_type)

@@ -84,20 +84,10 @@ class FastLane(Protocol):
         ...
 
 
-class Headers(Mapping[str, Sequence[str]]):
-    """A read-only view of raw headers; decoding waits until somebody looks.
-
-    Example:
-        >>> Headers([(b"ce-hub", b"chat")])["CE-Hub"]
-        ['chat']
-    """
-
-    __slots__ = ("_raw", "_values")
-
-    def __init__(self, raw: RawHeaders = ()) -> None:
-        """Wrap ``raw``; names must be in lower case."""
-        self._raw = raw
-        self._values: dict[str, list[str]] | None = None
+class _Headers(msgspec.Struct, eq=False):
+    # A struct is made at a third of the cost of another class, but cannot inherit from `Mapping`.
+    _raw: RawHeaders = ()
+    _values: dict[str, list[str]] | None = None
 
     def _decoded(self) -> dict[str, list[str]]:
         if self._values is None:
@@ -121,3 +111,18 @@ class Headers(Mapping[str, Sequence[str]]):
 
     def __repr__(self) -> str:
         return f"Headers({self._decoded()!r})"
+
+    get, keys, items, values = Mapping.get, Mapping.keys, Mapping.items, Mapping.values
+    __eq__ = Mapping.__eq__
+    __hash__ = None  # type: ignore[assignment]
+
+
+Mapping.register(_Headers)
+
+Headers: Final[Callable[[RawHeaders], Mapping[str, Sequence[str]]]] = _Headers  # type: ignore[assignment]
+"""A read-only view of raw headers, whose names are in lower case; decoding waits until somebody looks.
+
+Example:
+    >>> Headers([(b"ce-hub", b"chat")])["CE-Hub"]
+    ['chat']
+"""

@@ -46,11 +46,12 @@ def clock() -> Clock:
 async def run(deadlines: Deadlines, call: Call, body: Callable[[], Any]) -> Any:
     """Run ``body`` as the invoker runs a function."""
     invocation = cast(Invocation, call)
-    deadlines.enter(invocation)
+    deadlines.running[invocation] = (deadlines.clock(), asyncio.current_task())
     try:
         return await body()
     finally:
-        deadlines.leave(invocation)
+        if deadlines.running.pop(invocation, None) is None or deadlines.awaited is not None:
+            deadlines.left(invocation)
 
 
 async def wait_for_ever() -> None:

@@ -248,13 +248,13 @@ def _context_of(found: _ContextJson) -> WebPubSubConnectionContext:
     return MqttConnectionContext.of(context, found.physical_connection_id, found.session_id)
 
 
-def _states_of(states: dict[str, Any] | None, headers: Headers) -> ConnectionStates:
+def _states_of(states: dict[str, Any] | None, headers: Mapping[str, Sequence[str]]) -> ConnectionStates:
     # The header is what the service will be sent back, in whatever format it was written.
     header = _first(headers, STATE_HEADER)
     return ConnectionStates(header) if header is not None else ConnectionStates.of(states or {})
 
 
-def _first(headers: Headers, name: str) -> str | None:
+def _first(headers: Mapping[str, Sequence[str]], name: str) -> str | None:
     values = headers.get(name)
     return values[0] if values else None
 

@@ -62,6 +62,8 @@ class HttpTrigger:
         auth_level: Which key a request needs, when the host asks for keys.
     """
 
+    takes_source = False
+
     def __init__(self, binding: Binding, definition: FunctionDefinition, facilities: Facilities) -> None:
         """Read the binding.
 

@@ -51,6 +51,7 @@ class WebPubSubTrigger:
         event_name: As written, settings replaced.
         key: What it is found by.
         validator: Checks origin and signature.
+        takes_source: See `Trigger`.
         warnings: What runs, but does not do what its author meant.
     """
 
@@ -80,7 +81,7 @@ class WebPubSubTrigger:
         )
         self._make = event_parameter(binding)
         adapter = definition.adapter
-        self._is_typed = definition.is_typed(self.name)
+        self._is_typed = self.takes_source = definition.is_typed(self.name)
         self._read = adapter.read_answer if adapter is not None and self._is_typed else decode_response
         problem = None if self._is_typed else name_problem(self.name)
         self.warnings = () if problem is None else (problem,)

@@ -110,45 +110,45 @@ class Invoker:
             Exception: Whatever the function or a binding raised; the trace has been told.
         """
         invocation = Invocation(function, source, self._clock, event, headers, retry)
+        trigger, deadlines = function.trigger, self._deadlines
         with self._trace.span(Name.FUNCTION, invocation.ids):
-            return await self._run(function, invocation, source)
-
-    async def _run(self, function: HostFunction, invocation: Invocation, source: Any) -> Any:
-        self._deadlines.enter(invocation)
-        try:
-            trigger = function.trigger
-            values: Values = {trigger.name: trigger.value(source)}
-            for binding in function.inputs:
-                values[binding.name] = binding.open(invocation)
-            for awaited in function.awaited:
-                values[awaited.name] = await awaited.fetch(invocation)
-            for output in function.outputs:
-                values[output.name] = output.open()
-            if function.takes_context:
-                values["context"] = Context(invocation)
+            # The current task is found sooner where its loop is known.
+            deadlines.running[invocation] = (deadlines.clock(), asyncio.current_task(deadlines.loop))
             try:
-                if function.is_async:
-                    result = function.run(values)
-                    # A decorator of the user's own may have left nothing to await. (`isawaitable` is slow.)
-                    if isinstance(result, CoroutineType) or isawaitable(result):
-                        result = await result
-                else:
-                    result = await self._run_in_thread(function, invocation, values)
-            except BaseException as error:
-                if isinstance(error, Exception) or _is_cancelled():
-                    raise
-                # A SystemExit would end the host and every other function with it, a CancelledError of the
-                # function's own its timer for good.
-                raise RuntimeError(f"the function raised {error!r}") from error
-            # An answer that cannot be used is a failure of the function, before its outputs do anything.
-            answer = trigger.finish(result, values, source)
-            for output in function.outputs:
-                await output.close(values[output.name], invocation)
-            if function.result is not None:
-                await function.result.close(result, invocation)
-            return answer
-        finally:
-            self._deadlines.leave(invocation)  # raises for a call that was given up
+                is_source = trigger.takes_source
+                values: Values = {trigger.name: source if is_source else trigger.value(source)}
+                for binding in function.inputs:
+                    values[binding.name] = binding.open(invocation)
+                for awaited in function.awaited:
+                    values[awaited.name] = await awaited.fetch(invocation)
+                for output in function.outputs:
+                    values[output.name] = output.open()
+                if function.takes_context:
+                    values["context"] = Context(invocation)
+                try:
+                    if function.is_async:
+                        result = function.run(values)
+                        # A decorator of the user's own may have left nothing to await.
+                        if isinstance(result, CoroutineType) or isawaitable(result):
+                            result = await result
+                    else:
+                        result = await self._run_in_thread(function, invocation, values)
+                except BaseException as error:
+                    if isinstance(error, Exception) or _is_cancelled():
+                        raise
+                    # A SystemExit would end the host and every other function with it, a CancelledError of
+                    # the function's own its timer for good.
+                    raise RuntimeError(f"the function raised {error!r}") from error
+                # An answer that cannot be used is a failure of the function, before its outputs do anything.
+                answer = trigger.finish(result, values, source)
+                for output in function.outputs:
+                    await output.close(values[output.name], invocation)
+                if function.result is not None:
+                    await function.result.close(result, invocation)
+                return answer
+            finally:
+                if deadlines.running.pop(invocation, None) is None or deadlines.awaited is not None:
+                    deadlines.left(invocation)
 
     def _run_in_thread(
         self, function: HostFunction, invocation: Invocation, values: Values
@@ -175,7 +175,15 @@ def _run_with_id(invocation: Invocation, run: Callable[[Values], Any], values: V
 
 
 class Deadlines:
-    """What runs now, in the order it started."""
+    """What runs now, in the order it started.
+
+    Attributes:
+        running: Calls, with the time they began, on the clock, and their task; whoever calls puts it there,
+            takes it out, and tells `left` when it was not there any more or somebody waits.
+        awaited: Set when nothing runs; None while nobody waits for that.
+        loop: That of all tasks, once started.
+        clock: Seconds since some moment.
+    """
 
     def __init__(
         self,
@@ -192,17 +200,17 @@ class Deadlines:
             given_up: Called when the tasks of late functions have been cancelled.
         """
         self._limit = limit
-        self._clock = clock
+        self.clock = clock
         self._given_up = given_up
-        self._running: dict[Invocation, tuple[float, _Task | None]] = {}
+        self.running: dict[Invocation, tuple[float, _Task | None]] = {}
         self._late: dict[Invocation, _Task] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._idle: asyncio.Event | None = None  # somebody waits for the last one that runs
+        self.awaited: asyncio.Event | None = None
 
     def start(self) -> None:
         """Start to look for late functions; in the event loop they run in."""
-        self._loop = loop = asyncio.get_running_loop()
+        self.loop = loop = asyncio.get_running_loop()
         if self._limit is not None:
             self._timer = loop.call_later(max(self.sweep(), _SHORTEST_WAIT), self.start)
 
@@ -214,54 +222,49 @@ class Deadlines:
 
     async def idle(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds until nothing runs; tell whether that came true."""
-        self._idle = asyncio.Event()
-        if not self._running:
-            self._idle.set()
+        self.awaited = asyncio.Event()
+        if not self.running:
+            self.awaited.set()
         try:
-            await asyncio.wait_for(self._idle.wait(), timeout)
+            await asyncio.wait_for(self.awaited.wait(), timeout)
         except TimeoutError:
             return False
         else:
             return True
         finally:
-            self._idle = None
+            self.awaited = None
 
-    def enter(self, invocation: Invocation) -> None:
-        """Count the time of ``invocation``, which runs in the current task."""
-        # Python 3.11 takes twice as long when it has to look for the loop.
-        self._running[invocation] = (self._clock(), asyncio.current_task(self._loop))
-
-    def leave(self, invocation: Invocation) -> None:
-        """Count no more.
+    def left(self, invocation: Invocation) -> None:
+        """Take note of a call that was taken out of `running`, or was not there any more.
 
         Raises:
             FunctionTimeout: It was given up; whatever it returned or raised since does not count.
         """
-        if self._running.pop(invocation, None) is None:
+        if invocation in self._late:
             self._refuse(invocation)
-        elif not self._running and self._idle is not None:
-            self._idle.set()
+        elif not self.running and self.awaited is not None:
+            self.awaited.set()
 
     def sweep(self) -> float:
         """Cancel what is late; return in how many seconds the next function can be late."""
         assert self._limit is not None
         late: list[tuple[Invocation, _Task]] = []
-        now = self._clock()
+        now = self.clock()
         wait = self._limit
-        for invocation, (began, task) in self._running.items():
+        for invocation, (began, task) in self.running.items():
             if now - began < self._limit:
                 wait = began + self._limit - now
                 break
             if task is not None:
                 late.append((invocation, task))
         for invocation, task in late:
-            del self._running[invocation]
+            del self.running[invocation]
             self._late[invocation] = task
             task.cancel()
         if late:
             self._given_up()
-            if not self._running and self._idle is not None:
-                self._idle.set()
+            if not self.running and self.awaited is not None:
+                self.awaited.set()
         return wait
 
     def _refuse(self, invocation: Invocation) -> None:

@@ -46,6 +46,8 @@ class TimerTrigger:
         retry: What happens after a failed run, or None.
     """
 
+    takes_source = False
+
     def __init__(self, binding: Binding, definition: FunctionDefinition, facilities: Facilities) -> None:
         """Read the binding.
 

@@ -118,11 +118,54 @@ class WebhookEventHandler:
         verdict = route.verdict
         if verdict is not None and not (verdict.accepted and self._monotonic() < verdict.ask_at):
             await self._protection.check(route.validated, route.settings.origin)
+        settings, handler, url = route.settings, route.handler, route.url
         try:
             with self._deadlines.within(self._event_timeout):
-                return await self._post(route, request)
+                headers = build_headers(
+                    request,
+                    origin=settings.origin,
+                    signature=self._signature(settings.access_keys, context.connection_id),
+                    time=_timestamp(int(clock.time())),
+                    request_id=next(self._request_ids),
+                )
+                check_characters(headers)
+                body = build_body(request)
+                if handler.auth is not None:
+                    headers += await self._authorization.headers(handler.auth)
+                if self._cookies.jars:
+                    headers += self._cookies.headers(context.connection_id, url)
+                sent = HttpRequest("POST", url, headers, body)
+                delays = settings.retry_delays_in_seconds
+                response, attempts = await self.calls.send(sent, delays, event=request)
         except TimeoutError as error:
-            raise late(route.url) from error
+            raise late(url) from error
+        content_type = state = None
+        has_metadata = has_cookies = False
+        for name, value in response.headers:  # the last of each counts
+            if name == _CONTENT_TYPE:
+                content_type = value
+            elif name == _STATE:
+                state = value
+            elif name == _SET_COOKIE:
+                has_cookies = True
+            elif name.startswith(METADATA_PREFIX):
+                has_metadata = True
+        try:
+            answer = parse_answer(
+                request,
+                response.status,
+                None if content_type is None else content_type.strip().decode("latin-1"),
+                None if state is None else header_text(state.strip()),
+                response.body,
+                _metadata(response) if has_metadata else NO_METADATA,
+                attempts,
+            )
+        except EventRefused as refused:
+            refused.attempts = attempts
+            raise
+        if has_cookies:
+            self._cookies.keep(context.connection_id, url, response)
+        return answer
 
     def _find(self, request: EventRequest) -> _Route:
         """Return where an event goes; remembered, unless its group has a say in it.
@@ -191,51 +234,6 @@ class WebhookEventHandler:
         await self._protection.close()
         await self._authorization.close()
         await self.calls.pool.close()
-
-    async def _post(self, route: _Route, request: EventRequest) -> EventAnswer:
-        context, settings, handler, url = request.connection_context, route.settings, route.handler, route.url
-        headers = build_headers(
-            request,
-            origin=settings.origin,
-            signature=self._signature(settings.access_keys, context.connection_id),
-            time=_timestamp(int(clock.time())),
-            request_id=next(self._request_ids),
-        )
-        check_characters(headers)
-        body = build_body(request)
-        if handler.auth is not None:
-            headers += await self._authorization.headers(handler.auth)
-        if self._cookies.jars:
-            headers += self._cookies.headers(context.connection_id, url)
-        sent = HttpRequest("POST", url, headers, body)
-        response, attempts = await self.calls.send(sent, settings.retry_delays_in_seconds, event=request)
-        content_type = state = None
-        has_metadata = has_cookies = False
-        for name, value in response.headers:  # the last of each counts
-            if name == _CONTENT_TYPE:
-                content_type = value
-            elif name == _STATE:
-                state = value
-            elif name == _SET_COOKIE:
-                has_cookies = True
-            elif name.startswith(METADATA_PREFIX):
-                has_metadata = True
-        try:
-            answer = parse_answer(
-                request,
-                response.status,
-                None if content_type is None else content_type.strip().decode("latin-1"),
-                None if state is None else header_text(state.strip()),
-                response.body,
-                _metadata(response) if has_metadata else NO_METADATA,
-                attempts,
-            )
-        except EventRefused as refused:
-            refused.attempts = attempts
-            raise
-        if has_cookies:
-            self._cookies.keep(context.connection_id, url, response)
-        return answer
 
     async def _ask(self, url: str, origin: str) -> None:
         """Ask an app whether it takes events from here; some can only be asked by GET."""

@@ -150,14 +150,17 @@ def complete_event(connection: Connection, message: RaiseEvent, answer: EventAns
     """Finish a user event that its handler took: states, reply, ack."""
     if answer.state is not None:
         connection.states = ConnectionStates(answer.state)
+    effects: Effects = []
     payload, ack_id = _reply(answer), message.ack_id
     if ack_id is not None:
         connection.acks.add(ack_id)
-    frames = [
-        None if payload is None else connection.codec.message(Message(payload, metadata=answer.metadata)),
-        None if ack_id is None else connection.codec.ack(ack_id, None),
-    ]
-    return [Deliver(frame, (connection,)) for frame in frames if frame is not None]
+    if payload is not None:
+        reply = Message(payload, metadata=answer.metadata)
+        effects.append(Deliver(connection.codec.message(reply), (connection,)))
+    ack = None if ack_id is None else connection.codec.ack(ack_id, None)
+    if ack is not None:
+        effects.append(Deliver(ack, (connection,)))
+    return effects
 
 
 def _reply(answer: EventAnswer) -> Payload | None:

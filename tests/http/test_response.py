@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webpubsub.http import InvalidAnswer, Response
-from webpubsub.http.response import MAX_BYTES_WITHOUT_BODY, ResponseReader
+from webpubsub.http.client import MAX_BYTES_WITHOUT_BODY, ResponseReader
 
 MAX_BODY = 1000
 Fields = list[tuple[bytes, bytes]]

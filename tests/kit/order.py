@@ -55,9 +55,9 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "http": (
-        "asgi deadlines errors",
-        "response urls",
-        "pool",
+        "asgi errors",
+        "urls",
+        "client",
         "__init__",
     ),
     "model": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -129,8 +130,8 @@ class Api:
             self.received += 1
             return messages.pop(0)
 
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
+        async def send(message: MutableMapping[str, Any]) -> None:
+            sent.append(dict(message))
 
         whole = self._by_lane(scope, messages) if self.by_lane else None
         if whole is None:

@@ -3,9 +3,7 @@
 ::
 
     urls.py        URL -> where to connect, and how its requests begin
-    pool.py        request -> an idle connection, or a new one -> answer
-    response.py    bytes -> Response
-    deadlines.py   time limits, by one timer for all
+    client.py      request -> an idle connection, or a new one -> answer, in time
     asgi.py        one exchange over ASGI: a whole body in, a whole answer out
 
 The client calls webhooks and the REST API. It follows no redirection, uses no proxy, keeps no cookies, and
@@ -14,10 +12,8 @@ asks for no content coding. Python's general clients take several times its CPU 
 
 from __future__ import annotations
 
-from webpubsub.http.deadlines import Deadlines
+from webpubsub.http.client import Deadlines, HttpPool, Response
 from webpubsub.http.errors import HttpCallError, InvalidAnswer, InvalidCall, NotReached, Unanswered
-from webpubsub.http.pool import HttpPool
-from webpubsub.http.response import Response
 from webpubsub.http.urls import Url, parse_url
 
 __all__ = [

@@ -38,11 +38,11 @@ async def receive_body(receive: Receive, limit: int) -> bytes | None:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def send_answer(answer: HttpAnswer, send: Send) -> None:
-    """Send the whole answer."""
+async def send_answer(answer: HttpAnswer, send: Send, *, is_head: bool = False) -> None:
+    """Send the whole answer; to a HEAD request without its body."""
     is_bare = answer.status in BODILESS
     headers = (
         [*answer.headers] if is_bare else [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
     )
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_bare else answer.body})
+    await send({"type": "http.response.body", "body": b"" if is_bare or is_head else answer.body})

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Final, TypedDict
 
 import msgspec
@@ -42,7 +43,7 @@ class Action(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     action_name: ClassVar[str]
 
 
-class SendAction(Action, frozen=True, kw_only=True):
+class SendAction(Action, frozen=True, kw_only=True, dict=True):
     """Base of the four actions that send a message.
 
     Their ``data`` is a Python value: ``str`` is sent as text, ``bytes`` as binary, any other value as its
@@ -67,14 +68,15 @@ class SendAction(Action, frozen=True, kw_only=True):
             payload.check()
         _set_field(self, "data", data)
         _set_field(self, "data_type", payload.data_type)
+        self.__dict__["payload"] = payload
         if self.message_ttl_seconds is not None:
             _check_ttl(self.message_ttl_seconds)
         if self.metadata is not None:
             set_fields(self, metadata=_checked_metadata(self.metadata))
 
-    @property
+    @cached_property
     def payload(self) -> Payload:
-        """The exact bytes to send."""
+        """The exact bytes to send; made once, with the action."""
         return Payload.of(self._message.data)
 
     @property
@@ -104,7 +106,8 @@ class SendToAllAction(SendAction, frozen=True):
 
     def __post_init__(self) -> None:
         SendAction.__post_init__(self)
-        set_fields(self, excluded=texts_of("excluded", self.excluded), filter=filter_text(self.filter))
+        if self.excluded != () or self.filter is not None:
+            _check_choice(self)
 
 
 class SendToGroupAction(SendAction, frozen=True):
@@ -123,9 +126,10 @@ class SendToGroupAction(SendAction, frozen=True):
     filter: str | None = None
 
     def __post_init__(self) -> None:
-        parse_group_name(self.group)
         SendAction.__post_init__(self)
-        set_fields(self, excluded=texts_of("excluded", self.excluded), filter=filter_text(self.filter))
+        if self.excluded != () or self.filter is not None:
+            _check_choice(self)
+        parse_group_name(self.group)
 
 
 class SendToUserAction(SendAction, frozen=True):
@@ -164,6 +168,13 @@ class SendToConnectionAction(SendAction, frozen=True):
     def __post_init__(self) -> None:
         parse_connection_id(self.connection_id)
         SendAction.__post_init__(self)
+
+
+def _check_choice(action: SendToAllAction | SendToGroupAction) -> None:
+    if action.excluded != ():
+        _set_field(action, "excluded", texts_of("excluded", action.excluded))
+    if action.filter is not None:
+        _set_field(action, "filter", filter_text(action.filter))
 
 
 # --- what fields of actions are made of ---------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -662,7 +663,7 @@ async def test_lifespan(api: Api) -> None:
     async def receive() -> dict[str, Any]:
         return {"type": asked.pop(0)}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         said.append(message["type"])
 
     await api.app({"type": "lifespan"}, receive, send)

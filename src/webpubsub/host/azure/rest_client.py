@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from webpubsub.host.azure.credentials import BearerTokens
-from webpubsub.http import Deadlines, HttpCallError, HttpPool, InvalidAnswer, Response, Url, parse_url
+from webpubsub.http import Deadlines, HttpCallError, HttpPool, InvalidAnswer, Url, parse_url
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.access.tokens import rest_token
 from webpubsub.model.actions import Action
 from webpubsub.model.errors import ActionRefused, ConfigurationError
 from webpubsub.model.names import HubName
-from webpubsub.model.rest import RestRequest, build_request
+from webpubsub.model.rest import build_request
 
 # A token is good for an hour; signing one costs about as much as sending it, and apps send to few URLs.
 TOKEN_REUSE: Final = 600.0
@@ -26,6 +26,8 @@ TIMEOUT: Final = 100.0  # seconds in all, as the service's own SDKs wait
 UNREACHABLE: Final = 503
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 MAX_SHOWN_BYTES: Final = 1024  # of what the service says when it refuses
+
+_UNKNOWN: Final = (parse_url("http://unknown"), "", float("-inf"))
 
 
 class RestClient:
@@ -57,7 +59,7 @@ class RestClient:
         self._clock = clock
         self._pool = HttpPool(max_body=MAX_ANSWER_BYTES)
         self._deadlines = Deadlines()
-        self._signed: OrderedDict[str, tuple[float, Url, str]] = OrderedDict()  # the latest used last
+        self._signed: OrderedDict[str, tuple[Url, str, float]] = OrderedDict()  # the latest used last
 
     async def perform(self, hub: HubName, action: Action, *, request_id: str | None = None) -> None:
         """Perform one action; see `ActionSink.perform`."""
@@ -74,9 +76,29 @@ class RestClient:
         Raises:
             ActionRefused: The service refused it, or could not be reached (status 503).
         """
+        request = build_request(hub, value)
+        headers = [*request.headers]
+        if request_id is not None:
+            headers.append(("x-ms-client-request-id", request_id))
+        if request.content_type is not None:
+            headers.append(("Content-Type", request.content_type))
+        url, authorization, until = self._signed.get(request.target, _UNKNOWN)
+        if self._clock() < until:
+            self._signed.move_to_end(request.target)
+        elif self._tokens is None:
+            url, authorization = self._sign(request.target)
         try:
             with self._deadlines.within(TIMEOUT):
-                response = await self._send(build_request(hub, value), request_id)
+                if self._tokens is not None:
+                    url = parse_url(self.endpoint + request.target)
+                    authorization = await self._tokens.authorization()
+                headers.append(("Authorization", authorization))
+                # The service may close an idle connection just as it is taken from the pool.
+                response = await self._pool.request(
+                    request.method, url, headers, request.body, may_repeat=True
+                )
+            if len(response.body) > MAX_ANSWER_BYTES:
+                raise InvalidAnswer(f"the answer has over {MAX_ANSWER_BYTES} bytes")
         except (HttpCallError, TimeoutError) as error:
             why = str(error) or f"it does not answer within {TIMEOUT:g} seconds"
             problem = f"cannot be performed: {self.endpoint} is not reached: {why}"
@@ -91,34 +113,15 @@ class RestClient:
         if self._tokens is not None:
             await self._tokens.close()
 
-    async def _send(self, request: RestRequest, request_id: str | None) -> Response:
-        tokens = self._tokens
-        if tokens is None:
-            url, authorization = self._sign(request.target)
-        else:
-            url, authorization = parse_url(self.endpoint + request.target), await tokens.authorization()
-        headers = [*request.headers, ("Authorization", authorization)]
-        if request_id is not None:
-            headers.append(("x-ms-client-request-id", request_id))
-        if request.content_type is not None:
-            headers.append(("Content-Type", request.content_type))
-        # The service may close an idle connection just as it is taken from the pool.
-        response = await self._pool.request(request.method, url, headers, request.body, may_repeat=True)
-        if len(response.body) > MAX_ANSWER_BYTES:
-            raise InvalidAnswer(f"the answer has over {MAX_ANSWER_BYTES} bytes")
-        return response
-
     def _sign(self, target: str) -> tuple[Url, str]:
         now = self._clock()
-        known = self._signed.pop(target, None)
-        if known is None or known[0] <= now:
-            url = self.endpoint + target
-            token = f"Bearer {rest_token(url, self._key, now=now)}"
-            known = (now + TOKEN_REUSE, parse_url(url), token)
+        text = self.endpoint + target
+        url, authorization = parse_url(text), f"Bearer {rest_token(text, self._key, now=now)}"
+        self._signed.pop(target, None)
         if len(self._signed) >= MAX_TOKENS:
             self._signed.popitem(last=False)
-        self._signed[target] = known
-        return known[1], known[2]
+        self._signed[target] = url, authorization, now + TOKEN_REUSE
+        return url, authorization
 
 
 def refused(hub: HubName, value: Any, status: int, body: bytes) -> ActionRefused:

@@ -115,8 +115,10 @@ class WebPubSubTrigger:
             if self._is_typed:
                 self._read(source, result)  # refuses an answer that nobody waits for
             return DONE
-        if isinstance(result, str) and isinstance(source, UserEventRequest):
-            answer = build_text_answer(source, result)
+        if isinstance(source, UserEventRequest):
+            if result is None:
+                return build_answer(answer_of(source, None))
+            answer = build_text_answer(source, result) if isinstance(result, str) else None
             if answer is not None:
                 return answer
         try:

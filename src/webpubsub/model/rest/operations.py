@@ -25,7 +25,7 @@ from webpubsub.model.errors import InvalidData, InvalidName
 from webpubsub.model.http import RawHeaders
 from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
 from webpubsub.model.names import HubName, parse_hub_name
-from webpubsub.model.payload import MALFORMED_JSON, Payload
+from webpubsub.model.payload import CONTENT_TYPES, MALFORMED_JSON, Payload
 from webpubsub.model.rest.rest_parameters import (
     API_VERSIONS,
     bad_request,
@@ -186,7 +186,12 @@ def build_request(hub: HubName, value: Any) -> RestRequest:
         payload = value.payload
         headers = build_metadata_headers(value.metadata) if value.metadata else ()
         return RestRequest(
-            operation.method, target, operation.status, payload.content_type, payload.body, headers
+            operation.method,
+            target,
+            operation.status,
+            CONTENT_TYPES[payload.data_type],
+            payload.body,
+            headers,
         )
     if operation.members:
         members = {name: found for name in operation.members if (found := getattr(value, name)) is not None}

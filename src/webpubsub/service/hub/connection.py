@@ -173,22 +173,24 @@ class Audience:
 
     def receivers(
         self, excluded: Collection[str] = (), matches: Callable[[Connection], bool] | None = None
-    ) -> Iterator[tuple[Codec, Collection[Connection]]]:
-        """Yield each codec with its connections that match, except those whose ids are ``excluded``."""
+    ) -> list[tuple[Codec, Collection[Connection]]]:
+        """Return each codec with its connections that match, except those whose ids are ``excluded``."""
+        receivers: list[tuple[Codec, Collection[Connection]]] = []
         for codec, members in self.by_codec.items():
             if matches is not None:
                 found = [
                     member for name, member in members.items() if name not in excluded and matches(member)
                 ]
                 if found:
-                    yield codec, found
+                    receivers.append((codec, found))
             elif excluded and any(name in members for name in excluded):
                 others = members.copy()  # a thirtieth of what a look at every member costs
                 for name in excluded:
                     others.pop(ConnectionId(name), None)
-                yield codec, others.values()
+                receivers.append((codec, others.values()))
             else:
-                yield codec, members.values()
+                receivers.append((codec, members.values()))
+        return receivers
 
     def __iter__(self) -> Iterator[Connection]:
         for members in self.by_codec.values():

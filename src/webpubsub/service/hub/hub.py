@@ -308,10 +308,10 @@ def _deliveries(
         return []
     ttl = message.ttl_seconds
     matches = None if chosen is None else chosen.matches
-    return [
-        Deliver(codec.message(message), receivers, ttl)
-        for codec, receivers in audience.receivers(excluded, matches)
-    ]
+    effects: Effects = []
+    for codec, receivers in audience.receivers(excluded, matches):
+        effects.append(Deliver(codec.message(message), receivers, ttl))
+    return effects
 
 
 def _closings(connections: Iterable[Connection], reason: str | None, excluded: Iterable[str] = ()) -> Effects:

@@ -24,17 +24,19 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from webpubsub.http.asgi import Receive, Send, send_answer
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.access.issued_tokens import verify_issued_token
 from webpubsub.model.access.tokens import client_token, verify_rest_token
 from webpubsub.model.actions import SendToConnectionAction
 from webpubsub.model.errors import PeerError, RestError, TokenError
 from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
+from webpubsub.model.metadata import METADATA_PREFIX
 from webpubsub.model.names import GroupName, HubName
 from webpubsub.model.rest import (
     API_VERSIONS,
@@ -52,7 +54,7 @@ from webpubsub.model.rest import (
 )
 from webpubsub.model.trace import Name, Phase
 from webpubsub.service.protocols.handshake import refuse_unserved
-from webpubsub.service.rest.answers import empty_answer, error_answer, json_answer, send_answer
+from webpubsub.service.rest.answers import EMPTY, error_answer, json_answer
 from webpubsub.service.rest.bodies import Form, json_form, message_form, read_body
 from webpubsub.service.rest.connection_pages import Bookmarks, list_page
 from webpubsub.service.rest.targets import Head, Targets
@@ -60,8 +62,6 @@ from webpubsub.service.service import Service
 from webpubsub.service.settings import ServiceSettings
 
 Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _HUBS: Final = b"/api/hubs/"
 _HEALTH: Final = b"/api/health"
@@ -105,7 +105,7 @@ class RestApi:
             await _lifespan(receive, send)
             return
         answer = await self._answer(Head.of_scope(scope), receive)
-        await send_answer(send, answer, with_body=scope["method"] != "HEAD")
+        await send_answer(answer, send, is_head=scope["method"] == "HEAD")
 
     async def _answer(self, head: Head, receive: Receive) -> HttpAnswer:
         try:
@@ -147,11 +147,19 @@ class RestApi:
             return operation
         self._authorise(head)
         target = target or self._targets.read(operation, head, settings)
-        self._warn_of_newer(target.version)
+        if target.version not in API_VERSIONS:
+            self._warn_of_newer(target.version)
         parameters = target.parameters
-        if operation.has_payload and (metadata := parse_headers(operation, head.headers)):
-            parameters = {**parameters, **metadata}
-        return _Asked(head, operation, target.hub, parameters, self._form(operation, head))
+        form = None
+        if operation.has_payload:
+            for name in head.values:
+                if name.startswith(METADATA_PREFIX):
+                    parameters = {**parameters, **parse_headers(operation, head.headers)}
+                    break
+            form = message_form(head.values, require_length=settings.require_content_length)
+        elif operation.members:
+            form = json_form(head.values)
+        return _Asked(head, operation, target.hub, parameters, form)
 
     def _operation(self, head: Head) -> Operation | HttpAnswer:
         operations = find_operations(head.path)
@@ -164,10 +172,16 @@ class RestApi:
         try:
             payload = None if asked.form is None else asked.form.payload(body)
             value = parse_value(asked.operation, asked.parameters, payload)
-            answer = self._perform(asked, value)
+            special = _SPECIAL.get(asked.operation.value)
+            if special is None:
+                self._service.perform(asked.hub, value)
+                answer = EMPTY[asked.operation.status]
+            else:
+                answer = special(self, asked, value)
         except PeerError as error:
             return self._refuse(asked.head, error)
-        self._report(asked.head, answer)
+        if Name.REST in self._service.trace.heard:
+            self._report(asked.head, answer)
         return answer
 
     def _refuse(self, head: Head, error: PeerError) -> HttpAnswer:
@@ -180,7 +194,7 @@ class RestApi:
             query = fold_names(parse_query(head.query))
             parse_api_version(query, strict=self._service.settings.strict_api_version)
             is_known = head.method in _HEALTH_METHODS
-            return empty_answer(200) if is_known else _not_allowed(head.method, _HEALTH_METHODS)
+            return EMPTY[200] if is_known else _not_allowed(head.method, _HEALTH_METHODS)
         path = head.path.decode("latin-1")
         if path.startswith("/client"):
             refuse_unserved(path)
@@ -188,7 +202,7 @@ class RestApi:
         raise RestError(404, "Error.NotFound", f"Nothing is at {path}.", "Path")
 
     def _warn_of_newer(self, version: str) -> None:
-        if version in API_VERSIONS or version in self._newer_versions:
+        if version in self._newer_versions:
             return
         self._newer_versions.add(version)
         message = _NEWER.format(found=version, known=API_VERSIONS[-1])
@@ -208,23 +222,11 @@ class RestApi:
                 raise
             verify_issued_token(token, settings.token_issuers, now=now)
 
-    def _form(self, operation: Operation, head: Head) -> Form | None:
-        if operation.has_payload:
-            return message_form(head.values, require_length=self._service.settings.require_content_length)
-        return json_form(head.values) if operation.members else None
-
-    def _perform(self, asked: _Asked, value: Any) -> HttpAnswer:
-        special = _SPECIAL.get(asked.operation.value)
-        if special is not None:
-            return special(self, asked, value)
-        self._service.perform(asked.hub, value)
-        return empty_answer(asked.operation.status)
-
     def _send_to_connection(self, asked: _Asked, action: SendToConnectionAction) -> HttpAnswer:
         if self._service.settings.missing_connection_send == 404:
             self._service.perform(asked.hub, ConnectionExists(action.connection_id))
         self._service.perform(asked.hub, action)
-        return empty_answer(asked.operation.status)
+        return EMPTY[asked.operation.status]
 
     def _token(self, asked: _Asked, wanted: GenerateClientToken) -> HttpAnswer:
         settings = self._service.settings
@@ -252,8 +254,6 @@ class RestApi:
     def _report(self, head: Head, answer: HttpAnswer, error: PeerError | None = None) -> None:
         is_no = head.method == "HEAD" and answer.status == 404  # an answer like any other
         phase = Phase.COMPLETED if answer.status < 400 or is_no else Phase.FAILED
-        if phase is Phase.COMPLETED and Name.REST not in self._service.trace.heard:
-            return
         request_id = head.values.get(b"x-ms-client-request-id", b"").decode("latin-1")
         detail = {"method": head.method, "path": head.shown_path, "status": answer.status}
         self._service.trace.tell(Name.REST, phase, {"request": request_id}, detail, error)

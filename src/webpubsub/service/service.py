@@ -31,7 +31,7 @@ from webpubsub.model.ports import NOBODY_ASKED, EventAnswer, EventHandler, Trace
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.delivery import Delivery
-from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
+from webpubsub.service.hub.effects import Close, Deliver, Raise
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import AwayConnections, find_recoverable, greeting
 from webpubsub.service.hub.requests import complete_event, event_context, fail_event, take_request
@@ -68,7 +68,7 @@ class Service:
         self.now = now
         self.trace = trace
         self.hubs: dict[HubName, Hub] = {}
-        self.delivery = Delivery(self._cut_off)
+        self.delivery = Delivery(self._close, self._cut_off)
         # How the shell closes a socket; set for each connection while it is open.
         self._closers: dict[Connection, Callable[[Close], None]] = {}
         self._notifications: dict[Connection, asyncio.Task[None]] = {}
@@ -92,15 +92,7 @@ class Service:
             RestError: See `Hub.perform`.
         """
         hub = self.hubs.get(name) or Hub(name)  # an action on an unused hub finds nobody and leaves no trace
-        self.apply(hub.perform(value))
-
-    def apply(self, effects: Effects) -> None:
-        """Perform effects other than `Raise`, in their order."""
-        for effect in effects:
-            if type(effect) is Deliver:
-                self.delivery.deliver(effect)
-            elif type(effect) is Close:
-                self._close(effect)
+        self.delivery.apply(hub.perform(value))
 
     def _close(self, effect: Close) -> None:
         closer = self._closers.get(effect.connection)
@@ -292,7 +284,7 @@ class Service:
         effects = take_request(self.hub(connection.hub), connection, connection.decode(is_text, body))
         if effects and type(effects[0]) is Raise:
             return effects[0]
-        self.apply(effects)
+        self.delivery.apply(effects)
         return None
 
     async def raise_event(self, connection: Connection, event: Raise) -> None:
@@ -304,9 +296,9 @@ class Service:
             answer = await self.handler.handle(event.request)
         except EventRefused as refused:
             closes = self.settings.failed_user_event == "close"
-            self.apply(fail_event(connection, event.message, refused, closes=closes))
+            self.delivery.apply(fail_event(connection, event.message, refused, closes=closes))
         else:
-            self.apply(complete_event(connection, event.message, answer))
+            self.delivery.apply(complete_event(connection, event.message, answer))
         finally:
             del self.events_under_way[connection]
             hub = self.hubs.get(connection.hub)

@@ -38,7 +38,7 @@ def client(name: str = "c1") -> tuple[Connection, Writes]:
 
 def delivery() -> tuple[Delivery, list[Connection]]:
     slow: list[Connection] = []
-    return Delivery(slow.append), slow
+    return Delivery(lambda _: None, slow.append), slow
 
 
 async def test_frames_of_one_turn_are_one_write_in_their_order() -> None:

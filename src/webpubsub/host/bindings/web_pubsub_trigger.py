@@ -28,6 +28,7 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.http import HttpAnswer
 from webpubsub.model.names import HubName
+from webpubsub.model.ports import EventAnswer
 
 # Hub, event type, event name and client protocol, in lower case.
 EventKey = tuple[str, str, str, str]
@@ -36,6 +37,7 @@ ALL_PROTOCOLS: Final = "all"
 # Events whose answer somebody waits for; every other is answered with `DONE`, whatever the function does.
 AWAITED: Final = (UserEventRequest, ConnectEventRequest)
 DONE: Final = HttpAnswer(200)
+_NOTHING: Final = build_answer(EventAnswer())
 _GROUP_PRESENCE: Final = {"grouppresence", "2"}
 
 Make = Callable[[EventRequest], str | None] | Callable[[EventRequest], bytes | None]
@@ -116,8 +118,8 @@ class WebPubSubTrigger:
                 self._read(source, result)  # refuses an answer that nobody waits for
             return DONE
         if isinstance(source, UserEventRequest):
-            if result is None:
-                return build_answer(answer_of(source, None))
+            if result is None and source.connection_context.states.header is None:
+                return _NOTHING
             answer = build_text_answer(source, result) if isinstance(result, str) else None
             if answer is not None:
                 return answer

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.effects import Deliver
+from webpubsub.service.hub.effects import Close, Deliver, Effects
 from webpubsub.service.hub.outbox import ExpiringFrame, Held
 from webpubsub.service.protocols.numbered import Burst, Numbered
 
@@ -45,8 +45,14 @@ class Delivery:
             `catch_up` before the next.
     """
 
-    def __init__(self, on_slow: Callable[[Connection], None]) -> None:
-        """Call ``on_slow`` with each connection that has too much waiting for it."""
+    def __init__(self, close: Callable[[Close], None], on_slow: Callable[[Connection], None]) -> None:
+        """Begin with nothing.
+
+        Args:
+            close: Closes a connection.
+            on_slow: Is told each connection that has too much waiting for it.
+        """
+        self._close = close
         self._on_slow = on_slow
         self._waiting: deque[Connection] = deque()
         self._scheduled = False
@@ -68,6 +74,14 @@ class Delivery:
         now = self._now()
         self._behind = {connection: until for connection, until in self._behind.items() if until > now}
         return bool(self._behind)
+
+    def apply(self, effects: Effects) -> None:
+        """Perform effects other than `Raise`, in their order."""
+        for effect in effects:
+            if type(effect) is Deliver:
+                self.deliver(effect)
+            elif type(effect) is Close:
+                self._close(effect)
 
     def deliver(self, effect: Deliver) -> None:
         """Queue a frame for every receiver."""

@@ -6,12 +6,14 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import webpubsub
 from kit.certificates import make_certificate
+from webpubsub.cli import main
 
 WITHOUT = """
 import sys
@@ -34,6 +36,27 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return run("-m", "webpubsub", *arguments)
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def here(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run the command in this process: what is refused before a socket is open needs none of its own."""
+
+    def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["webpubsub", *arguments])
+        monkeypatch.setattr("webpubsub.cli.commands.end_soon", ends.append)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        assert ends in ([], [ended.value.code])
+        ends.clear()
+        return subprocess.CompletedProcess(arguments, ended.value.code, *capfd.readouterr())
+
+    ends: list[int] = []
+    return run_here
 
 
 # An app may have brought click, of which Flask is made.
@@ -60,8 +83,8 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["start", "--nonsense"], ["nonsense"], ["token"], []])
-def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
-    done = command(*arguments)
+def test_wrong_usage_exits_with_2(arguments: list[str], here: Command) -> None:
+    done = here(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: webpubsub ")
 
@@ -94,9 +117,9 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     ],
 )
 def test_what_is_wrong_with_the_settings_is_one_sentence_and_exits_with_1(
-    arguments: list[str], text: str
+    arguments: list[str], text: str, here: Command
 ) -> None:
-    done = command(*arguments)
+    done = here(*arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("webpubsub: ")
     assert text in done.stderr
@@ -135,9 +158,9 @@ def test_a_start_names_the_setting_that_is_wrong(
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_usage(
-    tmp_path: Path, arguments: list[str], text: str
+    tmp_path: Path, arguments: list[str], text: str, here: Command
 ) -> None:
-    done = command("start", str(tmp_path), *arguments)
+    done = here("start", str(tmp_path), *arguments)
     assert done.returncode == 2
     usage, _, error = done.stderr.partition("\n\n")
     assert usage == "Usage: webpubsub start [OPTIONS] [APP_DIR]\nTry 'webpubsub start --help' for help."
@@ -275,8 +298,8 @@ def test_a_certificate_that_cannot_be_used_is_told_before_the_app_is_imported(tm
     assert "imported" not in done.stderr
 
 
-def test_an_app_with_its_service_speaks_no_tls(tmp_path: Path) -> None:
+def test_an_app_with_its_service_speaks_no_tls(tmp_path: Path, here: Command) -> None:
     made = make_certificate(tmp_path)
-    done = command("start", str(tmp_path), "--port", "0", "--service-port", "0", *made.options)
+    done = here("start", str(tmp_path), "--port", "0", "--service-port", "0", *made.options)
     assert done.returncode == 2
     assert "start with --no-service and run 'webpubsub service' apart" in " ".join(done.stderr.split())

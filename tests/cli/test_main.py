@@ -23,7 +23,7 @@ class Hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Hidden())
 sys.argv = ["webpubsub", "start", {folder!r}]
-from webpubsub.cli import main
+from webpubsub.__main__ import main
 main()
 """
 

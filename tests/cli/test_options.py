@@ -15,13 +15,8 @@ from webpubsub.cli.commands import NAME, command
 from webpubsub.server.options import StartOptions
 from webpubsub.server.standalone import ServiceOptions
 
-TOKEN = {"user": None, "roles": (), "groups": (), "minutes": 60, "connection": None}
-# What does the work of each command.
-WORK = {
-    "start": "webpubsub.server.run.run_start",
-    "service": "webpubsub.server.standalone.run_service",
-    "token": "webpubsub.cli.token.print_token",
-}
+# What does the work of the commands.
+WORK = ["webpubsub.server.run.run_start", "webpubsub.server.standalone.run_service"]
 
 
 def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
@@ -33,12 +28,9 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return what the commands hand over, here, instead of doing it."""
     handed: list[Any] = []
 
-    def take(*arguments: Any, **named: Any) -> None:
-        handed.extend((*arguments, *([named] if named else [])))
-
-    for place in WORK.values():
-        monkeypatch.setattr(place, take)
-    for name in ("WEBPUBSUB_ACCESS_KEY", "WEBPUBSUB_SECONDARY_KEY", "WebPubSubConnectionString"):
+    for place in WORK:
+        monkeypatch.setattr(place, handed.append)
+    for name in ("WEBPUBSUB_ACCESS_KEY", "WEBPUBSUB_SECONDARY_KEY"):
         monkeypatch.delenv(name, raising=False)
     return handed
 
@@ -76,7 +68,6 @@ SERVICE = ServiceOptions(
     [
         ("start", [START]),
         ("service", [SERVICE]),
-        ("token --hub chat", ["chat", TOKEN]),
     ],
 )
 def test_what_holds_without_options(taken: list[Any], line: str, handed: list[Any]) -> None:
@@ -111,7 +102,7 @@ ALL_OF_SERVICE = ServiceOptions(
     log_format="json",
     verbose=True,
 )
-# As they stand in variables. The files of a certificate, workers and reload are of other tests.
+# As they stand in variables. The files of a certificate are of other tests.
 VARIABLES = [
     (
         "start",
@@ -153,11 +144,6 @@ VARIABLES = [
         },
         [ALL_OF_SERVICE],
     ),
-    (
-        "token",
-        {"HUB": "chat", "USER": "u", "ROLE": "r s", "GROUP": "g h", "MINUTES": "5", "CONNECTION": "c"},
-        ["chat", {"user": "u", "roles": ("r", "s"), "groups": ("g", "h"), "minutes": 5, "connection": "c"}],
-    ),
 ]
 
 
@@ -181,11 +167,6 @@ def test_each_option_is_taken_from_its_variable(
 def test_keys_have_variables_of_their_own(taken: list[Any], name: str, value: str, field: str) -> None:
     assert invoke("service", env={name: value}).exit_code == 0
     assert getattr(taken[0], field) == value
-
-
-def test_a_token_is_for_the_connection_string_of_the_environment(taken: list[Any]) -> None:
-    assert invoke("token", "--hub", "chat", env={"WebPubSubConnectionString": "c"}).exit_code == 0
-    assert taken[1]["connection"] == "c"
 
 
 def test_an_option_wins_over_its_variable(taken: list[Any]) -> None:
@@ -227,7 +208,7 @@ def examples(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("path", [[], *([name] for name in WORK)], ids=str)
+@pytest.mark.parametrize("path", [[], ["start"], ["service"], ["token"]], ids=str)
 def test_help_has_examples_that_can_be_run(path: list[str], option: str) -> None:
     done = invoke(*path, option)
     assert done.exit_code == 0

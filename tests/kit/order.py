@@ -23,11 +23,7 @@ ROOMS: Final[dict[str, tuple[str, ...]]] = {
 # the room itself; `__init__` is the room's face) may import what stands lower, and nothing on its own stair.
 # `scripts/structure --order` prints the table that the imports of today would have.
 ORDER: Final[dict[str, tuple[str, ...]]] = {
-    "cli": (
-        "token",
-        "commands",
-        "__init__",
-    ),
+    "cli": ("__init__ commands",),
     "functions": (
         "did_you_mean event_kinds user_function",
         "binding_members host_json",

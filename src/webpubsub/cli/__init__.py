@@ -1,32 +1,8 @@
-"""The ``webpubsub`` command.
+"""The command line.
 
 ::
 
-    commands.py  the commands and their options; what is wrong with those
-    token.py     a client access URL
+    commands.py  the commands and their options, and what is told of those that are wrong
 
-All else that a command does is done by `webpubsub.server`.
+A command's work is done elsewhere, mostly by `webpubsub.server`.
 """
-
-from __future__ import annotations
-
-import sys
-
-# What only `pip install "webpubsub[server]"` brings; the bindings alone run without it.
-_SERVER_PACKAGES = {"click", "httptools", "jwt", "uvicorn", "watchfiles"}
-
-
-def main() -> None:
-    """Run the command, or say what to install for it."""
-    try:
-        from webpubsub.cli.commands import run
-
-        run()  # what a command needs is imported there: an app may have brought click, and no more of it
-    except ModuleNotFoundError as error:
-        if error.name not in _SERVER_PACKAGES:
-            raise
-        sys.stderr.write(
-            f"webpubsub: the host and the service are not installed ({error.name} is missing).\n"
-            'Install them with: pip install "webpubsub[server]"\n'
-        )
-        sys.exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -328,9 +329,20 @@ def token(
     connection: str | None,
 ) -> None:
     """Print the URL with which a client connects."""
-    from webpubsub.cli.token import print_token
+    from webpubsub.model.access.connection_string import DEFAULT_CONNECTION, ConnectionString
+    from webpubsub.model.access.tokens import client_access
+    from webpubsub.model.names import parse_group_name, parse_hub_name
 
-    print_token(hub, user=user, roles=role, groups=group, minutes=minutes, connection=connection)
+    access = client_access(
+        ConnectionString.parse(connection) if connection else DEFAULT_CONNECTION,
+        parse_hub_name(hub),
+        now=time.time(),
+        expires_after=60.0 * minutes,
+        user_id=user,
+        roles=role,
+        groups=[parse_group_name(name) for name in group],
+    )
+    click.echo(access.url)
 
 
 def run() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import errno
 import importlib.util
+import re
 import signal
 import socket
 import subprocess
@@ -24,9 +25,9 @@ from kit.platforms import Place, places
 from webpubsub.host.storage import files
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.server.options import StartOptions
-from webpubsub.server.reload import run_reload
+from webpubsub.server.run import run_start
 from webpubsub.server.serving import listening
-from webpubsub.server.workers import run_workers, spread
+from webpubsub.server.workers import spread
 
 PACKAGE: Final = Path(webpubsub.__file__).parent
 SOURCES: Final = {
@@ -62,7 +63,7 @@ def overlooked(place: Place) -> bool:
 
 def in_a_child(place: Place) -> bool:
     """Only who has a child gets here, and those who start one ask whether they can."""
-    return place.function in {"Child.start", "Inheritance.addresses", "Inheritance.open"}
+    return place.function in {"Child.start", "Inheritance.addresses", "Inheritance.end"}
 
 
 _NO_CHILDREN: Final = Way(in_a_child, "--reload and --workers are refused on Windows")
@@ -79,8 +80,8 @@ WAYS: Final[dict[tuple[str, str], Way]] = {
     ("server/child.py", "start_new_session"): _NO_CHILDREN,
     ("server/serving.py", "SO_REUSEADDR"): Way(asked, "Windows: not needed, and would share the port"),
     ("server/serving.py", "SO_REUSEPORT"): Way(asked, "macOS: workers share one socket; Windows: no workers"),
-    ("server/serving.py", "add_signal_handler"): Way(missing("NotImplementedError"), "signal.signal"),
-    ("server/serving.py", "uvloop"): Way(missing("ImportError"), "the loop of asyncio"),
+    ("server/process.py", "add_signal_handler"): Way(missing("NotImplementedError"), "signal.signal"),
+    ("server/process.py", "uvloop"): Way(missing("ImportError"), "the loop of asyncio"),
 }
 
 
@@ -152,20 +153,20 @@ def test_a_place_is_kept_by_what_stands_around_it(
 
 
 def test_whoever_starts_children_asks_first_whether_that_can_be() -> None:
-    starting = sorted(file for file, text in SOURCES.items() if "Child.start(" in text)
-    assert starting == ["server/reload.py", "server/workers.py"]
-    for file in starting:
-        for function in ast.parse(SOURCES[file]).body:
-            text = ast.unparse(function)
-            if "Child.start(" in text:
-                assert "check_can_inherit('--" in text.partition("Child.start(")[0], file
+    starting = sorted(file for file, text in SOURCES.items() if re.search(r"Child\.start[(,]", text))
+    assert starting == ["server/reload.py", "server/run.py"]
+    ways = {"ReplacedApp(": 0, "Child.start": 0}
+    for function in ast.parse(SOURCES["server/run.py"]).body:
+        text = ast.unparse(function)
+        for way in [each for each in ways if each in text]:
+            ways[way] += 1
+            assert "check_can_inherit('--" in text.partition(way)[0], way
+    assert set(ways.values()) == {1}
 
 
-@pytest.mark.parametrize(
-    ("run", "option"), [(run_reload, "--reload"), (lambda options: run_workers(options, 2), "--workers")]
-)
+@pytest.mark.parametrize(("workers", "option"), [(None, "--reload"), (2, "--workers")])
 def test_windows_refuses_an_option_that_needs_children(
-    run: Callable[[StartOptions], None], option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: int | None, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     options = StartOptions(
@@ -181,9 +182,11 @@ def test_windows_refuses_an_option_that_needs_children(
         insecure_default_key=False,
         log_format="text",
         verbose=False,
+        reload=workers is None,
+        workers=workers,
     )
     with pytest.raises(ConfigurationError) as caught:
-        run(options)
+        run_start(options)
     assert str(caught.value) == f"{option} hands sockets to child processes, which Windows cannot do"
 
 
@@ -209,14 +212,16 @@ AS_ON_WINDOWS: Final = """
 import asyncio, sys
 sys.modules["uvloop"] = None
 asyncio.SelectorEventLoop.add_signal_handler = asyncio.AbstractEventLoop.add_signal_handler
-from webpubsub.server.serving import run_until_stopped
+from webpubsub.server.process import run_until_stopped
 
-async def main(stopped):
-    print(type(asyncio.get_running_loop()).__module__.partition(".")[0], flush=True)
-    await stopped()
-    print("stopping", flush=True)
+class Part:
+    async def start(self):
+        print(type(asyncio.get_running_loop()).__module__.partition(".")[0], flush=True)
 
-run_until_stopped(main)
+    async def stop(self, grace):
+        print("stopping", flush=True)
+
+run_until_stopped(Part(), seconds=30)
 """
 
 

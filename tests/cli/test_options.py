@@ -88,6 +88,8 @@ ALL_OF_START = StartOptions(
     insecure_default_key=True,
     log_format="json",
     verbose=True,
+    reload=True,
+    workers=3,
     in_process=True,
 )
 ALL_OF_SERVICE = ServiceOptions(
@@ -119,8 +121,8 @@ VARIABLES = [
             "INSECURE_DEFAULT_KEY": "1",
             "LOG_FORMAT": "json",
             "VERBOSE": "1",
-            "RELOAD": "0",
-            "WORKERS": "",
+            "RELOAD": "1",
+            "WORKERS": "3",
             "SSL_CERTFILE": "",
             "SSL_KEYFILE": "",
         },

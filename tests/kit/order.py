@@ -70,11 +70,12 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     "observe": ("__init__ logs",),
     "server": (
         "__init__ ending http_protocol overview tls",
-        "options serving",
+        "options process serving",
         "embedded",
         "addresses in_process standalone",
-        "child run",
+        "child served_app",
         "reload workers",
+        "run",
     ),
     "service": (
         "__init__ filters keep_alive protocols",

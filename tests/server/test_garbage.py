@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from webpubsub.server import serving as garbage
+from webpubsub.server import process as garbage
 
 
 @pytest.fixture(autouse=True)

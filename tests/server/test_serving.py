@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,77 +60,6 @@ def test_a_taken_port_is_told_with_the_way_out() -> None:
 def test_an_address_of_elsewhere_is_told(host: str) -> None:
     with pytest.raises(ConfigurationError, match=r"give an address of this machine with --host$"):
         bind(host, 0, "take another port")
-
-
-PATIENT = """
-import asyncio
-from webpubsub.server.serving import run_until_stopped
-
-async def main(stopped):
-    print("ready", flush=True)
-    await stopped()
-    print("stopping", flush=True)
-    await asyncio.sleep(60)
-
-run_until_stopped(main)
-"""
-
-STUBBORN = """
-import asyncio, threading
-from webpubsub.server.serving import run_until_stopped
-
-async def never():
-    while True:
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            pass
-
-async def main(stopped):
-    threading.Thread(target=threading.Event().wait).start()
-    task = asyncio.create_task(never())
-    print("ready", flush=True)
-    await stopped()
-
-run_until_stopped(main)
-"""
-
-
-@contextmanager
-def running(source: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        try:
-            assert heard(process) == "ready\n"
-            yield process
-        finally:
-            process.kill()
-
-
-def heard(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_does_not_wait_for_anything(number: signal.Signals) -> None:
-    with running(PATIENT) as process:
-        process.send_signal(number)
-        assert heard(process) == "stopping\n"
-        process.send_signal(number)
-        assert process.wait(20) == -number
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
-def test_a_thread_and_a_task_that_never_end_do_not_keep_the_process_alive() -> None:
-    with running(STUBBORN) as process:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=20)
-    assert process.returncode == 0
-    assert errors == "webpubsub: a thread or task of the app does not end; the process ends without it\n"
 
 
 async def test_a_server_stops_in_time_though_a_request_ignores_being_cancelled() -> None:

@@ -15,7 +15,7 @@ from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.server.addresses import Addresses
 from webpubsub.server.options import StartOptions
-from webpubsub.server.run import OPEN_TO_ALL, hub_settings, load_host
+from webpubsub.server.served_app import OPEN_TO_ALL, hub_settings, load_host
 
 WEBHOOK = "http://127.0.0.1:7071/runtime/webhooks/webpubsub"
 

@@ -6,14 +6,14 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 import pytest
 
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.trace import Trace, TraceEvent
+from webpubsub.server.child import Report
 from webpubsub.server.ending import LAST_SECONDS, Grace
 from webpubsub.server.serving import bind
 from webpubsub.server.workers import Workers, ended_how, spread
@@ -43,8 +43,8 @@ class Child:
     """A child that is ready with an overview, or ends before that."""
 
     def __init__(self, number: int, pid: int, code: int | None = None, told: tuple[str, ...] = ()) -> None:
-        report = msgspec.json.encode({"overview": f"worker {number}", "told": told})
-        self.channel = Channel(*([report] if code is None else []))
+        report = Report(f"worker {number}", told=told)
+        self.channel = Channel(*([report.encode()] if code is None else []))
         self.pid = pid
         self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.is_ended = False
@@ -55,11 +55,27 @@ class Child:
         self.code.set_result(code)
         self.channel.lines.put_nowait(None)
 
+    async def report(self) -> Report | None:
+        line = await self.channel.receive()
+        return None if line is None else Report.decode(line)
+
     async def died(self) -> int:
         return await asyncio.shield(self.code)
 
     async def end(self, _grace: Grace) -> None:
         self.is_ended = True
+
+
+class Listener:
+    """A socket that is closed while the workers of its process still run, or not at all."""
+
+    def __init__(self, children: Mapping[int, Child]) -> None:
+        self._children = children
+        self.is_closed = False
+
+    def close(self) -> None:
+        assert not any(child.is_ended for child in self._children.values())
+        self.is_closed = True
 
 
 class Parent:
@@ -73,9 +89,12 @@ class Parent:
         self.codes: list[int | None] = []  # how the next ones start; None for as they should
         self.told = told
         start: Callable[..., Any] = self._start
-        self.workers = Workers(start, count, Trace(self.events.append), self._sleep)
+        self.listeners = [Listener(self.children) for _ in range(count)]
+        listeners: Any = self.listeners
+        self.workers = Workers(start, listeners, Trace(self.events.append), self._sleep)
 
-    async def _start(self, number: int, told: tuple[str, ...]) -> Child:
+    async def _start(self, listener: Listener, number: int, told: tuple[str, ...]) -> Child:
+        assert listener is self.listeners[number - 1]
         self.started.append((number, told))
         code = self.codes.pop(0) if self.codes else None
         self.children[number] = Child(number, 100 + len(self.started), code, self.told)
@@ -99,7 +118,8 @@ async def turns() -> None:
 
 async def test_the_first_is_ready_before_the_others_begin_and_they_do_not_repeat_its_problems() -> None:
     parent = Parent(count=3, told=("setting failed: a",))
-    assert await parent.workers.start() == "worker 1"
+    await parent.workers.start()
+    assert parent.workers.overview() == "worker 1"
     assert parent.started == [(1, ()), (2, ("setting failed: a",)), (3, ("setting failed: a",))]
 
 
@@ -166,7 +186,8 @@ async def test_a_worker_that_cannot_be_started_again_is_given_up() -> None:
         "worker 1 cannot be started again: it ended with code 3 before it was ready, 5 times in a row"
     )
     assert parent.slept == [1, 2, 4, 8, 8]
-    await parent.workers.end(Grace(LAST_SECONDS))
+    await parent.workers.stop(Grace(LAST_SECONDS))
+    assert all(listener.is_closed for listener in parent.listeners)
     assert all(child.is_ended for child in parent.children.values())
     parent.children[2].ends(0)
     await turns()

@@ -29,7 +29,7 @@ from webpubsub.service.hub.hub import Hub
 from webpubsub.service.protocols.handshake import ClientRequest
 from webpubsub.service.service import Service
 from webpubsub.service.settings import EventHandlerSettings, GroupPresenceEvents, HubSettings, ServiceSettings
-from webpubsub.service.settings_file import decode_hub_settings, encode_hub_settings, load_settings
+from webpubsub.service.settings_file import load_settings
 
 BOTH = GroupPresenceEvents(("joined", "left"))
 
@@ -87,7 +87,6 @@ def test_presence_in_the_settings_file(tmp_path: Path) -> None:
     found = load_settings(file).hubs
     (read,) = found[CHAT].event_handlers
     assert read.group_presence_events == GroupPresenceEvents(("left", "joined"), ("room-*", "lobby"))
-    assert decode_hub_settings(encode_hub_settings(found)) == found
 
     presence["eventNames"] = ["moved"]
     file.write_text(json.dumps({"hubs": {"Chat": {"eventHandlers": [handler]}}}))

@@ -18,7 +18,7 @@ from webpubsub.service.settings import (
     ServiceSettings,
     WebhookAuth,
 )
-from webpubsub.service.settings_file import decode_hub_settings, encode_hub_settings, load_settings
+from webpubsub.service.settings_file import load_settings
 
 FILE = """{
   "hubs": {
@@ -63,12 +63,6 @@ def test_a_settings_file_may_name_token_issuers(tmp_path: Path) -> None:
     assert load_settings(path) == ServiceSettings(
         token_issuers=(TokenIssuer("i", "k", "https://webpubsub.azure.com"), TokenIssuer("j", "l", "a"))
     )
-
-
-def test_settings_can_be_written_down_and_read_again() -> None:
-    text = encode_hub_settings(READ)
-    assert b"\n" not in text
-    assert decode_hub_settings(text) == READ
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -194,34 +193,12 @@ def start(
         insecure_default_key=insecure_default_key,
         log_format=log_format,
         verbose=verbose,
+        reload=reload,
+        workers=workers,
         in_process=in_process,
         tls=Tls.of_options(ssl_certfile, ssl_keyfile),
     )
-    if reload and (in_process or workers is not None):
-        raise OptionError(
-            "--in-process" if in_process else "--workers",
-            "it cannot be used with --reload, which runs the app in one process, and the service in another",
-        )
-    if not reload and workers is None:
-        run_start(options)
-        return
-    from webpubsub.server.child import SUPERVISED
-
-    inheritance = os.environ.pop(SUPERVISED, None)
-    if workers is not None:
-        from webpubsub.server.workers import run_worker, run_workers
-
-        if inheritance is None:
-            run_workers(options, workers)
-        else:
-            run_worker(options, inheritance)
-        return
-    from webpubsub.server.reload import run_reload, run_supervised
-
-    if inheritance is None:
-        run_reload(options)
-    else:
-        run_supervised(options, inheritance)
+    run_start(options)
 
 
 @command.command(

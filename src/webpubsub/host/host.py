@@ -158,7 +158,7 @@ class FunctionHost:
     async def _open(self, access: Access) -> None:
         try:
             await access.open()
-        except WebPubSubError:
+        except (WebPubSubError, asyncio.CancelledError):
             await self._storage.close()  # nobody stops a host that has not started
             raise
 

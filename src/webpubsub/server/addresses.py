@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,12 +22,12 @@ from webpubsub.model.access.connection_string import (
     is_loopback,
 )
 from webpubsub.model.errors import ConfigurationError, OptionError
-from webpubsub.model.names import HubName
-from webpubsub.server.embedded import check_keys, local_connection
+from webpubsub.model.trace import Trace
+from webpubsub.server.embedded import EmbeddedService, check_keys, local_connection
 from webpubsub.server.options import StartOptions
 from webpubsub.server.serving import bind, reachable_url, shown_url
 from webpubsub.server.tls import CERTFILE
-from webpubsub.service.settings import HubSettings, ServiceSettings
+from webpubsub.service.settings import ServiceSettings
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT = 7071
@@ -49,12 +49,15 @@ class Addresses(msgspec.Struct, frozen=True):
         url: Where HTTP functions are, without path.
         listener: The host's socket.
         connection: The app's default connection, or None.
-        service_listener: The embedded service's socket, or None when another service is used.
+        is_embedded: Whether the service at the other end of ``connection`` is run by this start, in this
+            process or in the one that started it.
+        service_listener: The embedded service's socket, or None where another process or nobody runs one.
     """
 
     url: str
     listener: socket.socket
     connection: ConnectionString | None = None
+    is_embedded: bool = False
     service_listener: socket.socket | None = None
 
     @classmethod
@@ -84,7 +87,7 @@ class Addresses(msgspec.Struct, frozen=True):
         key = wanted.access_key or DEFAULT_ACCESS_KEY
         service_listener = _bind_service(options, host, wanted.endpoint, key)
         connection = local_connection(service_listener, host, key)
-        return cls(url, listener, connection, service_listener)
+        return cls(url, listener, connection, is_embedded=True, service_listener=service_listener)
 
     @staticmethod
     def embeds_service(options: StartOptions) -> bool:
@@ -107,22 +110,24 @@ class Addresses(msgspec.Struct, frozen=True):
 
     def export(self, environ: MutableMapping[str, str]) -> None:
         """Tell the app which service it has, when that is the embedded one."""
-        if self.service_listener is not None:
+        if self.is_embedded:
             environ[SETTING] = str(self.connection)
 
-    def service_settings(self, hubs: Mapping[HubName, HubSettings]) -> ServiceSettings:
-        """Return the settings of the embedded service."""
+    def service(self, trace: Trace) -> EmbeddedService | None:
+        """Return the embedded service, which does not know of any hub yet; None where there is none."""
+        if self.service_listener is None:
+            return None
         connection = self.connection
         assert connection is not None
         assert connection.access_key is not None
-        return ServiceSettings(
+        settings = ServiceSettings(
             access_keys=(connection.access_key,),
-            hubs=hubs,
             origin=connection.host,
             # A function that fails would run four times, while its client waits for nine seconds; who
             # develops it wants to see one traceback, at once.
             retry_delays_in_seconds=(),
         )
+        return EmbeddedService(settings, self.service_listener, trace)
 
 
 def _configured(settings: HostSettings) -> ConnectionString | None:

@@ -1,7 +1,8 @@
-"""A host in a process of its own, under the eyes of the process that started it.
+"""The app in a process of its own, under the eyes of the process that started it.
 
-The child inherits a listening socket, which its parent keeps open, and one end of a channel. Over the
-channel either side sends lines; its end tells each side that the other is gone.
+The child inherits a listening socket, which its parent keeps open, and one end of a channel, whose end tells
+each side that the other is gone. A child reports when it is ready, and again when its keys have changed; from
+its parent it hears, by a line of whatever content, that another child's have.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
 import msgspec
 
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.names import HubName
 from webpubsub.server.addresses import Addresses
 from webpubsub.server.ending import Grace
+from webpubsub.service.settings import HubSettings
 
 SUPERVISED: Final = "WEBPUBSUB_SUPERVISED"  # the environment variable with a child's inheritance
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
@@ -32,8 +34,8 @@ class Inheritance(msgspec.Struct, frozen=True):
         listener: File descriptor of the socket it serves.
         channel: File descriptor of its end of the channel.
         url: See `Addresses`.
-        connection: The app's default connection, or None.
-        is_embedded: Whether the service runs in the parent.
+        connection: See `Addresses`.
+        is_embedded: See `Addresses`.
         worker: Its number, from 1 on, when it is one of several; else 0.
         told: Problems of the app that somebody has told before.
     """
@@ -55,11 +57,35 @@ class Inheritance(msgspec.Struct, frozen=True):
     def addresses(self) -> Addresses:
         """Where the child listens."""
         connection = None if self.connection is None else ConnectionString.parse(self.connection)
-        return Addresses(self.url, socket.socket(fileno=self.listener), connection)
+        return Addresses(self.url, socket.socket(fileno=self.listener), connection, self.is_embedded)
 
-    async def open(self) -> Channel:
-        """Return the child's end of the channel."""
-        return await Channel.open(socket.socket(fileno=self.channel))
+    @property
+    def end(self) -> socket.socket:
+        """The child's end of the channel."""
+        return socket.socket(fileno=self.channel)
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a child tells that is ready, or whose keys have changed.
+
+    Attributes:
+        overview: What people see of it.
+        hubs: Where the service sends events.
+        told: Problems of the app, those told before it included.
+    """
+
+    overview: str
+    hubs: dict[HubName, HubSettings] = {}
+    told: tuple[str, ...] = ()
+
+    @classmethod
+    def decode(cls, line: bytes) -> Self:
+        """Read what `encode` wrote."""
+        return msgspec.json.decode(line, type=cls)
+
+    def encode(self) -> bytes:
+        """Return it on one line."""
+        return msgspec.json.encode(self)
 
 
 class Channel:
@@ -83,11 +109,6 @@ class Channel:
         line = await self._reader.readline()
         return line[:-1] if line.endswith(b"\n") else None
 
-    async def closed(self) -> None:
-        """Return when the other side is gone; its lines are for nobody."""
-        while await self.receive() is not None:
-            pass
-
     def close(self) -> None:
         """Tell the other side that this one is gone."""
         self._writer.close()
@@ -102,13 +123,13 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process, channel: Channel) -> None:
         self._process = process
+        self._is_told = False
         self.channel = channel
 
     @classmethod
     async def start(
         cls,
         addresses: Addresses,
-        *,
         listener: socket.socket | None = None,
         worker: int = 0,
         told: tuple[str, ...] = (),
@@ -127,7 +148,7 @@ class Child:
             channel=theirs.fileno(),
             url=addresses.url,
             connection=None if addresses.connection is None else str(addresses.connection),
-            is_embedded=addresses.service_listener is not None,
+            is_embedded=addresses.is_embedded,
             worker=worker,
             told=told,
         )
@@ -147,13 +168,19 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
+    async def report(self) -> Report | None:
+        """Return what it tells next; None when it has ended."""
+        line = await self.channel.receive()
+        return None if line is None else Report.decode(line)
+
     async def died(self) -> int:
         """Return the exit code once the child has ended, asked to or not."""
         return await self._process.wait()
 
     async def end(self, grace: Grace) -> None:
         """Let running functions finish in time, then end."""
-        if self._process.returncode is None:
+        if self._process.returncode is None and not self._is_told:
+            self._is_told = True  # another signal would have it wait for nothing
             self._process.send_signal(signal.SIGTERM)
         try:
             await asyncio.wait_for(self._process.wait(), grace.left())
@@ -161,20 +188,6 @@ class Child:
             self._process.kill()
             await self._process.wait()
         self.channel.close()
-
-
-async def stopped_or_orphaned(stopped: Callable[[], Awaitable[object]], gone: Awaitable[object]) -> None:
-    """Return, in a child, when it is told to stop or ``gone`` tells that its parent is.
-
-    Raises:
-        Exception: Whatever kept ``gone`` from telling.
-    """
-    endings = {asyncio.ensure_future(stopped()), asyncio.ensure_future(gone)}
-    ended, waiting = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-    for task in ended:
-        task.result()
 
 
 def check_can_inherit(option: str) -> None:

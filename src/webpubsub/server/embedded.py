@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -15,6 +13,7 @@ from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import Trace
 from webpubsub.server.ending import Grace
+from webpubsub.server.process import Background
 from webpubsub.server.serving import Server, shown_url
 from webpubsub.server.tls import Tls
 from webpubsub.service.events.webhooks import WebhookEventHandler
@@ -47,12 +46,14 @@ class EmbeddedService:
         api = RestApi(self.service)
         ws = protocol_factory(self.service, self._keep_alive)
         self._server = Server(api, listener, ws=ws, lane=api, tls=tls, trace=trace)
-        self._pings: asyncio.Task[None] | None = None
+        self._pings = Background(self._keep_alive.run)
+        self._is_started = False
 
     async def start(self) -> None:
         """Return when clients can connect."""
         await self._server.start()
-        self._pings = asyncio.create_task(self._keep_alive.run())
+        await self._pings.start()
+        self._is_started = True
         self.handler.validate_configured()
 
     def use_hubs(self, hubs: Mapping[HubName, HubSettings]) -> None:
@@ -62,7 +63,7 @@ class EmbeddedService:
     def use_settings(self, settings: ServiceSettings) -> None:
         """Go by other settings from now on; clients stay connected, and events under way keep theirs."""
         self._settings = self.service.settings = self.handler.settings = settings
-        if self._pings is not None:  # else it is done on start
+        if self._is_started:  # else it is done on start
             self.handler.validate_configured()
 
     async def stop(self, grace: Grace) -> None:
@@ -72,10 +73,7 @@ class EmbeddedService:
         """
         await self.service.retire(grace.half())
         await self._server.stop(grace.half())
-        if self._pings is not None:
-            self._pings.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pings
+        await self._pings.stop(grace)
         await self.handler.close()
 
 

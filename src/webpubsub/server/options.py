@@ -13,6 +13,8 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of ``webpubsub start``.
 
     Attributes:
+        reload: Whether a change of the app's files starts it anew.
+        workers: In how many processes it runs; None is this one.
         in_process: See `webpubsub.server.in_process`.
         tls: The certificate of the app's server, or None: then it speaks plain HTTP.
     """
@@ -29,5 +31,7 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     insecure_default_key: bool
     log_format: str
     verbose: bool
+    reload: bool = False
+    workers: int | None = None
     in_process: bool = False
     tls: Tls | None = None

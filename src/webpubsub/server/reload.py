@@ -9,22 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from webpubsub.host.storage.app_storage import FOLDER
-from webpubsub.model.names import HubName
-from webpubsub.observe.logs import start_logging
 from webpubsub.server.addresses import Addresses
-from webpubsub.server.child import Child, Inheritance, check_can_inherit, stopped_or_orphaned
+from webpubsub.server.child import Child, Report
 from webpubsub.server.embedded import EmbeddedService
-from webpubsub.server.ending import LAST_SECONDS, Grace
-from webpubsub.server.options import StartOptions
-from webpubsub.server.run import GRACE, described, follow_hubs, load_host, registered_hubs, serving
-from webpubsub.server.serving import announce_ready, run_until_stopped
-from webpubsub.service.settings import HubSettings
-from webpubsub.service.settings_file import decode_hub_settings, encode_hub_settings
+from webpubsub.server.ending import Grace
+from webpubsub.server.process import PARENT_GRACE, announce_ready, first
 
 if TYPE_CHECKING:
     from watchfiles import PythonFilter
@@ -33,64 +26,48 @@ STARTS_AGAIN: Final = "a change of its files starts it again"
 WATCHED: Final = (".py", ".json", ".html")
 
 
-def run_reload(options: StartOptions) -> None:
-    """Run the app until it is told to stop, and start it anew when its files change.
+class ReplacedApp:
+    """The app in a child, which another one replaces when a file changes."""
 
-    Raises:
-        ConfigurationError: The settings are wrong, a port cannot be had, or this is Windows.
-    """
-    check_can_inherit("--reload")
-    trace = start_logging(options.log_format, verbose=options.verbose)
-    addresses = Addresses.find(options)
-    service: EmbeddedService | None = None
-    if addresses.service_listener is not None:
-        service = EmbeddedService(addresses.service_settings({}), addresses.service_listener, trace)
+    def __init__(self, folder: Path, addresses: Addresses, service: EmbeddedService | None) -> None:
+        """Run the app in ``folder``; its children tell which events ``service`` is to send them."""
+        self._folder = folder
+        self._addresses = addresses
+        self._service = service
+        self._child: Child | None = None
 
-    async def main(stopped: Callable[[], Awaitable[object]]) -> None:
-        if service is not None:
-            await service.start()
-        ended = asyncio.ensure_future(stopped())
-        while not ended.done():
-            changed = asyncio.ensure_future(_change(options.app_dir))
-            child = await Child.start(addresses)
-            started = asyncio.ensure_future(_report(child))
-            died = asyncio.ensure_future(child.died())
-            # Neither Ctrl-C nor a change has to wait for an app that takes its time to be imported.
-            await asyncio.wait({ended, changed, started}, return_when=asyncio.FIRST_COMPLETED)
-            hubs = started.result() if started.done() else None
-            if hubs is None and started.done():
-                sys.stderr.write(f"webpubsub: the app did not start; {STARTS_AGAIN}\n")
-            elif hubs is not None:
-                following = asyncio.ensure_future(_follow(child, hubs, service))
-                await asyncio.wait({ended, changed, died}, return_when=asyncio.FIRST_COMPLETED)
-                if died.done():
-                    sys.stderr.write(f"webpubsub: the app ended with code {died.result()}; {STARTS_AGAIN}\n")
-                following.cancel()
-            await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (started, changed, died):
-                task.cancel()
-            grace = Grace(GRACE + LAST_SECONDS)
-            if ended.done() and service is not None:
-                await service.stop(grace)
-            await child.end(grace)
+    async def start(self) -> None:
+        """Start a child, which is ready some time later."""
+        self._child = await Child.start(self._addresses)
 
-    run_until_stopped(main)
+    async def replace(self) -> None:
+        """Start another one after each change; neither a change nor an end waits until a child is ready."""
+        while self._child is not None:
+            await first(_change(self._folder), self._follow(self._child))
+            await self.stop(Grace(PARENT_GRACE))
+            await self.start()
 
+    async def stop(self, grace: Grace) -> None:
+        """End the child."""
+        if self._child is not None:
+            await self._child.end(grace)
 
-async def _follow(
-    child: Child, hubs: dict[HubName, HubSettings] | None, service: EmbeddedService | None
-) -> None:
-    """Send events as the child says, and as it says later when the key of its webhook has changed."""
-    while hubs is not None:
-        if service is not None:
-            service.use_hubs(hubs)
-        hubs = await _report(child)
+    async def _follow(self, child: Child) -> None:
+        """Send events as the child says, at last say how it ended; only a change starts another one."""
+        report = await child.report()
+        if report is None:
+            sys.stderr.write(f"webpubsub: the app did not start; {STARTS_AGAIN}\n")
+        else:
+            self._use(report)
+            announce_ready(report.overview)
+            while (report := await child.report()) is not None:
+                self._use(report)
+            sys.stderr.write(f"webpubsub: the app ended with code {await child.died()}; {STARTS_AGAIN}\n")
+        await asyncio.Event().wait()
 
-
-async def _report(child: Child) -> dict[HubName, HubSettings] | None:
-    """Return which events the app takes, once it runs or they changed; None when it has ended."""
-    line = await child.channel.receive()
-    return None if line is None else decode_hub_settings(line)
+    def _use(self, report: Report) -> None:
+        if self._service is not None:
+            self._service.use_hubs(report.hubs)
 
 
 async def _change(folder: Path) -> None:
@@ -109,29 +86,3 @@ def watch_filter() -> PythonFilter:
         ignore_dirs = (*PythonFilter.ignore_dirs, FOLDER)
 
     return AppFilter(extra_extensions=WATCHED)
-
-
-def run_supervised(options: StartOptions, inheritance: str) -> None:
-    """Run the app as the child of `run_reload`.
-
-    Raises:
-        ConfigurationError: See `load_host`.
-    """
-    found = Inheritance.decode(inheritance)
-    addresses = found.addresses
-    trace = start_logging(options.log_format, verbose=options.verbose)
-    host = load_host(options, addresses, trace)
-
-    async def main(stopped: Callable[[], Awaitable[object]]) -> None:
-        channel = await found.open()
-
-        def report() -> None:
-            channel.send(encode_hub_settings(registered_hubs(options, host, addresses)))
-
-        async with serving(host, addresses.listener, Grace(GRACE), options.tls):
-            follow_hubs(report, host)
-            announce_ready(described(options, host, addresses, is_embedded=found.is_embedded))
-            await stopped_or_orphaned(stopped, channel.closed())
-        channel.close()
-
-    run_until_stopped(main)

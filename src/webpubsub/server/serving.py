@@ -1,15 +1,13 @@
-"""uvicorn inside this process: where its servers listen, how they start and how the process ends."""
+"""uvicorn inside this process: where its servers listen, how they start and how they end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import errno
-import gc
-import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final, cast
 
@@ -18,19 +16,14 @@ import uvicorn
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import FastLane
 from webpubsub.model.trace import SILENT, Trace
-from webpubsub.server.ending import end_soon
 from webpubsub.server.http_protocol import FastLaneHttp, GuardedHttp
 from webpubsub.server.tls import Tls, scheme_of
 
 BACKLOG = 4096
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # Addresses that people call localhost: every name of it leads to them.
 _LOCALHOST: Final = {"localhost", "127.0.0.1", "0.0.0.0", "::"}
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-
-_USUAL: Final = gc.get_threshold()
-_NEW_OBJECTS: Final = 50_000
 
 
 class Server:
@@ -158,62 +151,3 @@ def reachable_url(listener: socket.socket) -> str:
 
 def _url(host: str, listener: socket.socket, tls: Tls | None = None) -> str:
     return f"{scheme_of(tls)}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-
-
-def announce_ready(overview: str) -> None:
-    """Show what runs, and the line that tools wait for."""
-    sys.stdout.write(f"{overview}Ready\n")
-    sys.stdout.flush()
-
-
-def run_until_stopped(main: Callable[[Callable[[], Awaitable[object]]], Coroutine[Any, Any, None]]) -> None:
-    """Run ``main`` on the fastest loop there is; it gets a function that waits for Ctrl-C or SIGTERM.
-
-    Once ``main`` is through, the process ends soon, whatever the app still does.
-    """
-    look_rarely_for_garbage()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_with_signals(main))
-        end_soon(0)
-
-
-async def _with_signals(
-    main: Callable[[Callable[[], Awaitable[object]]], Coroutine[Any, Any, None]],
-) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        stopped.set()
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)  # a second one does not wait for anything
-
-    for number in _SIGNALS:
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows: only through the interpreter's own handlers
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
-    await main(stopped.wait)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
-
-
-def look_rarely_for_garbage() -> None:
-    """Look for garbage less often, and never among what there is now: code, mostly, which stays anyway.
-
-    Events under way look like garbage that is still to be found: 200 of them at once, and Python looks every
-    fifteen events. Measured with events to functions and 200 clients: 20% less CPU time for looking more
-    rarely, another 17% for leaving out what there was at the start.
-
-    An app that has set a threshold of its own keeps that.
-    """
-    gc.freeze()
-    if gc.get_threshold() == _USUAL:
-        gc.set_threshold(_NEW_OBJECTS, *_USUAL[1:])

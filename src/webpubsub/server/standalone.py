@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
-from webpubsub.model.trace import Trace
 from webpubsub.observe.logs import start_logging
 from webpubsub.server.embedded import EmbeddedService, add_event_handlers, check_keys, local_connection
-from webpubsub.server.ending import Grace
-from webpubsub.server.serving import announce_ready, bind, run_until_stopped
+from webpubsub.server.process import Background, run_until_stopped
+from webpubsub.server.serving import bind
 from webpubsub.server.tls import Tls
 from webpubsub.service.settings import EventHandlerSettings, ServiceSettings
 from webpubsub.service.settings_file import SettingsWatch, load_settings
@@ -61,37 +57,17 @@ def run_service(options: ServiceOptions) -> None:
     listener = bind(options.host, options.port, "choose another with --port (0 takes any free port)")
     service = EmbeddedService(settings, listener, trace, options.tls)
     connection = local_connection(listener, options.host, primary, options.tls)
+    overview = (
+        f"{_overview(settings)}Service endpoint: {connection.endpoint}\nConnection string: {connection}\n"
+    )
+    following = None
+    if options.settings is not None:
+        watch = SettingsWatch(
+            options.settings, found, lambda edited: service.use_settings(completed(edited)), trace=trace
+        )
+        following = Background(watch.run)
 
-    async def main(stopped: Callable[[], Awaitable[object]]) -> None:
-        await service.start()
-        endpoint = f"Service endpoint: {connection.endpoint}\nConnection string: {connection}\n"
-        announce_ready(f"{_overview(settings)}{endpoint}")
-        try:
-            async with _following(
-                options.settings, found, lambda edited: service.use_settings(completed(edited)), trace
-            ):
-                await stopped()
-        finally:  # whatever ended the watch, clients are told of the end
-            await service.stop(Grace(GRACE))
-
-    run_until_stopped(main)
-
-
-@asynccontextmanager
-async def _following(
-    path: Path | None, found: ServiceSettings, use: Callable[[ServiceSettings], None], trace: Trace
-) -> AsyncIterator[None]:
-    """Use every good edit of the settings file, if there is one."""
-    if path is None:
-        yield
-        return
-    following = asyncio.create_task(SettingsWatch(path, found, use, trace=trace).run())
-    try:
-        yield
-    finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+    run_until_stopped(service, following, seconds=GRACE, ready=lambda: overview)
 
 
 def _overview(settings: ServiceSettings) -> str:

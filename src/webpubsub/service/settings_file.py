@@ -195,16 +195,6 @@ def _shown(path: JsonPath) -> str:
     return "".join(steps).lstrip(".") or "the top"
 
 
-def decode_hub_settings(text: bytes) -> dict[HubName, HubSettings]:
-    """Return what was written with `encode_hub_settings`."""
-    return msgspec.json.decode(text, type=dict[HubName, HubSettings])
-
-
-def encode_hub_settings(hubs: Mapping[HubName, HubSettings]) -> bytes:
-    """Return hub settings as JSON on one line."""
-    return msgspec.json.encode(hubs)
-
-
 class SettingsWatch:
     """Follows a settings file.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Callable
@@ -224,19 +225,22 @@ async def test_a_host_whose_keys_cannot_be_used_does_not_start(load_app: Load) -
     assert "key 'master' is encrypted" in sent[0]["message"]
 
 
-async def test_a_host_that_cannot_read_its_keys_leaves_no_connection_open(load_app: Load) -> None:
+@pytest.mark.parametrize("error", [StorageError("the storage is away"), asyncio.CancelledError()])
+async def test_a_host_that_has_not_read_its_keys_leaves_no_connection_open(
+    load_app: Load, error: BaseException
+) -> None:
     class Away(MemoryStorage):
         is_open = False
 
         async def read(self, container: str, name: str) -> bytes | None:
             self.is_open = True
-            raise StorageError("the storage is away")
+            raise error
 
         async def close(self) -> None:
             self.is_open = False
 
     storage = Away()
-    with pytest.raises(StorageError, match="away"):
+    with pytest.raises(type(error)):
         await load_app(APP, storage=storage, auth=True).start()
     assert not storage.is_open
 

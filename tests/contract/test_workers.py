@@ -128,7 +128,9 @@ async def test_workers_share_a_port_are_replaced_and_run_timers_once(
         assert len(after) == len(before & after) + 1 == 2
         line = rf"worker failed worker=\d pid={victim}: it was ended by SIGKILL, and is started again in 1 s"
         assert re.search(line, command.output), command.output
-        assert re.search(r"worker started worker=\d pid=\d+", command.output), command.output
+        async with asyncio.timeout(5):  # it answers before the line about it is written
+            while not re.search(r"worker started worker=\d pid=\d+", command.output):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
         assert command.output.splitlines().count("Ready") == 1
 
 

@@ -22,6 +22,7 @@ class Verdict(enum.StrEnum):
     REACHED = "goal reached"
     ABOVE_FLOOR = "above its floor"
     MISSED = "below its floor"
+    UNSURE = "below its floor, by less than its spread"
     FASTER = "faster than its spread"
     SAME = "the same"
     SLOWER = "slower than its spread"
@@ -38,22 +39,26 @@ class Goal(msgspec.Struct, frozen=True):
     Attributes:
         against: The contender it is a ratio to; empty: the figure itself counts.
         goal: What we want.
-        floor: What must never be missed, even on a noisy machine.
+        floor: What must never be missed, even on a noisy machine, by more than the spread.
     """
 
     against: str
     goal: float
     floor: float
 
-    def verdict(self, found: float, better: Better, _spread: float) -> Verdict:
+    def verdict(self, found: float, better: Better, spread: float) -> Verdict:
         """Say how a ratio, or a figure in its row's unit, stands.
 
-        A ratio tells how many times better we are, so more is better whatever the row counts.
+        A ratio tells how many times better we are, so more is better whatever the row counts. A floor is
+        missed only by more than the spread explains.
         """
-        sign = -1 if better is Better.LESS and not self.against else 1
-        if sign * found >= sign * self.goal:
+        power = -1 if better is Better.LESS and not self.against else 1
+        if (found / self.goal) ** power >= 1:
             return Verdict.REACHED
-        return Verdict.ABOVE_FLOOR if sign * found >= sign * self.floor else Verdict.MISSED
+        share = (found / self.floor) ** power
+        if share >= 1:
+            return Verdict.ABOVE_FLOOR
+        return Verdict.UNSURE if share * (1 + spread) >= 1 else Verdict.MISSED
 
     def __str__(self) -> str:
         return f"goal {self.goal:g}, floor {self.floor:g}"

@@ -9,6 +9,9 @@ that. The width of the middle half would not do: 8 of 100 rows that are alike wo
 spread". With this it is 3 of 100 after five rounds, and 2 of 1,000 after the seven of a comparison (noise
 taken as normal).
 
+What it explains is no failure: neither a figure that is so little below its floor, nor a checkout that is so
+little slower than another.
+
 **Repetition.** A row whose spread is over `STEADY` is repeated by itself (`benchmarks.rounds`), where there
 is a verdict to give. The first run that is steady counts, alone: what disturbed the others is over. If none
 is, all rounds of all runs count together. The spreads of all runs are shown.

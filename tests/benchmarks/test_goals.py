@@ -23,7 +23,25 @@ from benchmarks.goals import Better, Goal, Unchanged, Verdict
     ],
 )
 def test_verdict(better: Better, goal: Goal, found: float, verdict: Verdict) -> None:
-    assert goal.verdict(found, better, 0.1) is verdict
+    assert goal.verdict(found, better, 0.0) is verdict
+
+
+@pytest.mark.parametrize(
+    ("goal", "found", "spread", "verdict"),
+    [
+        (Goal("peer", 8, 4), 3.9, 0.02, Verdict.MISSED),
+        (Goal("peer", 8, 4), 3.9, 0.03, Verdict.UNSURE),
+        (Goal("peer", 8, 4), 3.0, 0.34, Verdict.UNSURE),
+        (Goal("peer", 8, 4), 3.0, 0.33, Verdict.MISSED),
+        (Goal("peer", 8, 4), 4.0, 0.9, Verdict.ABOVE_FLOOR),
+        (Goal("", 0.5, 1.0), 1.2, 0.2, Verdict.UNSURE),
+        (Goal("", 0.5, 1.0), 1.3, 0.2, Verdict.MISSED),
+    ],
+)
+def test_what_the_spread_explains_is_no_failure(
+    goal: Goal, found: float, spread: float, verdict: Verdict
+) -> None:
+    assert goal.verdict(found, Better.LESS, spread) is verdict
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # One door for people and for CI. Everything is done by the scripts beside it; PYTHON=... chooses the interpreter.
-.PHONY: help demo test check format bench release-pages
+.PHONY: help demo test coverage check format bench release-pages
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -9,6 +9,9 @@ demo: ## Install into .venv and run the chat example.
 
 test: ## Install what the tests need and run them all; ARGS="-k name" passes options to pytest.
 	@scripts/test $(ARGS)
+
+coverage: ## Run the unit tests and show the lines and branches that they leave out.
+	@scripts/coverage $(ARGS)
 
 check: ## Check format, lint and types; changes nothing.
 	@scripts/check

@@ -13,7 +13,7 @@ import pytest
 
 import webpubsub
 from kit.certificates import make_certificate
-from webpubsub.cli import main
+from webpubsub.__main__ import main
 
 WITHOUT = """
 import sys

@@ -339,17 +339,17 @@ async def test_the_window_is_a_setting(time: VirtualTime) -> None:
 async def test_rest_sees_who_is_away(server: Server) -> None:
     alice = await connect(server, token(sub="alice"))
     alice.client.lose()
+    for question in (rest.ConnectionExists(alice.id), rest.UserExists("alice")):
+        assert server.service.ask(CHAT, question) is None
     for action in (
-        rest.ConnectionExists(alice.id),
-        rest.UserExists("alice"),
         actions.AddConnectionToGroupAction(alice.id, "room"),
-        rest.GroupExists("room"),
         actions.GrantPermissionAction(alice.id, WebPubSubPermission.SEND_TO_GROUP, "room"),
         actions.SendToGroupAction("room", 1),
         actions.SendToUserAction("alice", 2),
         actions.SendToConnectionAction(alice.id, 3),
     ):
         server.service.perform(CHAT, action)
+    assert server.service.ask(CHAT, rest.GroupExists("room")) is None
     again = await alice.come_back()
     received = [json.loads(body) for _, body in after_greeting(again, alice.id)]
     assert [(message["data"], message["sequenceId"]) for message in received] == [(1, 1), (2, 2), (3, 3)]
@@ -367,7 +367,7 @@ async def test_rest_may_close_who_is_away(server: Server, time: VirtualTime) -> 
     reasons = ["Application server closed the connection. Reason: enough"]
     assert server.reasons == reasons
     with pytest.raises(RestError, match="is not found"):
-        server.service.perform(HubName("chat"), rest.ConnectionExists(alice.id))
+        server.service.ask(HubName("chat"), rest.ConnectionExists(alice.id))
     assert frames_after_upgrade(await alice.come_back(), RELIABLE_V1) == REFUSED
     await time.go_on(60)
     assert server.reasons == reasons

@@ -36,7 +36,7 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.names import HubName
 from webpubsub.model.ports import EventAnswer
-from webpubsub.model.trace import Trace, TraceEvent
+from webpubsub.model.trace import Name, Trace, TraceEvent
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.effects import Close
 from webpubsub.service.protocols import RAW
@@ -632,7 +632,7 @@ def test_an_action_on_an_unused_hub_leaves_no_trace_of_it() -> None:
     found = service()
     found.perform(CHAT, actions.SendToAllAction("hi"))
     with pytest.raises(RestError):
-        found.perform(CHAT, rest.UserExists("alice"))
+        found.ask(CHAT, rest.UserExists("alice"))
     assert found.hubs == {}
 
 
@@ -667,6 +667,7 @@ async def test_the_trace_joins_a_connection_to_its_events() -> None:
     await raise_event(alice)
     alice.closed(1000, "bye")
     name = alice.connection.id
+    traced = [event for event in traced if event.name is not Name.DELIVERY]
     ids = {"hub": "chat", "connection": name, "user": "alice"}
     assert all(event.detail["duration"] >= 0 for event in (traced[2], traced[4]))
     details = [{key: value for key, value in event.detail.items() if key != "duration"} for event in traced]
@@ -697,3 +698,19 @@ async def test_roles_that_give_nothing_are_told() -> None:
     ]
     client.closed()
     await turns()
+
+
+async def test_the_trace_hears_of_deliveries_with_the_ids_of_who_caused_them() -> None:
+    told: list[TraceEvent] = []
+    found = service(trace=Trace(told.append))
+    alice = await connect(found, token(sub="alice", role=["webpubsub.sendToGroup"], webpubsub_group=["room"]))
+    told.clear()
+    found.perform(CHAT, actions.SendToGroupAction("room", "hi"), {"request": "r"})
+    found.perform(CHAT, actions.SendToGroupAction("empty", "hi"))
+    alice.service.take(alice.connection, True, b'{"type":"sendToGroup","group":"room","data":1}')
+    deliveries = [(event.ids, event.detail) for event in told if event.name is Name.DELIVERY]
+    one = {"receivers": 1, "ttl": 0}
+    assert deliveries == [
+        ({"hub": "chat", "request": "r"}, one),
+        ({"hub": "chat", "connection": alice.connection.id, "user": "alice"}, one),
+    ]

@@ -94,7 +94,8 @@ class HubActions:
             ActionRefused: The service refused it; status and text are those of the REST API.
         """
         try:
-            self._service.perform(hub, _as_read(action) if isinstance(action, SendAction) else action)
+            read = _as_read(action) if isinstance(action, SendAction) else action
+            self._service.perform(hub, read, {"request": request_id or ""})
         except RestError as error:
             raise refused(hub, action, error.status, error_answer(error).body) from error
         # What was written goes out, and others have their turn, before a function's next action.

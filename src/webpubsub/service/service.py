@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from webpubsub.model.access.tokens import ClientToken, decode_client_token
 from webpubsub.model.errors import EventRefused, InvalidName, PeerError
@@ -27,11 +27,11 @@ from webpubsub.model.events import (
     WebPubSubEventType,
 )
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId, parse_group_name
-from webpubsub.model.ports import NOBODY_ASKED, EventAnswer, EventHandler, TracedEvents
-from webpubsub.model.trace import SILENT, Name, Phase, Trace
+from webpubsub.model.ports import NOBODY_ASKED, EventAnswer, EventHandler, TracedEvents, event_ids
+from webpubsub.model.trace import SILENT, Ids, Name, Phase, Trace
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.delivery import Delivery
-from webpubsub.service.hub.effects import Close, Deliver, Raise
+from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import AwayConnections, find_recoverable, greeting
 from webpubsub.service.hub.requests import complete_event, event_context, fail_event, take_request
@@ -42,6 +42,8 @@ from webpubsub.service.settings import ServiceSettings
 SERVICE_RELOAD = "Service reload"
 SLOW_CLIENT = "The client does not read its messages."
 UNACKNOWLEDGED = "The client does not acknowledge its messages."
+_NO_IDS: Final[Ids] = {}
+
 NOT_RECOVERED = "The connection recovery timeout expired."
 
 
@@ -85,14 +87,25 @@ class Service:
 
     # --- REST and output actions ----------------------------------------------------------------------
 
-    def perform(self, name: HubName, value: Any) -> None:
-        """Perform an action on a hub, or answer a question with silence.
+    def perform(self, name: HubName, action: Any, cause: Ids = _NO_IDS) -> None:
+        """Perform an action on a hub; ``cause`` are ids for the trace of who asked for it.
 
         Raises:
             RestError: See `Hub.perform`.
         """
         hub = self.hubs.get(name) or Hub(name)  # an action on an unused hub finds nobody and leaves no trace
-        self.delivery.apply(hub.perform(value))
+        effects = hub.perform(action)
+        if Name.DELIVERY in self.trace.heard:
+            self._tell_deliveries(effects, {"hub": name, **cause})
+        self.delivery.apply(effects)
+
+    def ask(self, name: HubName, question: Any) -> Any:
+        """Answer a question about a hub.
+
+        Raises:
+            RestError: See `Hub.ask`.
+        """
+        return (self.hubs.get(name) or Hub(name)).ask(question)
 
     def _close(self, effect: Close) -> None:
         closer = self._closers.get(effect.connection)
@@ -284,6 +297,8 @@ class Service:
         effects = take_request(self.hub(connection.hub), connection, connection.decode(is_text, body))
         if effects and type(effects[0]) is Raise:
             return effects[0]
+        if Name.DELIVERY in self.trace.heard:
+            self._tell_deliveries(effects, _ids(connection))
         self.delivery.apply(effects)
         return None
 
@@ -293,12 +308,16 @@ class Service:
         assert task is not None
         self.events_under_way[connection] = task
         try:
-            answer = await self.handler.handle(event.request)
-        except EventRefused as refused:
-            closes = self.settings.failed_user_event == "close"
-            self.delivery.apply(fail_event(connection, event.message, refused, closes=closes))
-        else:
-            self.delivery.apply(complete_event(connection, event.message, answer))
+            try:
+                answer = await self.handler.handle(event.request)
+            except EventRefused as refused:
+                closes = self.settings.failed_user_event == "close"
+                effects = fail_event(connection, event.message, refused, closes=closes)
+            else:
+                effects = complete_event(connection, event.message, answer)
+            if Name.DELIVERY in self.trace.heard:
+                self._tell_deliveries(effects, event_ids(event.request.connection_context))
+            self.delivery.apply(effects)
         finally:
             del self.events_under_way[connection]
             hub = self.hubs.get(connection.hub)
@@ -357,10 +376,20 @@ class Service:
     # --- trace ----------------------------------------------------------------------------------------
 
     def _report(self, name: Name, phase: Phase, connection: Connection, **detail: Any) -> None:
-        ids = {"hub": connection.hub, "connection": connection.id}
-        if connection.user_id is not None:
-            ids["user"] = connection.user_id
-        self.trace.tell(name, phase, ids, detail)
+        self.trace.tell(name, phase, _ids(connection), detail)
+
+    def _tell_deliveries(self, effects: Effects, ids: Ids) -> None:
+        for effect in effects:
+            if type(effect) is Deliver:
+                detail = {"receivers": len(effect.receivers), "ttl": effect.ttl_seconds}
+                self.trace.tell(Name.DELIVERY, Phase.COMPLETED, ids, detail)
+
+
+def _ids(connection: Connection) -> Ids:
+    ids: dict[str, str] = {"hub": connection.hub, "connection": connection.id}
+    if connection.user_id is not None:
+        ids["user"] = connection.user_id
+    return ids
 
 
 def _group_names(names: Iterable[str], problem: Callable[[str], Exception]) -> tuple[GroupName, ...]:

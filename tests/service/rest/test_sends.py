@@ -190,7 +190,7 @@ async def test_the_action_of_a_send_has_all_it_was_sent_with(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     performed: list[Any] = []
-    monkeypatch.setattr(api.service, "perform", lambda hub, value: performed.append((hub, value)))
+    monkeypatch.setattr(api.service, "perform", lambda hub, value, _: performed.append((hub, value)))
     query = "messageTtlSeconds=5&filter=userId eq 'a'&excluded=x&excluded=y&api-version=2021-10-01"
     assert await send(api, f"/groups/g/:send?{query}", **metadata(k="v")) == 202
     action = SendToGroupAction(

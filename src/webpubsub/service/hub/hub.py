@@ -93,14 +93,33 @@ class Hub:
 
     # --- messages -------------------------------------------------------------------------------------
 
-    def publish(self, group: GroupName, message: Message, excluded: Collection[str] = ()) -> Effects:
-        """Send a message to a group, which is its own."""
-        return _deliveries(self.groups.get(group), message, excluded)
+    def publish(
+        self,
+        audience: Audience | None,
+        message: Message,
+        excluded: Collection[str] = (),
+        chosen: Filter | None = None,
+    ) -> Effects:
+        """Send a message: clients, functions and REST all come by here.
+
+        Args:
+            audience: Everybody, a group or a user; None when there is no such.
+            message: What to send; encoded once for each codec among the receivers.
+            excluded: Ids of connections that do not get it.
+            chosen: Selects who gets it, or None.
+        """
+        if audience is None:
+            return []
+        ttl = message.ttl_seconds
+        effects: Effects = []
+        for codec, receivers in audience.receivers(excluded, None if chosen is None else chosen.matches):
+            effects.append(Deliver(codec.message(message), receivers, ttl))
+        return effects
 
     # --- actions --------------------------------------------------------------------------------------
 
     def perform(self, value: Any) -> Effects:
-        """Perform an action, or answer a question of the REST API.
+        """Perform an action.
 
         Raises:
             RestError: The target does not exist and the API says so (404), a limit is reached (409), or a
@@ -108,19 +127,27 @@ class Hub:
         """
         return _PERFORM[type(value)](self, value)
 
+    def ask(self, question: Any) -> Any:
+        """Answer a question of the REST API: with a value, or with None for yes.
+
+        Raises:
+            RestError: No (404).
+        """
+        return _ANSWER[type(question)](self, question)
+
     def _send_to_all(self, action: actions.SendToAllAction) -> Effects:
         chosen = _chosen(action.filter)
         audience = self.everybody if chosen is None else self._candidates(chosen)
-        return _deliveries(audience, _message(action), frozenset(action.excluded), chosen)
+        return self.publish(audience, _message(action), frozenset(action.excluded), chosen)
 
     def _send_to_group(self, action: actions.SendToGroupAction) -> Effects:
         group = GroupName(action.group)
         excluded, chosen = frozenset(action.excluded), _chosen(action.filter)
-        return _deliveries(self.groups.get(group), _message(action, group), excluded, chosen)
+        return self.publish(self.groups.get(group), _message(action, group), excluded, chosen)
 
     def _send_to_user(self, action: actions.SendToUserAction) -> Effects:
         chosen = _chosen(action.filter)
-        return _deliveries(self.users.get(UserId(action.user_id)), _message(action), (), chosen)
+        return self.publish(self.users.get(UserId(action.user_id)), _message(action), (), chosen)
 
     def _send_to_connection(self, action: actions.SendToConnectionAction) -> Effects:
         connection = self.connections.get(ConnectionId(action.connection_id))
@@ -209,30 +236,29 @@ class Hub:
 
     # --- questions ------------------------------------------------------------------------------------
 
-    def _connection_exists(self, question: rest.ConnectionExists) -> Effects:
+    def _connection_exists(self, question: rest.ConnectionExists) -> None:
         self._existing(question.connection_id, "Warning.Connection.NotExisted")
-        return []
 
-    def _group_exists(self, question: rest.GroupExists) -> Effects:
+    def _list(self, question: rest.ListConnections) -> Collection[Connection]:
+        return tuple(self.groups.get(GroupName(question.group), ()))
+
+    def _group_exists(self, question: rest.GroupExists) -> None:
         if GroupName(question.group) not in self.groups:
             raise RestError(
                 404, "Warning.Group.NotExisted", f"Group `{question.group}` is not found.", "Group"
             )
-        return []
 
-    def _user_exists(self, question: rest.UserExists) -> Effects:
+    def _user_exists(self, question: rest.UserExists) -> None:
         if UserId(question.user_id) not in self.users:
             raise RestError(
                 404, "Warning.User.NotExisted", f"User `{question.user_id}` is not found.", "User"
             )
-        return []
 
-    def _permission_exists(self, question: rest.PermissionExists) -> Effects:
+    def _permission_exists(self, question: rest.PermissionExists) -> None:
         connection = self._existing(question.connection_id, "Info.Connection.NotExisted")
         permission = actions.WebPubSubPermission(question.permission)
         if not connection.permissions.allow(permission, GroupName(question.target_name)):
             raise RestError(404, "Info.Connection.NotExisted", "The permission is not granted.", "Connection")
-        return []
 
     def _selected(self, text: str | None) -> list[Connection]:
         """Return those a filter selects; what is done to them then no longer changes who they are."""
@@ -278,10 +304,13 @@ _PERFORM: Final[dict[type[Any], Callable[[Hub, Any], Effects]]] = {
     actions.CloseUserConnectionsAction: Hub._close_user,
     actions.GrantPermissionAction: Hub._grant,
     actions.RevokePermissionAction: Hub._revoke,
+}
+_ANSWER: Final[dict[type[Any], Callable[[Hub, Any], Any]]] = {
     rest.ConnectionExists: Hub._connection_exists,
     rest.GroupExists: Hub._group_exists,
     rest.UserExists: Hub._user_exists,
     rest.PermissionExists: Hub._permission_exists,
+    rest.ListConnections: Hub._list,
 }
 
 
@@ -296,22 +325,6 @@ def _message(action: actions.SendAction, group: GroupName | None = None) -> Mess
 
 def _chosen(text: str | None) -> Filter | None:
     return None if text is None else parse_filter(text)
-
-
-def _deliveries(
-    audience: Audience | None,
-    message: Message,
-    excluded: Collection[str] = (),
-    chosen: Filter | None = None,
-) -> Effects:
-    if audience is None:
-        return []
-    ttl = message.ttl_seconds
-    matches = None if chosen is None else chosen.matches
-    effects: Effects = []
-    for codec, receivers in audience.receivers(excluded, matches):
-        effects.append(Deliver(codec.message(message), receivers, ttl))
-    return effects
 
 
 def _closings(connections: Iterable[Connection], reason: str | None, excluded: Iterable[str] = ()) -> Effects:

@@ -92,7 +92,7 @@ def _send(hub: Hub, connection: Connection, request: SendToGroup) -> Effects:
     message = Message(
         request.payload, request.group, connection.user_id, request.ttl_seconds, request.metadata
     )
-    effects = hub.publish(request.group, message, (connection.id,) if request.no_echo else ())
+    effects = hub.publish(hub.groups.get(request.group), message, (connection.id,) if request.no_echo else ())
     return effects + _success(connection, request.ack_id)
 
 

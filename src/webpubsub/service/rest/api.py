@@ -37,13 +37,16 @@ from webpubsub.model.actions import SendToConnectionAction
 from webpubsub.model.errors import PeerError, RestError, TokenError
 from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 from webpubsub.model.metadata import METADATA_PREFIX
-from webpubsub.model.names import GroupName, HubName
+from webpubsub.model.names import HubName
 from webpubsub.model.rest import (
     API_VERSIONS,
     ConnectionExists,
     GenerateClientToken,
+    GroupExists,
     ListConnections,
     Operation,
+    PermissionExists,
+    UserExists,
     build_request,
     find_operations,
     fold_names,
@@ -52,7 +55,7 @@ from webpubsub.model.rest import (
     parse_query,
     parse_value,
 )
-from webpubsub.model.trace import Name, Phase
+from webpubsub.model.trace import Ids, Name, Phase
 from webpubsub.service.protocols.handshake import refuse_unserved
 from webpubsub.service.rest.answers import EMPTY, error_answer, json_answer
 from webpubsub.service.rest.bodies import Form, json_form, message_form, read_body
@@ -64,6 +67,7 @@ from webpubsub.service.settings import ServiceSettings
 Scope = Mapping[str, Any]
 
 _HUBS: Final = b"/api/hubs/"
+_NO_IDS: Final[Ids] = {}
 _HEALTH: Final = b"/api/health"
 _HEALTH_METHODS: Final = ("GET", "HEAD")
 _NEWER: Final = (
@@ -174,7 +178,8 @@ class RestApi:
             value = parse_value(asked.operation, asked.parameters, payload)
             special = _SPECIAL.get(asked.operation.value)
             if special is None:
-                self._service.perform(asked.hub, value)
+                is_followed = Name.DELIVERY in self._service.trace.heard
+                self._service.perform(asked.hub, value, _cause(asked.head) if is_followed else _NO_IDS)
                 answer = EMPTY[asked.operation.status]
             else:
                 answer = special(self, asked, value)
@@ -224,8 +229,12 @@ class RestApi:
 
     def _send_to_connection(self, asked: _Asked, action: SendToConnectionAction) -> HttpAnswer:
         if self._service.settings.missing_connection_send == 404:
-            self._service.perform(asked.hub, ConnectionExists(action.connection_id))
-        self._service.perform(asked.hub, action)
+            self._service.ask(asked.hub, ConnectionExists(action.connection_id))
+        self._service.perform(asked.hub, action, _cause(asked.head))
+        return EMPTY[asked.operation.status]
+
+    def _exists(self, asked: _Asked, question: Any) -> HttpAnswer:
+        self._service.ask(asked.hub, question)
         return EMPTY[asked.operation.status]
 
     def _token(self, asked: _Asked, wanted: GenerateClientToken) -> HttpAnswer:
@@ -244,8 +253,7 @@ class RestApi:
         return json_answer(200, {"token": token})
 
     def _list(self, asked: _Asked, question: ListConnections) -> HttpAnswer:
-        found = self._service.hubs.get(asked.hub)
-        members = () if found is None else found.groups.get(GroupName(question.group), ())
+        members = self._service.ask(asked.hub, question)
         page = list_page(asked.hub, members, question, self._bookmarks)
         here = request_url(self._service.settings, asked.head)
         link = None if page.next is None else f"{here}{build_request(asked.hub, page.next).target}"
@@ -254,13 +262,16 @@ class RestApi:
     def _report(self, head: Head, answer: HttpAnswer, error: PeerError | None = None) -> None:
         is_no = head.method == "HEAD" and answer.status == 404  # an answer like any other
         phase = Phase.COMPLETED if answer.status < 400 or is_no else Phase.FAILED
-        request_id = head.values.get(b"x-ms-client-request-id", b"").decode("latin-1")
         detail = {"method": head.method, "path": head.shown_path, "status": answer.status}
-        self._service.trace.tell(Name.REST, phase, {"request": request_id}, detail, error)
+        self._service.trace.tell(Name.REST, phase, _cause(head), detail, error)
 
 
 # Operations that are more than an action or a question for the hub.
 _SPECIAL: Final[Mapping[type[Any], Callable[..., HttpAnswer]]] = {
+    ConnectionExists: RestApi._exists,
+    GroupExists: RestApi._exists,
+    PermissionExists: RestApi._exists,
+    UserExists: RestApi._exists,
     GenerateClientToken: RestApi._token,
     ListConnections: RestApi._list,
     SendToConnectionAction: RestApi._send_to_connection,
@@ -273,6 +284,10 @@ def _not_allowed(method: str, allowed: Iterable[str]) -> HttpAnswer:
     methods = ", ".join(allowed)
     error = RestError(405, "Error.MethodNotAllowed", f"{method} is not one of {methods}.", "Method")
     return error_answer(error, ((b"allow", methods.encode()),))
+
+
+def _cause(head: Head) -> Ids:
+    return {"request": head.values.get(b"x-ms-client-request-id", b"").decode("latin-1")}
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -57,7 +57,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "model": (
-        "__init__ errors http log_levels trace",
+        "__init__ errors http log_levels",
         "json_file metadata mqtt names protobuf",
         "payload",
         "send_actions states",
@@ -65,7 +65,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "access mqtt_events",
         "actions event_json",
         "ports rest",
-        "cloudevents",
+        "cloudevents trace",
     ),
     "observe": ("__init__ logs",),
     "server": (

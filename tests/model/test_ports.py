@@ -10,8 +10,8 @@ from kit.service_peers import Handler, Held, turns
 from kit.webhook_peers import CONNECTED, user_event
 from webpubsub.model.errors import EventRefused
 from webpubsub.model.names import UserId
-from webpubsub.model.ports import EventAnswer, TracedEvents, event_ids
-from webpubsub.model.trace import SILENT, Name, Phase, Trace, TraceEvent
+from webpubsub.model.ports import EventAnswer
+from webpubsub.model.trace import SILENT, Name, Phase, Trace, TracedEvents, TraceEvent, event_ids
 
 IDS = {"hub": "chat", "connection": "c1", "event": "c1/3"}
 

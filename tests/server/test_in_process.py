@@ -56,9 +56,9 @@ from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 from webpubsub.model.metadata import build_metadata_headers
 from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
-from webpubsub.model.ports import ActionSink, EventAnswer, TracedActions, TracedEvents
+from webpubsub.model.ports import ActionSink, EventAnswer
 from webpubsub.model.states import ConnectionStates
-from webpubsub.model.trace import SILENT, Trace, TraceEvent
+from webpubsub.model.trace import SILENT, Trace, TracedActions, TracedEvents, TraceEvent
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
 from webpubsub.server.in_process import AppCaller, send_events_to, sinks_of

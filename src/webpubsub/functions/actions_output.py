@@ -51,6 +51,9 @@ class Actions(azure.functions.Out[Any]):
     them; nor `close_user_connections`, `remove_connection_from_all_groups`, `add_connections_to_groups` and
     `remove_connections_from_groups`, which it refuses.
 
+    Attributes:
+        told: The actions so far, as the host reads them; `items` is a copy.
+
     Example:
         >>> actions = Actions()
         >>> actions.add_user_to_group("alice", "lobby")
@@ -59,20 +62,20 @@ class Actions(azure.functions.Out[Any]):
     """
 
     def __init__(self) -> None:
-        self._items: list[Action] = []
+        self.told: list[Action] = []
 
     @property
     def items(self) -> tuple[Action, ...]:
         """The actions so far."""
-        return tuple(self._items)
+        return tuple(self.told)
 
     def add(self, *actions: Action | Mapping[str, Any]) -> None:
         """Add actions, as values or as dicts in the extension's form."""
-        self._items += decode_actions(actions)
+        self.told += decode_actions(actions)
 
     def set(self, val: Any) -> None:
         """Replace all actions: one action, a list, or the extension's JSON as text or dicts."""
-        self._items = decode_actions(val)
+        self.told = decode_actions(val)
 
     def get(self) -> tuple[Action, ...]:
         """Return `items`; together with `set`, what makes this an ``azure.functions.Out``."""
@@ -88,7 +91,7 @@ class Actions(azure.functions.Out[Any]):
         **options: Unpack[SendOptions],
     ) -> None:
         """Send a message to every connection of the hub that ``filter`` selects but ``excluded``."""
-        self._items.append(SendToAllAction(data, data_type, excluded, filter, **options))
+        self.told.append(SendToAllAction(data, data_type, excluded, filter, **options))
 
     def send_to_group(
         self,
@@ -101,7 +104,7 @@ class Actions(azure.functions.Out[Any]):
         **options: Unpack[SendOptions],
     ) -> None:
         """Send a message to every connection of a group that ``filter`` selects but ``excluded``."""
-        self._items.append(SendToGroupAction(group, data, data_type, excluded, filter, **options))
+        self.told.append(SendToGroupAction(group, data, data_type, excluded, filter, **options))
 
     def send_to_user(
         self,
@@ -113,77 +116,77 @@ class Actions(azure.functions.Out[Any]):
         **options: Unpack[SendOptions],
     ) -> None:
         """Send a message to every connection of a user that ``filter`` selects."""
-        self._items.append(SendToUserAction(user_id, data, data_type, filter, **options))
+        self.told.append(SendToUserAction(user_id, data, data_type, filter, **options))
 
     def send_to_connection(
         self, connection_id: str, data: Data, data_type: DataType = None, **options: Unpack[SendOptions]
     ) -> None:
         """Send a message to one connection."""
-        self._items.append(SendToConnectionAction(connection_id, data, data_type, **options))
+        self.told.append(SendToConnectionAction(connection_id, data, data_type, **options))
 
     def add_user_to_group(self, user_id: str, group: str) -> None:
         """Put every connection of a user into a group."""
-        self._items.append(AddUserToGroupAction(user_id, group))
+        self.told.append(AddUserToGroupAction(user_id, group))
 
     def remove_user_from_group(self, user_id: str, group: str) -> None:
         """Take every connection of a user out of a group."""
-        self._items.append(RemoveUserFromGroupAction(user_id, group))
+        self.told.append(RemoveUserFromGroupAction(user_id, group))
 
     def remove_user_from_all_groups(self, user_id: str) -> None:
         """Take every connection of a user out of all its groups."""
-        self._items.append(RemoveUserFromAllGroupsAction(user_id))
+        self.told.append(RemoveUserFromAllGroupsAction(user_id))
 
     def add_connection_to_group(self, connection_id: str, group: str) -> None:
         """Put one connection into a group."""
-        self._items.append(AddConnectionToGroupAction(connection_id, group))
+        self.told.append(AddConnectionToGroupAction(connection_id, group))
 
     def remove_connection_from_group(self, connection_id: str, group: str) -> None:
         """Take one connection out of a group."""
-        self._items.append(RemoveConnectionFromGroupAction(connection_id, group))
+        self.told.append(RemoveConnectionFromGroupAction(connection_id, group))
 
     def remove_connection_from_all_groups(self, connection_id: str) -> None:
         """Take one connection out of all its groups."""
-        self._items.append(RemoveConnectionFromAllGroupsAction(connection_id))
+        self.told.append(RemoveConnectionFromAllGroupsAction(connection_id))
 
     def add_connections_to_groups(self, groups: Iterable[str], filter: str | None = None) -> None:
         """Put every connection that ``filter`` selects into all of ``groups``."""
-        self._items.append(AddConnectionsToGroupsAction(groups, filter))
+        self.told.append(AddConnectionsToGroupsAction(groups, filter))
 
     def remove_connections_from_groups(self, groups: Iterable[str], filter: str | None = None) -> None:
         """Take every connection that ``filter`` selects out of all of ``groups``."""
-        self._items.append(RemoveConnectionsFromGroupsAction(groups, filter))
+        self.told.append(RemoveConnectionsFromGroupsAction(groups, filter))
 
     def close_all_connections(self, *, excluded: Iterable[str] = (), reason: str | None = None) -> None:
         """Close every connection of the hub but ``excluded``; clients with a subprotocol are told why."""
-        self._items.append(CloseAllConnectionsAction(excluded, reason))
+        self.told.append(CloseAllConnectionsAction(excluded, reason))
 
     def close_client_connection(self, connection_id: str, reason: str | None = None) -> None:
         """Close one connection."""
-        self._items.append(CloseClientConnectionAction(connection_id, reason))
+        self.told.append(CloseClientConnectionAction(connection_id, reason))
 
     def close_group_connections(
         self, group: str, *, excluded: Iterable[str] = (), reason: str | None = None
     ) -> None:
         """Close every connection of a group but ``excluded``."""
-        self._items.append(CloseGroupConnectionsAction(group, excluded, reason))
+        self.told.append(CloseGroupConnectionsAction(group, excluded, reason))
 
     def close_user_connections(
         self, user_id: str, *, excluded: Iterable[str] = (), reason: str | None = None
     ) -> None:
         """Close every connection of a user but ``excluded``."""
-        self._items.append(CloseUserConnectionsAction(user_id, excluded, reason))
+        self.told.append(CloseUserConnectionsAction(user_id, excluded, reason))
 
     def grant_permission(
         self, connection_id: str, permission: WebPubSubPermission | str, target_name: str
     ) -> None:
         """Let one connection join and leave, or send to, the group ``target_name``."""
-        self._items.append(GrantPermissionAction(connection_id, permission, target_name))
+        self.told.append(GrantPermissionAction(connection_id, permission, target_name))
 
     def revoke_permission(
         self, connection_id: str, permission: WebPubSubPermission | str, target_name: str
     ) -> None:
         """Forbid one connection to join and leave, or send to, the group ``target_name``."""
-        self._items.append(RevokePermissionAction(connection_id, permission, target_name))
+        self.told.append(RevokePermissionAction(connection_id, permission, target_name))
 
     def __repr__(self) -> str:
-        return f"Actions({self._items!r})"
+        return f"Actions({self.told!r})"

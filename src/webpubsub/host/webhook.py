@@ -36,8 +36,7 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders, header_text
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, mqtt_error
-from webpubsub.model.ports import event_ids
-from webpubsub.model.trace import SILENT, Name, Phase, Trace
+from webpubsub.model.trace import SILENT, Name, Phase, Trace, event_ids
 
 WEBHOOK_PATH: Final = "/runtime/webhooks/webpubsub"
 

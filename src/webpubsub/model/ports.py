@@ -7,23 +7,19 @@ implementation (webhook; REST), so that either side can be Azure's, and may have
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final, Protocol
 
 import msgspec
 
 from webpubsub.model.actions import Action
-from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import (
     ConnectEventResponse,
     EventRequest,
     UserEventResponse,
-    WebPubSubConnectionContext,
     WebPubSubEventType,
 )
 from webpubsub.model.metadata import NO_METADATA, Metadata
 from webpubsub.model.names import ConnectionId, GroupName, HubName
-from webpubsub.model.trace import Ids, Name, Trace
 
 
 class EventAnswer(msgspec.Struct, frozen=True):
@@ -117,64 +113,3 @@ class TokenCredential(Protocol):
     async def close(self) -> None:
         """Close its own connections."""
         ...
-
-
-class TracedEvents:
-    """An event handler whose events the trace hears of; no fault of it leaves a client waiting."""
-
-    def __init__(self, handler: EventHandler, trace: Trace) -> None:
-        """Hand events on to ``handler``."""
-        self._handler = handler
-        self._trace = trace
-        self.takes = handler.takes
-        self.forget = handler.forget
-
-    async def handle(self, request: EventRequest) -> EventAnswer:
-        """See `EventHandler.handle`; whatever else the handler raises is refused, and traced as it is."""
-        context = request.connection_context
-        named = {"name": context.event_name}
-        with self._trace.span(Name.EVENT, partial(event_ids, context), named) as span:
-            try:
-                answer = await self._handler.handle(request)
-            except EventRefused as refused:
-                span.detail.update(status=refused.status, attempts=refused.attempts)
-                raise
-            except Exception as error:
-                fault = EventRefused(500, f"the event handler raised {type(error).__name__}")
-                span.error = error  # told with its traceback
-                span.detail.update(status=fault.status, attempts=fault.attempts)
-                raise fault from error
-            span.detail.update(status=answer.status, attempts=answer.attempts)
-            return answer
-
-
-class TracedActions:
-    """A sink whose actions the trace hears of."""
-
-    def __init__(self, sink: ActionSink, trace: Trace, endpoint: str) -> None:
-        """Hand actions on to ``sink``, which is shown as ``endpoint``."""
-        self._sink = sink
-        self._trace = trace
-        self._endpoint = endpoint
-
-    async def perform(self, hub: HubName, action: Action, *, request_id: str | None = None) -> None:
-        """See `ActionSink.perform`."""
-        named = {"action": action.action_name, "endpoint": self._endpoint}
-        with self._trace.span(Name.ACTION, partial(_action_ids, hub, request_id), named):
-            await self._sink.perform(hub, action, request_id=request_id)
-
-
-def event_ids(context: WebPubSubConnectionContext) -> Ids:
-    """Return the ids of an event, as `webpubsub.model.trace` names them."""
-    ids: dict[str, str] = {
-        "hub": context.hub,
-        "connection": context.connection_id,
-        "event": f"{context.connection_id}/{context.event_id}",
-    }
-    if context.user_id is not None:
-        ids["user"] = context.user_id
-    return ids
-
-
-def _action_ids(hub: HubName, request_id: str | None) -> Ids:
-    return {"hub": hub} if request_id is None else {"hub": hub, "request": request_id}

@@ -30,8 +30,8 @@ from webpubsub.model.errors import ConfigurationError, RestError
 from webpubsub.model.http import FastLane, HttpAnswer, LaneHandler
 from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
 from webpubsub.model.names import HubName
-from webpubsub.model.ports import ActionSink, TracedActions
-from webpubsub.model.trace import Trace
+from webpubsub.model.ports import ActionSink
+from webpubsub.model.trace import Trace, TracedActions
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.service.events.webhooks import Caller
 from webpubsub.service.rest.answers import error_answer

@@ -27,8 +27,8 @@ from webpubsub.model.events import (
     WebPubSubEventType,
 )
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId, parse_group_name
-from webpubsub.model.ports import NOBODY_ASKED, EventAnswer, EventHandler, TracedEvents, event_ids
-from webpubsub.model.trace import SILENT, Ids, Name, Phase, Trace
+from webpubsub.model.ports import NOBODY_ASKED, EventAnswer, EventHandler
+from webpubsub.model.trace import SILENT, Ids, Name, Phase, Trace, TracedEvents, event_ids
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.delivery import Delivery
 from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise

@@ -12,8 +12,7 @@ from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import SendToAllAction
 from webpubsub.model.errors import ActionRefused
 from webpubsub.model.names import HubName
-from webpubsub.model.ports import TracedActions
-from webpubsub.model.trace import Name, Phase, Trace, TraceEvent
+from webpubsub.model.trace import Name, Phase, Trace, TracedActions, TraceEvent
 
 HUB = HubName("chat")
 KEY = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"

@@ -15,8 +15,8 @@ from webpubsub.host.settings.environment import Environment, canonical_name
 from webpubsub.model.access.connection_string import ConnectionString, is_loopback
 from webpubsub.model.access.signature import RequestValidator
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.ports import ActionSink, TokenCredential, TracedActions
-from webpubsub.model.trace import SILENT, Trace
+from webpubsub.model.ports import ActionSink, TokenCredential
+from webpubsub.model.trace import SILENT, Trace, TracedActions
 
 
 class Connections:

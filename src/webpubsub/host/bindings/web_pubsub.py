@@ -43,7 +43,7 @@ class WebPubSubOutput:
             UsageError: A value is no action.
         """
         told = value.get() if isinstance(value, Out) else value
-        for action in told.items if isinstance(told, Actions) else read_actions(told):
+        for action in told.told if isinstance(told, Actions) else read_actions(told):
             hub = self._hub
             if isinstance(hub, Template):
                 hub = resolve_hub(hub, self.name, invocation)

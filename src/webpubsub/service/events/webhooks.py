@@ -46,9 +46,9 @@ from webpubsub.model.events import EventRequest, PresenceEventRequest, WebPubSub
 from webpubsub.model.http import header_text
 from webpubsub.model.metadata import METADATA_PREFIX, NO_METADATA, Metadata, parse_metadata_headers
 from webpubsub.model.names import ConnectionId, GroupName, HubName
-from webpubsub.model.ports import EventAnswer, event_ids
+from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import STATE_HEADER
-from webpubsub.model.trace import SILENT, Name, Phase, Trace
+from webpubsub.model.trace import SILENT, Name, Phase, Trace, event_ids
 from webpubsub.service.events.auth import Authorization, CookieJars
 from webpubsub.service.events.validation import AbuseProtection, Verdict, check_allowed
 from webpubsub.service.settings import EventHandlerSettings, ServiceSettings, resolve, shown

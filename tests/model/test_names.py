@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from webpubsub.model.errors import InvalidName
 from webpubsub.model.names import (
+    PLAIN_GROUP,
     parse_connection_id,
     parse_event_name,
     parse_group_name,
@@ -91,3 +92,9 @@ def test_any_text_is_a_name_or_refused(parse: Callable[[str], str], text: str) -
         return
     assert parse(name) == name
     assert name.encode()
+
+
+@given(st.text(max_size=1030) | st.text(st.characters(max_codepoint=127), min_size=1020, max_size=1030))
+def test_a_plain_group_name_is_a_group_name(name: str) -> None:
+    if PLAIN_GROUP.fullmatch(name):
+        assert parse_group_name(name) == name

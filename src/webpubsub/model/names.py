@@ -41,6 +41,10 @@ def parse_hub_name(value: str) -> HubName:
     return HubName(value.lower())
 
 
+PLAIN_GROUP: Final = re.compile(r"[!-~][ -~]{0,1023}")
+"""Group names as most are: what it matches whole is one, and `parse_group_name` need not be asked."""
+
+
 def parse_group_name(value: str) -> GroupName:
     """Return the group name as it is; groups are case-sensitive.
 

@@ -18,7 +18,7 @@ import msgspec
 
 from webpubsub.model.errors import InvalidData, InvalidName
 from webpubsub.model.metadata import Metadata, check_metadata
-from webpubsub.model.names import parse_connection_id, parse_group_name, parse_user_id
+from webpubsub.model.names import PLAIN_GROUP, parse_connection_id, parse_group_name, parse_user_id
 from webpubsub.model.payload import Data, Payload, WebPubSubDataType
 
 MAX_TTL_SECONDS: Final = 300
@@ -129,7 +129,8 @@ class SendToGroupAction(SendAction, frozen=True):
         SendAction.__post_init__(self)
         if self.excluded != () or self.filter is not None:
             _check_choice(self)
-        parse_group_name(self.group)
+        if not (isinstance(self.group, str) and PLAIN_GROUP.fullmatch(self.group)):
+            parse_group_name(self.group)
 
 
 class SendToUserAction(SendAction, frozen=True):

@@ -157,7 +157,10 @@ class Webhook:
         except CloudEventError as error:
             refusal = HttpAnswer(400, _TEXT, str(error).encode(errors="replace"))
             return self._refuse(refusal, context, str(error))
-        return self._run(function, context, request, headers)
+        if isinstance(request, DisconnectedEventRequest):  # it raises no more
+            for each in self._validators:
+                each.forget(context.connection_id)
+        return self._invoker.invoke(function, request, event=context, headers=headers, failed=_failure)
 
     def _probe(self, headers: RawHeaders) -> HttpAnswer:
         """Abuse protection: may events of this origin be sent here?"""
@@ -168,22 +171,6 @@ class Webhook:
             return _ALLOWED
         problem = f"origin {', '.join(origins)} is not that of a configured connection"
         return self._refuse(_BAD_REQUEST, None, problem if origins else f"header {REQUEST_ORIGIN} is missing")
-
-    async def _run(
-        self,
-        function: HostFunction,
-        context: WebPubSubConnectionContext,
-        request: EventRequest | None,
-        headers: RawHeaders,
-    ) -> HttpAnswer:
-        try:
-            answer: HttpAnswer = await self._invoker.invoke(function, request, event=context, headers=headers)
-        except Exception:  # noqa: BLE001 - the invoker has told the trace
-            answer = _failure(request)
-        if isinstance(request, DisconnectedEventRequest):
-            for validator in self._validators:
-                validator.forget(context.connection_id)
-        return answer
 
     def _refuse(
         self, answer: HttpAnswer, context: WebPubSubConnectionContext | None, problem: str

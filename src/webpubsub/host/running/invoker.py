@@ -96,6 +96,7 @@ class Invoker:
         event: WebPubSubConnectionContext | None = None,
         headers: RawHeaders = (),
         retry: RetryContext = FIRST_CALL,
+        failed: Callable[[Any], Any] | None = None,
     ) -> Any:
         """Call a function, do what its outputs tell, and return its trigger's answer.
 
@@ -105,50 +106,56 @@ class Invoker:
             event: The context of the event that led here.
             headers: Headers of the request that led here.
             retry: How often it was called before with this source.
+            failed: Makes an answer of the source where none came of it; None: what was raised is raised.
 
         Raises:
             Exception: Whatever the function or a binding raised; the trace has been told.
         """
         invocation = Invocation(function, source, self._clock, event, headers, retry)
         trigger, deadlines = function.trigger, self._deadlines
-        with self._trace.span(Name.FUNCTION, invocation.ids):
-            # The current task is found sooner where its loop is known.
-            deadlines.running[invocation] = (deadlines.clock(), asyncio.current_task(deadlines.loop))
-            try:
-                is_source = trigger.takes_source
-                values: Values = {trigger.name: source if is_source else trigger.value(source)}
-                for binding in function.inputs:
-                    values[binding.name] = binding.open(invocation)
-                for awaited in function.awaited:
-                    values[awaited.name] = await awaited.fetch(invocation)
-                for output in function.outputs:
-                    values[output.name] = output.open()
-                if function.takes_context:
-                    values["context"] = Context(invocation)
+        try:
+            with self._trace.span(Name.FUNCTION, invocation.ids):
+                # The current task is found sooner where its loop is known.
+                deadlines.running[invocation] = (deadlines.clock(), asyncio.current_task(deadlines.loop))
                 try:
-                    if function.is_async:
-                        result = function.run(values)
-                        # A decorator of the user's own may have left nothing to await.
-                        if isinstance(result, CoroutineType) or isawaitable(result):
-                            result = await result
-                    else:
-                        result = await self._run_in_thread(function, invocation, values)
-                except BaseException as error:
-                    if isinstance(error, Exception) or _is_cancelled():
-                        raise
-                    # A SystemExit would end the host and every other function with it, a CancelledError of
-                    # the function's own its timer for good.
-                    raise RuntimeError(f"the function raised {error!r}") from error
-                # An answer that cannot be used is a failure of the function, before its outputs do anything.
-                answer = trigger.finish(result, values, source)
-                for output in function.outputs:
-                    await output.close(values[output.name], invocation)
-                if function.result is not None:
-                    await function.result.close(result, invocation)
-                return answer
-            finally:
-                if deadlines.running.pop(invocation, None) is None or deadlines.awaited is not None:
-                    deadlines.left(invocation)
+                    is_source = trigger.takes_source
+                    values: Values = {trigger.name: source if is_source else trigger.value(source)}
+                    for binding in function.inputs:
+                        values[binding.name] = binding.open(invocation)
+                    for awaited in function.awaited:
+                        values[awaited.name] = await awaited.fetch(invocation)
+                    for output in function.outputs:
+                        values[output.name] = output.open()
+                    if function.takes_context:
+                        values["context"] = Context(invocation)
+                    try:
+                        if function.is_async:
+                            result = function.run(values)
+                            # A decorator of the user's own may have left nothing to await.
+                            if isinstance(result, CoroutineType) or isawaitable(result):
+                                result = await result
+                        else:
+                            result = await self._run_in_thread(function, invocation, values)
+                    except BaseException as error:
+                        if isinstance(error, Exception) or _is_cancelled():
+                            raise
+                        # A SystemExit would end the host and every other function with it, a CancelledError
+                        # of the function's own its timer for good.
+                        raise RuntimeError(f"the function raised {error!r}") from error
+                    # An answer that cannot be used is a failure of the function, before outputs do anything.
+                    answer = trigger.finish(result, values, source)
+                    for output in function.outputs:
+                        await output.close(values[output.name], invocation)
+                    if function.result is not None:
+                        await function.result.close(result, invocation)
+                    return answer
+                finally:
+                    if deadlines.running.pop(invocation, None) is None or deadlines.awaited is not None:
+                        deadlines.left(invocation)
+        except Exception:
+            if failed is None:
+                raise
+            return failed(source)
 
     def _run_in_thread(
         self, function: HostFunction, invocation: Invocation, values: Values

@@ -49,8 +49,8 @@ class Figure(enum.StrEnum):
 
     What else the machine does takes time from a server and so lowers its rate; it moves the CPU time of an
     operation less, and for all alike. A figure by itself is judged where CPU time does not say what people
-    want to know: how much memory a client takes, how long they wait for a command, how many of Azure's units
-    a core is worth.
+    want to know: how much memory a client takes, how long they wait for a command, and how many of Azure's
+    units a core is worth (which is found by CPU time, too).
     """
 
     CPU = "cpu_us"

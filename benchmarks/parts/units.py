@@ -2,7 +2,8 @@
 
 One unit is what Azure's performance guide (service spec, section F.4) says that one handles. The rate is
 looked for in two steps: what is reached when the next message follows the last, and whether a part of that,
-sent at a steady rate, comes in time and whole. It is the steady rate that counts.
+sent at a steady rate, comes in time and whole. What a core is worth follows from the CPU time of that steady
+rate, so that what other programs take of the core does not count against ours.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def _sends(host: str, users: list[str], text: str) -> Iterator[bytes]:
 
 def _units(load: Load, unit: int) -> Sample:
     return Sample(
-        load.operations / load.seconds / unit,
+        load.operations / load.server_cpu_seconds / unit,
         load.server_cpu_seconds / load.operations * 1e6,
         load.p50_us,
         load.p99_us,

@@ -51,7 +51,9 @@ def client_frame(head: int, body: bytes = b"", mask: bytes = b"\x11\x22\x33\x44"
         length = b"\xfe" + size.to_bytes(2, "big")
     else:
         length = b"\xff" + size.to_bytes(8, "big")
-    return bytes([head]) + length + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(body))
+    masks = (mask * (size // 4 + 1))[:size]
+    masked = (int.from_bytes(body) ^ int.from_bytes(masks)).to_bytes(size)
+    return bytes([head]) + length + mask + masked
 
 
 def server_frames(data: bytes | Numbered) -> list[tuple[int, bytes]]:

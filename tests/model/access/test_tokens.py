@@ -280,7 +280,7 @@ def test_any_user_and_roles_survive(user_id: str | None, roles: list[str]) -> No
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner)
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=10
 )
 
 

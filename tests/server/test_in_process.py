@@ -16,7 +16,6 @@ from kit.service_peers import Socket, connection, group
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
-from webpubsub.http import HttpPool, Url, parse_url
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import (
     Action,
@@ -52,16 +51,15 @@ from webpubsub.model.events import (
     WebPubSubConnectionContext,
     WebPubSubEventType,
 )
-from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 from webpubsub.model.metadata import build_metadata_headers
 from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import ActionSink, EventAnswer
 from webpubsub.model.states import ConnectionStates
-from webpubsub.model.trace import SILENT, Trace, TracedActions, TracedEvents, TraceEvent
+from webpubsub.model.trace import SILENT, Trace, TracedActions, TraceEvent
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
-from webpubsub.server.in_process import AppCaller, send_events_to, sinks_of
+from webpubsub.server.in_process import send_events_to, sinks_of
 from webpubsub.server.serving import Server, bind, reachable_url
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
@@ -376,7 +374,7 @@ async def asked(way: Joined, event: EventRequest) -> Any:
     way.events.clear()
     back: EventAnswer | tuple[int, str, int]
     try:
-        back = await TracedEvents(way.embedded.handler, Trace(way.events.append)).handle(event)
+        back = await way.embedded.service.handler.handle(event)
     except EventRefused as refused:
         back = (refused.status, refused.message, refused.attempts)
     return back, comparable(way.seen), told(way.events)
@@ -417,7 +415,7 @@ async def test_who_stops_waiting_does_not_stop_the_function(tmp_path: Path) -> N
     """As over HTTP, where a caller that hangs up is not noticed before the answer is written."""
     for in_process in False, True:
         async with joined(tmp_path, in_process=in_process) as way:
-            asking = asyncio.create_task(way.embedded.handler.handle(user("slow")))
+            asking = asyncio.create_task(way.embedded.service.handler.handle(user("slow")))
             async with asyncio.timeout(5):
                 while "began" not in way.seen:  # noqa: ASYNC110 - a function of an app tells
                     await asyncio.sleep(0.001)
@@ -445,60 +443,6 @@ async def test_events_of_a_connection_stay_in_order(tmp_path: Path) -> None:
     over_http, in_process = await both_ways(tmp_path, ask)
     assert in_process == over_http
     assert len(in_process) == 2
-
-
-# --- the app's client ---------------------------------------------------------------------------------
-
-
-class Lane:
-    """Answers POST below ``/hot``; remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[Any] = []
-
-    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | None:
-        self.asked.append((method, target, list(headers)))
-        return self._answer if method == "POST" and target.startswith(b"/hot") else None
-
-    def _answer(self, body: bytes) -> HttpAnswer:
-        return HttpAnswer(202, ((b"content-type", b"text/plain"), (b"x", b"1"), (b"x", b"2")), body[::-1])
-
-
-class Elsewhere(HttpPool):
-    """Remembers the URLs that go over HTTP."""
-
-    def __init__(self) -> None:
-        super().__init__(max_body=1)
-        self.urls: list[Url] = []
-        self.is_closed = False
-
-    async def request(self, method: str, url: Url, *_: Any, **__: Any) -> Any:
-        self.urls.append(url)
-
-    async def close(self) -> None:
-        self.is_closed = True
-
-
-async def test_only_what_the_app_takes_in_its_fast_lane_goes_without_http() -> None:
-    lane, elsewhere = Lane(), Elsewhere()
-    caller = AppCaller("http://127.0.0.1:7071", lane, elsewhere)
-    url = parse_url("http://127.0.0.1:7071/hot?code=a%2Fb")
-    answer = await caller.request("POST", url, [("Ce-UserId", "\t \u00e9 ")], b"abc")
-    assert (answer.status, answer.body) == (202, b"cba")
-    assert answer.headers == ((b"content-type", b"text/plain"), (b"x", b"1"), (b"x", b"2"))
-    assert lane.asked == [("POST", b"/hot?code=a%2Fb", [(b"ce-userid", "\u00e9 ".encode())])]
-    others = [
-        ("OPTIONS", parse_url("http://127.0.0.1:7071/hot")),  # left to ASGI
-        ("POST", parse_url("http://127.0.0.1:7071/cold")),
-        ("POST", parse_url("http://127.0.0.1:7072/hot")),
-        ("POST", parse_url("http://localhost:7071/hot")),
-        ("POST", parse_url("https://elsewhere.example/hot")),
-    ]
-    for method, other in others:
-        await caller.request(method, other)
-    assert elsewhere.urls == [other for _, other in others]
-    await caller.close()
-    assert elsewhere.is_closed
 
 
 # --- actions ------------------------------------------------------------------------------------------

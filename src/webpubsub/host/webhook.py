@@ -136,8 +136,44 @@ class Webhook:
             return self._probe(headers)
         if method not in _METHODS:
             return _NOT_FOUND
+        found = dict(headers[::-1]).get(b"content-type")  # the first counts
+        content_type = None if found is None else found.decode("latin-1")
+        return self._take(method, None, content_type, body, headers)
+
+    def take(
+        self,
+        context: WebPubSubConnectionContext,
+        content_type: str,
+        body: bytes,
+        headers: RawHeaders,
+        query: bytes = b"",
+    ) -> HttpAnswer | Awaitable[HttpAnswer]:
+        """Answer an event of a service in this process as `handle` answers the POST that it would be.
+
+        Args:
+            context: What `parse_context` would read from ``headers``; only its states are not checked yet.
+            content_type: That of ``body``.
+            body: The event itself.
+            headers: What functions see; nothing is read from them here.
+            query: See `handle`.
+        """
+        if self._is_open is not None and not self._is_open((), query):
+            return self._refuse(_UNAUTHORIZED, None, _NO_KEY)
+        return self._take("POST", context, content_type, body, headers)
+
+    def _take(
+        self,
+        method: str,
+        context: WebPubSubConnectionContext | None,
+        content_type: str | None,
+        body: bytes,
+        headers: RawHeaders,
+    ) -> HttpAnswer | Awaitable[HttpAnswer]:
         try:
-            context = parse_context(headers)
+            if context is None:
+                context = parse_context(headers)
+            else:
+                context.states.check()
         except CloudEventError as error:
             return self._refuse(_BAD_REQUEST, None, str(error))
         protocol = "mqtt" if isinstance(context, MqttConnectionContext) else "webpubsub"
@@ -152,8 +188,7 @@ class Webhook:
         if method != "POST":
             return self._refuse(_BAD_REQUEST, context, f"the method is {method}: expected POST")
         try:
-            found = dict(headers[::-1]).get(b"content-type")  # the first counts
-            request = parse_event(context, None if found is None else found.decode("latin-1"), body)
+            request = parse_event(context, content_type, body)
         except CloudEventError as error:
             refusal = HttpAnswer(400, _TEXT, str(error).encode(errors="replace"))
             return self._refuse(refusal, context, str(error))

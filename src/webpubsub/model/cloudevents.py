@@ -66,6 +66,7 @@ _EVENTS: Final = {
     spelled: found for spelled, found in _ANSWERS.items() if found is not WebPubSubDataType.PROTOBUF
 }
 _MAY_HAVE_OTHER_CHARACTERS: Final = "ce-userId"
+_SURE_TO_FIT: Final = 32 * 1024  # characters; servers take at least twice as many bytes of headers
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 
 # Headers that are joined with commas when repeated, and those that must stand alone; any other may be
@@ -170,10 +171,7 @@ def build_headers(
     if isinstance(context, MqttConnectionContext):
         source += f"/{context.physical_connection_id}"
     headers = [
-        (
-            "Content-Type",
-            CONTENT_TYPES[request.payload.data_type] if isinstance(request, UserEventRequest) else _JSON,
-        ),
+        ("Content-Type", content_type_of(request)),
         (REQUEST_ORIGIN, origin),
         ("ce-specversion", "1.0"),
         ("ce-awpsversion", "1.0"),
@@ -220,6 +218,57 @@ def check_characters(headers: list[tuple[str, str]]) -> None:
             )
 
 
+def context_as_read(
+    request: EventRequest, *, origin: str, signature: str, headers: RawHeaders
+) -> WebPubSubConnectionContext | None:
+    """Return what `parse_context` reads from the headers that `build_headers` makes of an event.
+
+    None where its headers might be refused, might be too large, or lose characters on the way. Whether states
+    are base64 is not checked.
+
+    Args:
+        request: The event.
+        origin: See `build_headers`.
+        signature: See `build_headers`.
+        headers: They, which are not read here, so that they can be made when somebody looks.
+    """
+    context = request.connection_context
+    state, user_id, others = context.states.header, context.user_id or None, context.headers
+    values = f"{context.connection_id}{context.hub}{context.event_name}{context.subprotocol}{origin}{state}"
+    is_plain = values.isascii() and values.isprintable() and " " not in values
+    if is_plain and user_id is not None:
+        # Its characters go as UTF-8; blanks are lost at its ends only.
+        is_plain = user_id.isprintable() and user_id[0] != " " != user_id[-1]
+    if not is_plain or others or len(values) + 4 * len(user_id or "") > _SURE_TO_FIT:
+        return None
+    read = WebPubSubConnectionContext(
+        connection_id=context.connection_id,
+        hub=context.hub,
+        event_type=_SYSTEM if _type_of(request) is _SYSTEM_TYPE else _USER,
+        event_name=context.event_name,
+        user_id=user_id,
+        signature=signature,
+        origin=origin,
+        states=NO_STATES if state is None else ConnectionStates(state),
+        headers=Headers(headers),
+        subprotocol=context.subprotocol or None,
+        event_id=context.event_id,
+    )
+    if not isinstance(context, MqttConnectionContext):
+        return read
+    return _mqtt_as_read(context, read)
+
+
+def _mqtt_as_read(
+    context: MqttConnectionContext, read: WebPubSubConnectionContext
+) -> MqttConnectionContext | None:
+    physical_id, session_id = context.physical_connection_id, context.session_id or None
+    values = f"{physical_id}{session_id}"
+    if not values.isascii() or not values.isprintable() or " " in values:
+        return None
+    return MqttConnectionContext.of(read, physical_id, session_id)
+
+
 def _type_of(request: EventRequest) -> str:
     if request.connection_context.event_type is WebPubSubEventType.USER:
         return _USER_TYPE
@@ -256,6 +305,11 @@ def parse_event(
         raise CloudEventError(
             f"the body of the {context.event_name} event cannot be read: {error}"
         ) from error
+
+
+def content_type_of(request: EventRequest) -> str:
+    """Return the content type of the body of an event request."""
+    return CONTENT_TYPES[request.payload.data_type] if isinstance(request, UserEventRequest) else _JSON
 
 
 def build_body(request: EventRequest) -> bytes:

@@ -11,7 +11,8 @@ import msgspec
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString, is_loopback
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
-from webpubsub.model.trace import Trace
+from webpubsub.model.ports import EventHandler
+from webpubsub.model.trace import Trace, TracedEvents
 from webpubsub.server.ending import Grace
 from webpubsub.server.process import Background
 from webpubsub.server.serving import Server, shown_url
@@ -40,6 +41,7 @@ class EmbeddedService:
         tls: Tls | None = None,
     ) -> None:
         self._settings = settings
+        self._trace = trace
         self.handler = WebhookEventHandler(settings, trace=trace)
         self.service = Service(settings, self.handler, now=time.time, trace=trace)
         self._keep_alive = KeepAlive()
@@ -55,6 +57,10 @@ class EmbeddedService:
         await self._pings.start()
         self._is_started = True
         self.handler.validate_configured()
+
+    def send_events_to(self, handler: EventHandler) -> None:
+        """Send events to ``handler`` from now on, which may leave some to this one's own."""
+        self.service.handler = TracedEvents(handler, self._trace)
 
     def use_hubs(self, hubs: Mapping[HubName, HubSettings]) -> None:
         """Send events by other hub settings from now on; clients stay connected."""

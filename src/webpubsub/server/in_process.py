@@ -2,13 +2,14 @@
 
 ::
 
-    event  -> WebhookEventHandler -> AppCaller -> the host's fast lane -> function    instead of a POST
-    action -> HubActions -> Service.perform -> hub                   instead of a request
+    event  -> AppEvents -> Webhook.take -> function     instead of a POST
+    action -> HubActions -> Service.perform -> hub      instead of a request
 
-An event still becomes the request that it is over HTTP, and its answer an answer: functions see its headers,
-and every check and limit of the event protocol stays. Writing and reading both takes a sixth of the event's
-time. An action is handed over as the value it is: it was checked when it was made, and reading it from its
-request would give the same value again, but for the metadata of a message (see `_as_read`).
+An event is handed over as the value that the host would read from its request; its headers are made when a
+function looks at them. What HTTP would change or refuse goes over HTTP, and so do events with metadata or
+credentials: both ends are there anyway. The answer stays one of HTTP, with every check and limit of the event
+protocol. An action, too, is handed over as the value it is: it was checked when it was made, and reading it
+from its request would give the same value again, but for the metadata of a message (see `_as_read`).
 
 CPU time of the whole command, 64 clients, over HTTP / in process: 1.6 for an event with its answer, 5 for an
 action.
@@ -17,68 +18,133 @@ action.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Final
+import time as clock
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, Final
 
 import msgspec
 
 from webpubsub.host.azure.rest_client import refused
-from webpubsub.http import Response, Url, parse_url
+from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
+from webpubsub.http import InvalidCall, Response, parse_url
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import Action, SendAction
-from webpubsub.model.errors import ConfigurationError, RestError
-from webpubsub.model.http import FastLane, HttpAnswer, LaneHandler
+from webpubsub.model.cloudevents import build_body, content_type_of, context_as_read, parse_answer
+from webpubsub.model.errors import ConfigurationError, EventRefused, RestError
+from webpubsub.model.events import EventRequest, WebPubSubConnectionContext
+from webpubsub.model.http import HttpAnswer, RawHeaders
 from webpubsub.model.metadata import build_metadata_headers, parse_metadata_headers
 from webpubsub.model.names import HubName
-from webpubsub.model.ports import ActionSink
+from webpubsub.model.ports import ActionSink, EventAnswer
+from webpubsub.model.states import STATE_HEADER
 from webpubsub.model.trace import Trace, TracedActions
 from webpubsub.server.embedded import EmbeddedService
-from webpubsub.service.events.webhooks import Caller
+from webpubsub.service.events.webhooks import HttpRequest, Route, WebhookEventHandler, late
 from webpubsub.service.rest.answers import error_answer
 from webpubsub.service.rest.bodies import MAX_MESSAGE_BYTES, bad_length
 from webpubsub.service.service import Service
 
-_BLANKS: Final = b" \t"
+_STATE: Final = STATE_HEADER.lower().encode()
+_URLS: Final = 4096  # they may have names in them that clients choose
 
 
-class AppCaller:
-    """Sends events to the app's fast lane, and whatever that leaves to ASGI over HTTP."""
+class AppEvents:
+    """Hands the events of the app's own webhook to it, and all others to the handler of the service."""
 
-    def __init__(self, url: str, lane: FastLane, others: Caller) -> None:
-        """Serve requests below ``url``, without path, by ``lane``, and all others by ``others``."""
+    def __init__(self, app: Webhook, url: str, webhooks: WebhookEventHandler) -> None:
+        """Hand events to ``app``, which is at ``url``, without path; and to ``webhooks``."""
+        self._app = app
         self._origin = parse_url(url).origin
-        self._lane = lane
-        self._others = others
+        self._webhooks = webhooks
+        self._query = lru_cache(_URLS)(self._find_query)
+        self.takes = webhooks.takes
+        self.forget = webhooks.forget
 
-    async def request(
+    async def handle(self, request: EventRequest) -> EventAnswer:
+        """See `EventHandler.handle`."""
+        webhooks = self._webhooks
+        route = await webhooks.route(request)
+        query = self._query(route.url)
+        if query is not None and not webhooks.has_credentials(request, route):
+            headers = _Headers(partial(webhooks.headers, request, route, clock.time()))
+            context = context_as_read(
+                request,
+                origin=route.settings.origin,
+                signature=webhooks.signature(request, route),
+                headers=headers,
+            )
+            if context is not None:
+                return await self._hand_over(request, route, context, headers, query)
+        return await webhooks.post(request, route)
+
+    async def _hand_over(
         self,
-        method: str,
-        url: Url,
-        headers: Sequence[tuple[str, str]] = (),
-        body: bytes = b"",
-        *,
-        may_repeat: bool = False,
-    ) -> Response:
-        """See `HttpPool.request`."""
-        handler = self._open(method, url, headers)
-        if handler is None:
-            return await self._others.request(method, url, headers, body, may_repeat=may_repeat)
-        answer = handler(body)
-        if not isinstance(answer, HttpAnswer):
-            # Who waits may give up, and a function runs on then, as it does when its caller hangs up.
-            answer = await asyncio.shield(asyncio.ensure_future(answer))
-        return Response(answer.status, answer.headers, answer.body)
+        request: EventRequest,
+        route: Route,
+        context: WebPubSubConnectionContext,
+        headers: RawHeaders,
+        query: bytes,
+    ) -> EventAnswer:
+        async def ask() -> Response:
+            answer = self._app.take(context, content_type_of(request), build_body(request), headers, query)
+            if not isinstance(answer, HttpAnswer):
+                # Who waits may give up, and a function runs on then, as it does when its caller hangs up.
+                answer = await asyncio.shield(asyncio.ensure_future(answer))
+            return Response(answer.status, answer.headers, answer.body)
 
-    def _open(self, method: str, url: Url, headers: Sequence[tuple[str, str]]) -> LaneHandler | None:
-        if url.origin != self._origin:
+        webhooks, sent = self._webhooks, HttpRequest("POST", route.url)
+        try:
+            with webhooks.in_time():
+                delays = route.settings.retry_delays_in_seconds
+                response, attempts = await webhooks.calls.send(sent, delays, request, ask)
+        except TimeoutError as error:
+            raise late(route.url) from error
+        found = dict(response.headers)
+        content_type, state = found.get(b"content-type"), found.get(_STATE)
+        try:
+            return parse_answer(
+                request,
+                response.status,
+                None if content_type is None else content_type.decode("latin-1"),
+                None if state is None else state.decode(),
+                response.body,
+                attempts=attempts,
+            )
+        except EventRefused as refused:
+            refused.attempts = attempts
+            raise
+
+    def _find_query(self, url: str) -> bytes | None:
+        """Return the query of the webhook's URL; None for any other URL."""
+        try:
+            found = parse_url(url)
+        except InvalidCall:
             return None
-        # As our server reads them: blanks before a value are none of it.
-        read = [(name.lower().encode(), value.encode().lstrip(_BLANKS)) for name, value in headers]
-        return self._lane.open(method, url.target.encode(), read)
+        path, _, query = found.target.partition("?")
+        is_own = found.origin == self._origin and path == WEBHOOK_PATH and found.authorization is None
+        return query.encode() if is_own else None
 
-    async def close(self) -> None:
-        """Close the connections to others."""
-        await self._others.close()
+
+class _Headers(Sequence[tuple[bytes, bytes]]):
+    """The headers of an event, as our server would read them; made when somebody looks."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], list[tuple[str, str]]]) -> None:
+        self._make = make
+        self._made: RawHeaders | None = None
+
+    def _found(self) -> RawHeaders:
+        if self._made is None:
+            self._made = [(name.lower().encode(), value.encode()) for name, value in self._make()]
+        return self._made
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._found()[index]
+
+    def __len__(self) -> int:
+        return len(self._found())
 
 
 class HubActions:
@@ -112,10 +178,9 @@ def _as_read(send: SendAction) -> SendAction:
     return msgspec.structs.replace(send, metadata=parse_metadata_headers(headers))
 
 
-def send_events_to(app: FastLane, url: str, embedded: EmbeddedService) -> None:
+def send_events_to(app: Webhook, url: str, embedded: EmbeddedService) -> None:
     """Let an embedded service send its events to ``app``, which is at ``url``, in this process."""
-    calls = embedded.handler.calls
-    calls.pool = AppCaller(url, app, calls.pool)
+    embedded.send_events_to(AppEvents(app, url, embedded.handler))
 
 
 def sinks_of(

@@ -16,9 +16,9 @@ import asyncio
 import time as clock
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -29,7 +29,6 @@ from webpubsub.http import (
     InvalidCall,
     NotReached,
     Response,
-    Url,
     parse_url,
 )
 from webpubsub.model.access.signature import signature_header
@@ -80,6 +79,7 @@ class WebhookEventHandler:
 
     Attributes:
         calls: How events go over HTTP.
+        in_time: Limits how long an event may take; see `late`.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class WebhookEventHandler:
         authorization: Authorization | None = None,
     ) -> None:
         self._settings = settings
-        self._routes: dict[tuple[str, WebPubSubEventType, str], _Route] = {}
-        self._event_timeout = event_timeout
+        self._routes: dict[tuple[str, WebPubSubEventType, str], Route] = {}
         self._validation_timeout = validation_timeout
         self._deadlines = Deadlines()
+        self.in_time = partial(self._deadlines.within, event_timeout)
         # GUIDs, each of another event; nobody needs to be unable to guess the next.
         self._request_ids = map(f"{str(uuid.uuid4())[:-12]}{{:012x}}".format, count())
         self._signature = lru_cache(maxsize=SIGNATURES)(signature_header)
@@ -113,32 +113,37 @@ class WebhookEventHandler:
         Raises:
             EventRefused: Nobody takes the event, the handler refused it, or it could not be reached.
         """
+        return await self.post(request, await self.route(request))
+
+    async def route(self, request: EventRequest) -> Route:
+        """Return where an event goes, once it is known that events are taken there.
+
+        Raises:
+            EventRefused: Nobody takes it.
+        """
         context = request.connection_context
         route = self._routes.get((context.hub, context.event_type, context.event_name)) or self._find(request)
         verdict = route.verdict
         if verdict is not None and not (verdict.accepted and self._monotonic() < verdict.ask_at):
             await self._protection.check(route.validated, route.settings.origin)
-        settings, handler, url = route.settings, route.handler, route.url
+        return route
+
+    async def post(self, request: EventRequest, route: Route) -> EventAnswer:
+        """Send an event over HTTP to where it goes; see `handle`."""
+        headers = self.headers(request, route, clock.time())
+        check_characters(headers)
+        body = build_body(request)
         try:
-            with self._deadlines.within(self._event_timeout):
-                headers = build_headers(
-                    request,
-                    origin=settings.origin,
-                    signature=self._signature(settings.access_keys, context.connection_id),
-                    time=_timestamp(int(clock.time())),
-                    request_id=next(self._request_ids),
-                )
-                check_characters(headers)
-                body = build_body(request)
-                if handler.auth is not None:
-                    headers += await self._authorization.headers(handler.auth)
+            with self.in_time():
+                if route.handler.auth is not None:
+                    headers += await self._authorization.headers(route.handler.auth)
                 if self._cookies.jars:
-                    headers += self._cookies.headers(context.connection_id, url)
-                sent = HttpRequest("POST", url, headers, body)
-                delays = settings.retry_delays_in_seconds
+                    headers += self._cookies.headers(request.connection_context.connection_id, route.url)
+                sent = HttpRequest("POST", route.url, headers, body)
+                delays = route.settings.retry_delays_in_seconds
                 response, attempts = await self.calls.send(sent, delays, event=request)
         except TimeoutError as error:
-            raise late(url) from error
+            raise late(route.url) from error
         content_type = state = None
         has_metadata = has_cookies = False
         for name, value in response.headers:  # the last of each counts
@@ -164,10 +169,30 @@ class WebhookEventHandler:
             refused.attempts = attempts
             raise
         if has_cookies:
-            self._cookies.keep(context.connection_id, url, response)
+            self._cookies.keep(request.connection_context.connection_id, route.url, response)
         return answer
 
-    def _find(self, request: EventRequest) -> _Route:
+    def headers(self, request: EventRequest, route: Route, time: float) -> list[tuple[str, str]]:
+        """Return the headers of an event at ``time``, in seconds since the epoch, without credentials."""
+        return build_headers(
+            request,
+            origin=route.settings.origin,
+            signature=self.signature(request, route),
+            time=_timestamp(int(time)),
+            request_id=next(self._request_ids),
+        )
+
+    def signature(self, request: EventRequest, route: Route) -> str:
+        """Return the signature of an event."""
+        return self._signature(route.settings.access_keys, request.connection_context.connection_id)
+
+    def has_credentials(self, request: EventRequest, route: Route) -> bool:
+        """Whether an event goes with more headers: a token, or cookies."""
+        return route.handler.auth is not None or (
+            bool(self._cookies.jars) and request.connection_context.connection_id in self._cookies.jars
+        )
+
+    def _find(self, request: EventRequest) -> Route:
         """Return where an event goes; remembered, unless its group has a say in it.
 
         Raises:
@@ -183,7 +208,7 @@ class WebhookEventHandler:
         if handler is None:
             raise EventRefused(404, f"no event handler of hub '{context.hub}' takes '{context.event_name}'")
         validated = resolve(handler.url_template, context.hub, _VALIDATE)
-        route = _Route(
+        route = Route(
             handler,
             settings,
             resolve(handler.url_template, context.hub, context.event_name),
@@ -249,8 +274,16 @@ class WebhookEventHandler:
         check_allowed(url, origin, response)
 
 
-class _Route(msgspec.Struct, frozen=True, eq=False):
-    """Where the events of one name of a hub go."""
+class Route(msgspec.Struct, frozen=True, eq=False):
+    """Where the events of one name of a hub go.
+
+    Attributes:
+        handler: Who takes them.
+        settings: Those that say so.
+        url: The handler's, for this event.
+        validated: The URL that is asked whether it takes events.
+        verdict: What it said, or None where it is not asked.
+    """
 
     handler: EventHandlerSettings
     settings: ServiceSettings
@@ -281,26 +314,6 @@ def is_passing(status: int) -> bool:
     return status == 408 or 500 <= status <= 599
 
 
-class Caller(Protocol):
-    """Who calls event handlers: `HttpPool`, or somebody with a shorter way to some of them."""
-
-    async def request(
-        self,
-        method: str,
-        url: Url,
-        headers: Sequence[tuple[str, str]] = (),
-        body: bytes = b"",
-        *,
-        may_repeat: bool = False,
-    ) -> Response:
-        """See `HttpPool.request`."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of what it holds."""
-        ...
-
-
 class Calls:
     """Sends requests over kept connections, and again what could not be delivered.
 
@@ -311,16 +324,20 @@ class Calls:
         trace: Is told of each attempt that is followed by another.
 
     Attributes:
-        pool: Sends a request once; another one may take its place before the first.
+        pool: Sends a request once.
     """
 
     def __init__(self, sleep: Callable[[float], Awaitable[object]], trace: Trace) -> None:
         self._sleep = sleep
         self._trace = trace
-        self.pool: Caller = HttpPool(max_body=MAX_ANSWER_BYTES)
+        self.pool = HttpPool(max_body=MAX_ANSWER_BYTES)
 
     async def send(
-        self, request: HttpRequest, delays: Sequence[float], event: EventRequest | None = None
+        self,
+        request: HttpRequest,
+        delays: Sequence[float],
+        event: EventRequest | None = None,
+        ask: Callable[[], Awaitable[Response]] | None = None,
     ) -> tuple[Response, int]:
         """Send a request until it is answered, or the last attempt has failed.
 
@@ -328,6 +345,7 @@ class Calls:
             request: What to send, the same in each attempt.
             delays: Seconds before each further attempt.
             event: The event it carries, for the trace.
+            ask: Makes one attempt by a shorter way than HTTP.
 
         Returns:
             The answer, which may be the last of many failures, and how many attempts it took.
@@ -338,14 +356,7 @@ class Calls:
         for attempt in count(1):
             is_last = attempt > len(delays)
             try:
-                response = await self.pool.request(
-                    request.method,
-                    parse_url(request.url),
-                    request.headers,
-                    request.body,
-                    # A question, which changes nothing, is sent again if a kept connection has ended.
-                    may_repeat=request.method != "POST",
-                )
+                response = await (self._ask(request) if ask is None else ask())
                 if is_last or not is_passing(response.status):
                     return response, attempt
                 self._report(request, event, attempt, delays[attempt - 1], {"status": response.status})
@@ -361,6 +372,16 @@ class Calls:
                 raise _unreachable(request.url, error) from error
             await self._sleep(delays[attempt - 1])
         raise AssertionError("the last attempt returns or raises")
+
+    def _ask(self, request: HttpRequest) -> Awaitable[Response]:
+        return self.pool.request(
+            request.method,
+            parse_url(request.url),
+            request.headers,
+            request.body,
+            # A question, which changes nothing, is sent again if a kept connection has ended.
+            may_repeat=request.method != "POST",
+        )
 
     def _report(
         self,
@@ -381,7 +402,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
 
     method: str
     url: str
-    headers: list[tuple[str, str]]
+    headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
 
 

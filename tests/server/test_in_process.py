@@ -7,15 +7,18 @@ import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kit.service_peers import Socket, connection, group
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
+from webpubsub.http import Deadlines
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import (
     Action,
@@ -52,6 +55,7 @@ from webpubsub.model.events import (
     WebPubSubEventType,
 )
 from webpubsub.model.metadata import build_metadata_headers
+from webpubsub.model.mqtt_events import MqttConnectionContext
 from webpubsub.model.names import ConnectionId, EventName, GroupName, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import ActionSink, EventAnswer
@@ -67,6 +71,7 @@ from webpubsub.service.settings import (
     GroupPresenceEvents,
     HubSettings,
     ServiceSettings,
+    WebhookAuth,
 )
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -149,6 +154,28 @@ async def slow(request: wps.UserEventRequest):
 async def refuses(request: wps.UserEventRequest):
     return request.create_error_response("userError", "\u00e9" * 2000)
 
+@user("sets")
+async def sets(request: wps.UserEventRequest):
+    response = request.create_response("set")
+    response.set_state("long", "x" * request.data)
+    return response
+
+ODD = {
+    "int keys": {1: "one"}, "nan": [float("nan"), float("inf")], "tuple": (1, (2,)), "bytes": {"b": b"\\xff"},
+    "set": {1}, "none": {"a": None}, "surrogate": ["\\ud800"], "complex": [1j], "large int": [2 ** 70],
+    "str keys of blanks": {" a ": " "},
+}
+
+@user("json")
+async def as_json(request: wps.UserEventRequest):
+    return ODD[request.data]
+
+@user("states")
+async def as_state(request: wps.UserEventRequest):
+    response = request.create_response("set")
+    response.set_state("odd", ODD[request.data])
+    return response
+
 @user("raises")
 async def raises(request: wps.UserEventRequest):
     raise ValueError("secret")
@@ -204,13 +231,20 @@ class Joined:
 
 
 @asynccontextmanager
-async def joined(folder: Path, *, in_process: bool, auth: bool = False) -> AsyncIterator[Joined]:
+async def joined(
+    folder: Path,
+    *,
+    in_process: bool,
+    auth: bool = False,
+    delays: tuple[float, ...] = (),
+    credentials: WebhookAuth | None = None,
+) -> AsyncIterator[Joined]:
     (folder / "function_app.py").write_text(APP)
     app_listener, service_listener = bind("127.0.0.1", 0, ""), bind("127.0.0.1", 0, "")
     service = ConnectionString(f"http://localhost:{service_listener.getsockname()[1]}", KEY)
     events: list[TraceEvent] = []
     embedded = EmbeddedService(
-        ServiceSettings(access_keys=(KEY,), retry_delays_in_seconds=()),
+        ServiceSettings(access_keys=(KEY,), retry_delays_in_seconds=delays),
         service_listener,
         Trace(events.append),
     )
@@ -237,7 +271,7 @@ async def joined(folder: Path, *, in_process: bool, auth: bool = False) -> Async
     await server.start()
     code = f"?code={host.access.webhook_code}" if host.access is not None else ""
     handler = EventHandlerSettings(
-        f"{url}{WEBHOOK_PATH}{code}", "*", SYSTEM_EVENTS, None, GroupPresenceEvents(("joined", "left"))
+        f"{url}{WEBHOOK_PATH}{code}", "*", SYSTEM_EVENTS, credentials, GroupPresenceEvents(("joined", "left"))
     )
     embedded.use_hubs({CHAT: HubSettings(event_handlers=(handler,))})
     await embedded.start()
@@ -275,7 +309,37 @@ def system(name: str, **members: Any) -> WebPubSubConnectionContext:
 
 
 PROTOBUF = Payload(b"\x0a\x03a/b", WebPubSubDataType.PROTOBUF)
-METADATA = {name: (value,) for name, value in build_metadata_headers({"trace": "1", "Who": "me"})}
+ODD = (
+    "int keys",
+    "nan",
+    "tuple",
+    "bytes",
+    "set",
+    "none",
+    "surrogate",
+    "complex",
+    "large int",
+    "str keys of blanks",
+)
+
+
+def metadata(values: dict[str, str]) -> dict[str, tuple[str]]:
+    """The headers of an event's context that carry metadata."""
+    return {name: (value,) for name, value in build_metadata_headers(values)}
+
+
+def states_of(size: int) -> ConnectionStates:
+    """States whose header has about so many bytes."""
+    return ConnectionStates.of({"x": "x" * (size * 9 // 16)})
+
+
+def mqtt(name: str, **members: Any) -> MqttConnectionContext:
+    ids = {"physical_connection_id": "p1", "session_id": "s1", **members}
+    return MqttConnectionContext.of(context(name), ids["physical_connection_id"], ids["session_id"])
+
+
+METADATA = metadata({"trace": "1", "Who": "me"})
+ODD_METADATA = metadata({"a": " 1 , 2 ", "B": "", "c": "\t3"})
 COUNTED = ConnectionStates.of({"count": 4, "name": "x"})
 
 EVENTS: dict[str, EventRequest] = {
@@ -294,6 +358,51 @@ EVENTS: dict[str, EventRequest] = {
     "a name with blanks around": user("echo", user_id=UserId(" alice\t")),
     "a name that would be a header": user("echo", user_id=UserId("a\r\nce-hub: other")),
     "a name with a control character": user("echo", user_id=UserId("a\x01b")),
+    "a name with a blank in front": user("echo", user_id=UserId(" alice")),
+    "a name with a blank behind": user("echo", user_id=UserId("alice ")),
+    "a name with a blank within": user("echo", user_id=UserId("alice b")),
+    "a name of blanks": user("echo", user_id=UserId("  ")),
+    "a name that is empty": user("echo", user_id=UserId("")),
+    "a name in latin-1": user("echo", user_id=UserId("\u00e9\u00ff")),
+    "a name beyond the first plane": user("echo", user_id=UserId("\U0001f600")),
+    "a name with a wide blank": user("echo", user_id=UserId("\u3000a\u00a0")),
+    "a name of half a character": user("echo", user_id=UserId("\ud800")),
+    "a name with a line end": user("echo", user_id=UserId("a\u2028b\x85")),
+    "a name with a line feed": user("echo", user_id=UserId("a\nb")),
+    "a name with a zero byte": user("echo", user_id=UserId("a\0b")),
+    "a name with a tab within": user("echo", user_id=UserId("a\tb")),
+    "a name with a comma": user("echo", user_id=UserId("a,b")),
+    "a name of 40 KiB": user("echo", user_id=UserId("x" * 40_960)),
+    "an event with blanks around": user(" echo "),
+    "an event with a blank within": user("ec ho"),
+    "an event of no ASCII": user("\u00e9cho"),
+    "an event with a line feed": user("echo\n"),
+    "a subprotocol that is empty": user("echo", subprotocol=""),
+    "a subprotocol with blanks around": user("echo", subprotocol=" s "),
+    "a subprotocol that is mqtt": user("echo", subprotocol="mqtt"),
+    "an id that is no number": user("echo", event_id=-1),
+    "an id of 20 digits": user("echo", event_id=10**19),
+    "an id of 19 digits": user("echo", event_id=10**19 - 1),
+    "metadata with blanks": user("echo", headers=ODD_METADATA),
+    "metadata of no ASCII": user("echo", headers=metadata({"a": "\u00e9"})),
+    "metadata with a line feed": user("echo", headers=metadata({"a": "1\r\nce-hub: x"})),
+    "MQTT": UserEventRequest(mqtt("echo"), Payload.of("hello")),
+    "MQTT without session": UserEventRequest(mqtt("echo", session_id=""), Payload.of("hello")),
+    "MQTT of a client with blanks": UserEventRequest(
+        mqtt("echo", physical_connection_id=" p "), Payload.of("hello")
+    ),
+    "MQTT of a session of no ASCII": UserEventRequest(mqtt("echo", session_id="\u00e9"), Payload.of("hello")),
+    "states of 30 KiB": user("echo", states=states_of(30_000)),
+    "states of 48 KiB": user("echo", states=states_of(48_000)),
+    "states of 64 KiB": user("echo", states=states_of(65_536)),
+    "states of 1 MiB": user("echo", states=states_of(1_048_576)),
+    "states that are empty": user("echo", states=ConnectionStates("")),
+    "states with a blank": user("echo", states=ConnectionStates("e30= ")),
+    "states with a line feed": user("echo", states=ConnectionStates("e30=\n")),
+    "sets a state of 30 KiB": user("sets", 16_000, "json"),
+    "1 MiB and one byte": user("echo", b"x" * 1_048_577),
+    **{f"answers {name}": user("json", name) for name in ODD},
+    **{f"sets {name}": user("states", name) for name in ODD},
     "a subprotocol of no ASCII": user("echo", subprotocol="\u65e5"),
     "a thread": user("thread"),
     "states": user("thread", states=COUNTED),
@@ -376,7 +485,7 @@ async def asked(way: Joined, event: EventRequest) -> Any:
     try:
         back = await way.embedded.service.handler.handle(event)
     except EventRefused as refused:
-        back = (refused.status, refused.message, refused.attempts)
+        back = (refused.status, PORT.sub("here", refused.message), refused.attempts)
     return back, comparable(way.seen), told(way.events)
 
 
@@ -386,6 +495,9 @@ async def both_ways(folder: Path, ask: Callable[[Joined], Awaitable[Any]], **giv
         async with joined(folder, in_process=in_process, **given) as way:
             found.append(await ask(way))
     return found
+
+
+STATES_TOO_LARGE = "The request's head is larger than 65536 bytes."
 
 
 @pytest.mark.parametrize("auth", [False, True], ids=["open", "with keys"])
@@ -407,6 +519,18 @@ async def test_an_event_is_the_same_to_its_function_and_to_who_sent_it(tmp_path:
     assert back["a large answer"][0] == 500
     assert back["states that are none"][0] == 400
     assert back["a name that would be a header"][0] == 500
+    assert back["a name with a line feed"][1] == (
+        "the header ce-userId cannot be sent: 'a\\nb' has a control character"
+    )
+    assert back["states of 48 KiB"].response is not None
+    assert back["states of 1 MiB"] == (431, STATES_TOO_LARGE, 1)
+    assert back["answers int keys"].response.payload == Payload(b'{"1":"one"}', WebPubSubDataType.JSON)
+    assert back["answers nan"].response.payload == Payload(b"[null,null]", WebPubSubDataType.JSON)
+    assert back["answers complex"] == (500, "The function failed.", 1)
+    functions = {name: seen for name, (_, seen, _) in in_process.items()}
+    assert functions["a name of blanks"][0]["context"]["user_id"] == ""
+    assert functions["a name with a blank in front"][0]["context"]["user_id"] == "alice"
+    assert functions["an id of 20 digits"][0]["context"]["event_id"] == 0
     assert isinstance(back["connect"].response, ConnectEventResponse)
     assert back["connect of an attacker"] == (401, "no attackers here", 1)
 
@@ -427,6 +551,103 @@ async def test_who_stops_waiting_does_not_stop_the_function(tmp_path: Path) -> N
             async with asyncio.timeout(5):
                 while "ended" not in way.seen:  # noqa: ASYNC110
                     await asyncio.sleep(0.001)
+
+
+async def test_an_event_that_fails_is_tried_again(tmp_path: Path) -> None:
+    async def ask(way: Joined) -> Any:
+        return await asked(way, EVENTS["a function that fails"]), await asked(way, EVENTS["text"])
+
+    over_http, in_process = await both_ways(tmp_path, ask, delays=(0.0, 0.0))
+    assert in_process == over_http
+    assert in_process[0][0] == (500, "The function failed.", 3)
+    assert in_process[1][0].attempts == 1
+
+
+async def test_an_event_that_takes_too_long_is_refused(tmp_path: Path) -> None:
+    async def ask(way: Joined) -> Any:
+        way.embedded.handler.in_time = partial(Deadlines().within, 0.01)
+        found = await asked(way, user("slow"))
+        way.seen.append("go on")
+        return found[0]
+
+    over_http, in_process = await both_ways(tmp_path, ask)
+    late = "the event handler here/runtime/webhooks/webpubsub did not answer in time"
+    assert in_process == over_http == (500, late.replace("here", "http://here"), 1)
+
+
+async def test_functions_see_the_credentials_of_an_event(tmp_path: Path) -> None:
+    async def ask(way: Joined) -> Any:
+        return await asked(way, EVENTS["text"])
+
+    credentials = WebhookAuth("BearerToken", bearer_token="secret")
+    over_http, in_process = await both_ways(tmp_path, ask, credentials=credentials)
+    assert in_process == over_http
+    assert in_process[1][0]["headers"]["authorization"] == ["Bearer secret"]
+
+
+async def test_only_what_http_would_change_goes_over_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That, events with metadata, and those of other webhooks."""
+    posted: list[str] = []
+    asking = ""
+    async with joined(tmp_path, in_process=True) as way:
+        handler = way.embedded.handler
+        post = handler.post
+
+        async def noted(*given: Any) -> EventAnswer:
+            posted.append(asking)
+            return await post(*given)
+
+        monkeypatch.setattr(handler, "post", noted)
+        for name, event in EVENTS.items():
+            asking = name
+            await asked(way, event)
+        asking = "elsewhere"
+        [own] = handler.settings.hubs[CHAT].event_handlers
+        for url in (
+            own.url_template.replace("127.0.0.1", "localhost"),
+            own.url_template.replace("//", "//user:password@"),
+            f"{own.url_template}/",
+        ):
+            way.embedded.use_hubs({CHAT: HubSettings((msgspec.structs.replace(own, url_template=url),))})
+            await asked(way, EVENTS["text"])
+    assert posted == [
+        "metadata",
+        "a name with blanks around",
+        "a name that would be a header",
+        "a name with a control character",
+        "a name with a blank in front",
+        "a name with a blank behind",
+        "a name of blanks",
+        "a name with a wide blank",
+        "a name of half a character",
+        "a name with a line end",
+        "a name with a line feed",
+        "a name with a zero byte",
+        "a name with a tab within",
+        "a name of 40 KiB",
+        "an event with blanks around",
+        "an event with a blank within",
+        "an event of no ASCII",
+        "an event with a line feed",
+        "a subprotocol with blanks around",
+        "an id that is no number",
+        "an id of 20 digits",
+        "metadata with blanks",
+        "metadata of no ASCII",
+        "metadata with a line feed",
+        "MQTT of a client with blanks",
+        "MQTT of a session of no ASCII",
+        "states of 48 KiB",
+        "states of 64 KiB",
+        "states of 1 MiB",
+        "states with a blank",
+        "states with a line feed",
+        "a subprotocol of no ASCII",
+        "an untyped function",
+        *["elsewhere"] * 3,
+    ]
 
 
 async def test_events_of_a_connection_stay_in_order(tmp_path: Path) -> None:
@@ -457,6 +678,14 @@ ACTIONS: dict[str, Action] = {
     "with metadata of several values": SendToAllAction("x", metadata={"A": " 1, 2 ", "a": "3", "B": ""}),
     "1 MiB": SendToAllAction(LONG[1:]),
     "over 1 MiB": SendToAllAction(LONG),
+    "a tuple": SendToAllAction((1, (2,))),
+    "int keys": SendToAllAction({1: "one"}),
+    "NaN": SendToAllAction([float("nan")]),
+    "JSON that is a string": SendToAllAction("a\u2028\x00", data_type="json"),
+    "no text": SendToAllAction(""),
+    "no bytes": SendToAllAction(b""),
+    "1 MiB of bytes": SendToAllAction(b"x" * 1_048_576),
+    "1 MiB of bytes and one": SendToAllAction(b"x" * 1_048_577),
     "to a group": SendToGroupAction("g/1 \u65e5", "hi", excluded=["c2"]),
     "to a filter in a group": SendToGroupAction("g/1 \u65e5", "hi", filter="connectionId eq 'c2'"),
     "to no filter in no group": SendToGroupAction("nowhere", "hi", filter="no filter"),
@@ -531,6 +760,7 @@ async def test_an_action_has_the_same_outcome_for_the_app_and_the_clients(tmp_pa
     assert refused == [
         "to no filter",
         "over 1 MiB",
+        "1 MiB of bytes and one",
         "to no filter in no group",
         "nobody joins",
         "no connection joins",

@@ -239,7 +239,8 @@ def context_as_read(
     if is_plain and user_id is not None:
         # Its characters go as UTF-8; blanks are lost at its ends only.
         is_plain = user_id.isprintable() and user_id[0] != " " != user_id[-1]
-    if not is_plain or others or len(values) + 4 * len(user_id or "") > _SURE_TO_FIT:
+    is_read = 0 <= context.event_id < 10**19  # see `_event_id`
+    if not is_plain or not is_read or others or len(values) + 4 * len(user_id or "") > _SURE_TO_FIT:
         return None
     read = WebPubSubConnectionContext(
         connection_id=context.connection_id,

@@ -15,6 +15,7 @@ HISTORY = "CHANGELOG.md"
 HEADING = re.compile(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?$", re.MULTILINE)
 # What is released or run. Tests may hold what an old version wrote.
 SHIPPED = ("src", "docs", "examples", "benchmarks", "scripts", ".ci")
+INSTALLED = {"node_modules", ".built"}  # peers of the benchmarks
 TEXTS = {".py", ".md", ".toml", ".json", ".txt", ".html", ".js", ".proto", ".yml", ".c", ".mjs", ".sh", ""}
 
 
@@ -25,7 +26,7 @@ def headings() -> list[tuple[str, str]]:
 
 def shipped() -> Iterator[Path]:
     for path in (*ROOT.iterdir(), *(path for folder in SHIPPED for path in (ROOT / folder).rglob("*"))):
-        if path.is_file() and path.suffix in TEXTS and "node_modules" not in path.parts:
+        if path.is_file() and path.suffix in TEXTS and INSTALLED.isdisjoint(path.parts):
             yield path
 
 

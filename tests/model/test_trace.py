@@ -149,8 +149,10 @@ def test_nothing_is_built_that_nobody_hears(trace: Trace) -> None:
 def test_a_span_that_nobody_hears_keeps_nothing() -> None:
     with SILENT.span(Name.ACTION, HUB) as span:
         span.detail["status"] = 202
+        span.error = KeyError("kept")
     assert span is UNHEARD
     assert span.detail == {}
+    assert span.error is None
 
 
 def test_a_failure_is_heard_alone() -> None:

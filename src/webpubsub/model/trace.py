@@ -98,7 +98,7 @@ NAMES: Final[Mapping[Name, Row]] = {
     Name.ACTION: Row("an action of a function", "Host.action"),
     Name.REST: Row("a request to the REST API of the service", "Host.rest"),
     Name.DELIVERY: Row("a message to its receivers", "Host.delivery"),
-    Name.REQUEST: Row("an HTTP request that no application answered", "Host.request", failed=_ERROR),
+    Name.REQUEST: Row("an HTTP request that no application answered", "Host.request"),
     Name.TIMER: Row("a run of a timer", "Host.timer", failed=_ERROR),
     Name.RETRY: Row("a failed function that is called again", "Host.retry", started=_INFO),
     Name.STORAGE: Row("what the host remembers", "Host.storage"),
@@ -303,8 +303,14 @@ class _Unheard(Span):
 
     def __init__(self) -> None:
         self.detail = _Nothing()
-        self.error = None
         self._number = 0
+
+    @property
+    def error(self) -> None:
+        """None, as nothing is kept."""
+
+    @error.setter
+    def error(self, _error: BaseException | None) -> None: ...
 
     def __enter__(self) -> Self:
         return self

@@ -18,6 +18,32 @@ from kit.needs import Need, missing
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
+TESTS = Path(__file__).parent
+# What another Python, and the azure-functions that is made for it, may do otherwise. The library: its apps
+# and decorators, the values of bindings, indexing. Python: how functions are looked at, called and cancelled;
+# sockets, TLS and signals of asyncio; what is imported with what; what type checkers know.
+BY_VERSION = (
+    "functions",
+    "host/bindings",
+    "host/http",
+    "host/loading",
+    "host/running",
+    "host/test_asgi_wsgi.py",
+    "host/test_converters.py",
+    "http",
+    "server",
+    "spec",
+    "test_exports.py",
+    "typing",
+)
+assert all((TESTS / place).exists() for place in BY_VERSION)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what runs on each version, by its place."""
+    if item.path.relative_to(TESTS).as_posix().startswith(BY_VERSION):
+        item.add_marker("version")
+
 
 @pytest.fixture(scope="session")
 def need() -> Need:

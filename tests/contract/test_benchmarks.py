@@ -19,7 +19,7 @@ from benchmarks.tls import CERTIFICATE, trusting, with_certificate
 from kit.certificates import make_certificate
 from kit.needs import missing
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.alone]
 ROOT = Path(__file__).parents[2]
 GET = http_request("GET", "/", {})
 

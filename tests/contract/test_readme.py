@@ -116,6 +116,7 @@ def test_a_client_url_from_the_command_line() -> None:
     assert done.stdout.startswith("ws://localhost:8080/client/hubs/chat?access_token=ey")
 
 
+@pytest.mark.registry
 def test_make_demo_installs_and_runs_the_chat(tmp_path: Path) -> None:
     folder = copy_of_the_checkout(tmp_path)
     for _ in ("first", "again"):  # the second start finds everything installed
@@ -144,6 +145,7 @@ def demo(folder: Path) -> Iterator[str]:
             process.stdout.read()
 
 
+@pytest.mark.registry
 def test_the_bindings_alone_install_without_the_server(tmp_path: Path) -> None:
     """``pip install .`` brings what an app needs on Azure, and the command then says what to install."""
     environment = tmp_path / "venv"

@@ -6,9 +6,10 @@
 # It needs a key of its own, as the default one is public; more in docs/service.md.
 
 FROM python:3.13-slim AS build
-COPY pyproject.toml README.md LICENSE /project/
+COPY pyproject.toml constraints.txt README.md LICENSE /project/
 COPY src /project/src
-RUN python -m venv /opt/webpubsub && /opt/webpubsub/bin/pip install --no-cache-dir "/project[server]"
+RUN python -m venv /opt/webpubsub && \
+    /opt/webpubsub/bin/pip install --no-cache-dir --constraint /project/constraints.txt "/project[server]"
 
 FROM python:3.13-slim
 COPY --from=build /opt/webpubsub /opt/webpubsub

@@ -1,5 +1,5 @@
 # One door for people and for CI. Everything is done by the scripts beside it; PYTHON=... chooses the interpreter.
-.PHONY: help demo test coverage check format bench release-pages
+.PHONY: help demo test coverage check format constraints bench release-pages
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -24,3 +24,6 @@ release-pages: ## For a release only: measure everything and write its tables an
 
 format: ## Format, and fix what the linter can fix.
 	@scripts/format
+
+constraints: ## Write constraints.txt anew: the newest versions that fit pyproject.toml.
+	@scripts/constraints

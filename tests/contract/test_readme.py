@@ -26,7 +26,16 @@ pytestmark = pytest.mark.contract
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # What a checkout holds of the package; the rest (.git, .venv, caches) is not needed to install it.
-CHECKOUT = ("src", "examples", "scripts", "Makefile", "pyproject.toml", "README.md", "LICENSE")
+CHECKOUT = (
+    "src",
+    "examples",
+    "scripts",
+    "Makefile",
+    "pyproject.toml",
+    "constraints.txt",
+    "README.md",
+    "LICENSE",
+)
 
 Running = Callable[..., AbstractContextManager[Any]]
 

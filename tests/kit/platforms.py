@@ -115,7 +115,7 @@ def _whats(parent: ast.AST, node: ast.AST, text: str) -> Iterator[str]:
             yield name
         case ast.Constant(value=str(name)) if _PATH.match(name) or (_is_name(name) and _is_getattr(parent)):
             yield name
-        case ast.Constant(value=int()):
+        case ast.Constant(value=int()) if "0o" in text:
             if (mode := ast.get_source_segment(text, node) or "").startswith("0o"):
                 yield mode
 

@@ -133,7 +133,7 @@ class Api:
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(dict(message))
 
-        whole = self._by_lane(scope, messages) if self.by_lane else None
+        whole = await self._by_lane(scope, messages) if self.by_lane else None
         if whole is None:
             await self.app(scope, receive, send)
         else:
@@ -149,7 +149,9 @@ class Api:
         await turns(2)
         return answer
 
-    def _by_lane(self, scope: dict[str, Any], messages: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    async def _by_lane(
+        self, scope: dict[str, Any], messages: list[dict[str, Any]]
+    ) -> list[dict[str, Any]] | None:
         """What the fast lane answers, as ASGI's messages; None when it leaves the request to ASGI."""
         if "root_path" in scope or any(message["type"] != "http.request" for message in messages):
             return None
@@ -159,7 +161,7 @@ class Api:
         if handler is None:
             return None
         found = handler(b"".join(message.get("body", b"") for message in messages))
-        assert isinstance(found, HttpAnswer)
+        found = found if isinstance(found, HttpAnswer) else await found
         length = () if found.status == 204 else ((b"content-length", b"%d" % len(found.body)),)
         start = {"type": "http.response.start", "status": found.status, "headers": [*found.headers, *length]}
         body = b"" if scope["method"] == "HEAD" else found.body

@@ -100,7 +100,7 @@ class Service:
         self.delivery.apply(effects)
 
     def ask(self, name: HubName, question: Any) -> Any:
-        """Answer a question about a hub.
+        """Answer a question about a hub: with a value, or with what can be awaited for it.
 
         Raises:
             RestError: See `Hub.ask`.

@@ -18,6 +18,7 @@ from webpubsub.model import rest
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.access.tokens import decode_client_token
 from webpubsub.model.actions import WebPubSubPermission
+from webpubsub.model.names import HubName
 from webpubsub.model.trace import Name, Phase, TraceEvent
 from webpubsub.service.hub.effects import Close
 
@@ -649,6 +650,32 @@ async def test_the_trace_has_the_callers_request_id(api: Api) -> None:
         ),
     ]
     assert str(api.traced[1].error) == "User `gone` is not found."
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("HEAD", "/users/alice", 200),
+        ("HEAD", "/users/gone", 404),
+        ("GET", "/groups/room/connections", 200),
+        ("POST", "/connections/j1/:send", 202),
+        ("POST", "/connections/gone/:send", 404),
+    ],
+)
+async def test_a_hub_may_answer_later(method: str, target: str, status: int) -> None:
+    api = Api(missing_connection_send=404)
+    at_once = api.service.ask
+
+    async def later(name: HubName, question: Any) -> Any:
+        await turns(2)
+        return at_once(name, question)
+
+    answer = await api.call(method, target)
+    api.traced.clear()
+    api.service.ask = later  # type: ignore[method-assign]
+    assert vars(await api.call(method, target)) == vars(answer)
+    assert answer.status == status
+    assert [event.detail["status"] for event in api.traced if event.name is Name.REST] == [status]
 
 
 async def test_hubs_are_apart_and_without_case(api: Api) -> None:

@@ -128,7 +128,7 @@ class Hub:
         return _PERFORM[type(value)](self, value)
 
     def ask(self, question: Any) -> Any:
-        """Answer a question of the REST API: with a value, or with None for yes.
+        """Answer a question of the REST API: with a value, None for yes, or with what can be awaited for it.
 
         Raises:
             RestError: No (404).

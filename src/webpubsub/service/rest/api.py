@@ -24,7 +24,8 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from inspect import isawaitable
 from typing import Any, Final
 
 import msgspec
@@ -108,10 +109,11 @@ class RestApi:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
-        answer = await self._answer(Head.of_scope(scope), receive)
+        found = await self._answer(Head.of_scope(scope), receive)
+        answer = found if isinstance(found, HttpAnswer) else await found
         await send_answer(answer, send, is_head=scope["method"] == "HEAD")
 
-    async def _answer(self, head: Head, receive: Receive) -> HttpAnswer:
+    async def _answer(self, head: Head, receive: Receive) -> HttpAnswer | Awaitable[HttpAnswer]:
         try:
             asked = self._read(head)
             if isinstance(asked, HttpAnswer):
@@ -171,7 +173,7 @@ class RestApi:
             return self._answer_elsewhere(head)
         return operations.get(head.method) or _not_allowed(head.method, operations)
 
-    def _complete(self, asked: _Asked, body: bytes) -> HttpAnswer:
+    def _complete(self, asked: _Asked, body: bytes) -> HttpAnswer | Awaitable[HttpAnswer]:
         """Do what is asked for, now that the whole body is there."""
         try:
             payload = None if asked.form is None else asked.form.payload(body)
@@ -181,13 +183,30 @@ class RestApi:
                 is_followed = Name.DELIVERY in self._service.trace.heard
                 self._service.perform(asked.hub, value, _cause(asked.head) if is_followed else _NO_IDS)
                 answer = EMPTY[asked.operation.status]
+            elif isinstance(found := special(self, asked, value), HttpAnswer):
+                answer = found
             else:
-                answer = special(self, asked, value)
+                return self._answer_later(asked, found)
         except PeerError as error:
             return self._refuse(asked.head, error)
         if Name.REST in self._service.trace.heard:
             self._report(asked.head, answer)
         return answer
+
+    async def _answer_later(self, asked: _Asked, found: Awaitable[HttpAnswer]) -> HttpAnswer:
+        try:
+            answer = await found
+        except PeerError as error:
+            return self._refuse(asked.head, error)
+        self._report(asked.head, answer)
+        return answer
+
+    def _ask(
+        self, asked: _Asked, question: Any, build: Callable[[Any], HttpAnswer]
+    ) -> HttpAnswer | Awaitable[HttpAnswer]:
+        """Return the answer that ``build`` makes of the hub's, at once or when that has come."""
+        found = self._service.ask(asked.hub, question)
+        return _build_later(found, build) if isawaitable(found) else build(found)
 
     def _refuse(self, head: Head, error: PeerError) -> HttpAnswer:
         answer = error_answer(error)
@@ -227,15 +246,19 @@ class RestApi:
                 raise
             verify_issued_token(token, settings.token_issuers, now=now)
 
-    def _send_to_connection(self, asked: _Asked, action: SendToConnectionAction) -> HttpAnswer:
-        if self._service.settings.missing_connection_send == 404:
-            self._service.ask(asked.hub, ConnectionExists(action.connection_id))
-        self._service.perform(asked.hub, action, _cause(asked.head))
-        return EMPTY[asked.operation.status]
+    def _send_to_connection(
+        self, asked: _Asked, action: SendToConnectionAction
+    ) -> HttpAnswer | Awaitable[HttpAnswer]:
+        def send(_: Any = None) -> HttpAnswer:
+            self._service.perform(asked.hub, action, _cause(asked.head))
+            return EMPTY[asked.operation.status]
 
-    def _exists(self, asked: _Asked, question: Any) -> HttpAnswer:
-        self._service.ask(asked.hub, question)
-        return EMPTY[asked.operation.status]
+        if self._service.settings.missing_connection_send == 404:
+            return self._ask(asked, ConnectionExists(action.connection_id), send)
+        return send()
+
+    def _exists(self, asked: _Asked, question: Any) -> HttpAnswer | Awaitable[HttpAnswer]:
+        return self._ask(asked, question, lambda _: EMPTY[asked.operation.status])
 
     def _token(self, asked: _Asked, wanted: GenerateClientToken) -> HttpAnswer:
         settings = self._service.settings
@@ -252,12 +275,14 @@ class RestApi:
         )
         return json_answer(200, {"token": token})
 
-    def _list(self, asked: _Asked, question: ListConnections) -> HttpAnswer:
-        members = self._service.ask(asked.hub, question)
-        page = list_page(asked.hub, members, question, self._bookmarks)
-        here = request_url(self._service.settings, asked.head)
-        link = None if page.next is None else f"{here}{build_request(asked.hub, page.next).target}"
-        return json_answer(200, {"value": page.value, "nextLink": link})
+    def _list(self, asked: _Asked, question: ListConnections) -> HttpAnswer | Awaitable[HttpAnswer]:
+        def show(members: Any) -> HttpAnswer:
+            page = list_page(asked.hub, members, question, self._bookmarks)
+            here = request_url(self._service.settings, asked.head)
+            link = None if page.next is None else f"{here}{build_request(asked.hub, page.next).target}"
+            return json_answer(200, {"value": page.value, "nextLink": link})
+
+        return self._ask(asked, question, show)
 
     def _report(self, head: Head, answer: HttpAnswer, error: PeerError | None = None) -> None:
         is_no = head.method == "HEAD" and answer.status == 404  # an answer like any other
@@ -267,7 +292,7 @@ class RestApi:
 
 
 # Operations that are more than an action or a question for the hub.
-_SPECIAL: Final[Mapping[type[Any], Callable[..., HttpAnswer]]] = {
+_SPECIAL: Final[Mapping[type[Any], Callable[..., HttpAnswer | Awaitable[HttpAnswer]]]] = {
     ConnectionExists: RestApi._exists,
     GroupExists: RestApi._exists,
     PermissionExists: RestApi._exists,
@@ -278,6 +303,10 @@ _SPECIAL: Final[Mapping[type[Any], Callable[..., HttpAnswer]]] = {
 }
 # Their answers say how this service was reached, which only ASGI knows.
 _BY_ADDRESS: Final = {GenerateClientToken, ListConnections}
+
+
+async def _build_later(found: Awaitable[Any], build: Callable[[Any], HttpAnswer]) -> HttpAnswer:
+    return build(await found)
 
 
 def _not_allowed(method: str, allowed: Iterable[str]) -> HttpAnswer:

@@ -179,15 +179,17 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import the bindings when one of them is first asked for (PEP 562)."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from webpubsub import functions
+if not TYPE_CHECKING:  # type checkers know the names from the import above, and that there are no others
 
-    value = getattr(functions, name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """Import the bindings when one of them is first asked for (PEP 562)."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from webpubsub import functions
+
+        value = getattr(functions, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

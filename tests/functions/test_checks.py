@@ -396,7 +396,7 @@ def test_decorators_that_do_not_go_together(function: Any, decorators: list[Any]
 @pytest.mark.parametrize("decorator", [user_event(), context_input(arg_name="request")])
 @pytest.mark.parametrize("filled", [False, True])
 def test_decorators_of_different_apps(decorator: Any, filled: bool) -> None:
-    app, blueprint = wps.FunctionApp(), wps.Blueprint()  # type: ignore[no-untyped-call]
+    app, blueprint = wps.FunctionApp(), wps.Blueprint()
     if filled:
         user_event()(app)(nothing)
 

@@ -5,7 +5,7 @@ import azure.functions as func
 import webpubsub as wps
 
 app = wps.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-blueprint = wps.Blueprint()  # E: no-untyped-call
+blueprint = wps.Blueprint()
 plain = func.FunctionApp()
 
 
@@ -70,3 +70,5 @@ app.web_pubsub_output(hub=5)  # E: arg-type
 app.web_pubsub_connection_input(hub="chat", expires_after="an hour")  # E: arg-type
 app.web_pubsub_output(hub="chat")("no function")  # E: type-var
 wps.web_pubsub_trigger(object(), event_type="user", event_name="message")  # E: arg-type
+
+wps.UserEventReqest  # E: attr-defined

@@ -8,7 +8,7 @@ shorter. It takes hot requests and leaves every other to ASGI.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import msgspec
 
@@ -66,6 +66,41 @@ def header_text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
+class RequestHead(msgspec.Struct, frozen=True):
+    """What stands before a request's body.
+
+    Attributes:
+        method: HTTP method.
+        target: As it was sent, but for what absolute forms say of the host: path and query.
+        headers: All lines; names in lower case.
+    """
+
+    method: str
+    target: bytes
+    headers: RawHeaders
+
+
+class HttpBounds(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What a server takes of requests. In settings the names are ``maxHeadBytes``, ``headTimeout``, ...
+
+    Attributes:
+        max_head_bytes: How large a request's head may be, and what stands around the pieces of its body: 431.
+        head_timeout: Seconds in which a head has to be complete: 408.
+        body_timeout: Seconds a body may take, and one more for each 10,000 bytes of it: 408.
+        idle_timeout: Seconds for which a connection is kept without a request, or a body without its next
+            piece (408).
+        max_bodies_bytes: How much the bodies of all requests under way may hold: 503.
+    """
+
+    max_head_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 64 * 1024
+    head_timeout: Annotated[float, msgspec.Meta(ge=1)] = 15.0
+    body_timeout: Annotated[float, msgspec.Meta(ge=1)] = 75.0
+    # Longer than clients keep idle connections (aiohttp: 15 s), so that the client is the one who closes;
+    # else a request may meet a connection that was just closed here.
+    idle_timeout: Annotated[float, msgspec.Meta(ge=1)] = 75.0
+    max_bodies_bytes: Annotated[int, msgspec.Meta(ge=1024 * 1024)] = 256 * 1024 * 1024
+
+
 LaneHandler = Callable[[bytes], HttpAnswer | Awaitable[HttpAnswer]]
 """Answers one request, given its whole body: at once, or with something to await."""
 
@@ -73,8 +108,10 @@ LaneHandler = Callable[[bytes], HttpAnswer | Awaitable[HttpAnswer]]
 class FastLane(Protocol):
     """An application's short way for hot requests."""
 
-    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | None:
-        """Return who answers a request with this head, or None: then the ASGI application does.
+    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | HttpAnswer | None:
+        """Return who answers a request with this head, or the answer itself: then nobody wants the body.
+
+        None leaves the request to the ASGI application.
 
         Args:
             method: HTTP method.

@@ -305,10 +305,11 @@ class FastLaneHttp(GuardedHttp):
         if self.flow.write_paused:
             return None
         try:
-            return self._lane.open(method.decode(), self.url, self.headers)
+            found = self._lane.open(method.decode(), self.url, self.headers)
         except Exception as error:  # noqa: BLE001 - told; the parser would take it for a malformed request
             self._tell(error)
             return None
+        return (lambda _: found) if isinstance(found, HttpAnswer) else found
 
     def on_body(self, body: bytes) -> None:
         request = self._receiving

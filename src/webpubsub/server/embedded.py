@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from webpubsub.http.server import HttpServer
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString, is_loopback
 from webpubsub.model.errors import ConfigurationError, InvalidName
 from webpubsub.model.names import HubName, parse_hub_name
@@ -15,14 +17,38 @@ from webpubsub.model.ports import EventHandler
 from webpubsub.model.trace import Trace, TracedEvents
 from webpubsub.server.ending import Grace
 from webpubsub.server.process import Background
-from webpubsub.server.serving import Server, shown_url
-from webpubsub.server.tls import Tls
+from webpubsub.server.serving import shown_url
+from webpubsub.server.tls import Tls, context_of
 from webpubsub.service.events.webhooks import WebhookEventHandler
 from webpubsub.service.keep_alive import KeepAlive
 from webpubsub.service.rest.api import RestApi
 from webpubsub.service.service import Service
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
 from webpubsub.service.websocket import protocol_factory
+
+
+def _shim(factory):  # type: ignore
+    from types import SimpleNamespace
+
+    def make(head, open_sockets):
+        p = factory(config=None, server_state=SimpleNamespace(connections=open_sockets), app_state={})
+
+        class S(asyncio.Protocol):
+            def connection_made(self, transport):
+                transport.set_protocol(p)
+                p.connection_made(transport)
+                p.data_received(
+                    b"GET %b HTTP/1.1\r\n" % head.target
+                    + b"".join(b"%b: %b\r\n" % h for h in head.headers)
+                    + b"\r\n"
+                )
+
+            def data_received(self, d):
+                p.data_received(d)
+
+        return S()
+
+    return make
 
 
 class EmbeddedService:
@@ -46,14 +72,16 @@ class EmbeddedService:
         self.service = Service(settings, self.handler, now=time.time, trace=trace)
         self._keep_alive = KeepAlive()
         api = RestApi(self.service)
-        ws = protocol_factory(self.service, self._keep_alive)
-        self._server = Server(api, listener, ws=ws, lane=api, tls=tls, trace=trace)
+        self._listener = listener
+        self._tls = tls
+        web_sockets = _shim(protocol_factory(self.service, self._keep_alive))
+        self._server = HttpServer(api, lane=api, web_sockets=web_sockets, trace=trace)
         self._pings = Background(self._keep_alive.run)
         self._is_started = False
 
     async def start(self) -> None:
         """Return when clients can connect."""
-        await self._server.start()
+        await self._server.start(self._listener, context_of(self._tls))
         await self._pings.start()
         self._is_started = True
         self.handler.validate_configured()

@@ -9,6 +9,7 @@ from typing import Final
 from webpubsub.host.host import FunctionHost
 from webpubsub.host.loading.listing import FunctionListing
 from webpubsub.host.settings.host_settings import HostSettings, export_place, export_values
+from webpubsub.http.server import HttpServer
 from webpubsub.model.access.connection_string import is_loopback
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
@@ -20,7 +21,7 @@ from webpubsub.server.ending import Grace
 from webpubsub.server.in_process import sinks_of
 from webpubsub.server.options import StartOptions
 from webpubsub.server.overview import overview, with_code
-from webpubsub.server.serving import Server
+from webpubsub.server.tls import context_of
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
 
 OPEN_TO_ALL: Final = (
@@ -43,7 +44,7 @@ class ServedApp:
         self.on_hubs: Callable[[dict[HubName, HubSettings]], None] = lambda _: None
         self._options = options
         self._addresses = addresses
-        self._server = Server(host, addresses.listener, lane=host.webhook, tls=options.tls, trace=host.trace)
+        self._server = HttpServer(host, lane=host.webhook, trace=host.trace)
 
     async def start(self) -> None:
         """Return when the functions can be called.
@@ -53,7 +54,7 @@ class ServedApp:
             StorageError: The storage cannot be used, and keys are asked for.
         """
         await self.host.start()
-        await self._server.start()
+        await self._server.start(self._addresses.listener, context_of(self._options.tls))
         self._tell_hubs()
         if self.host.access is not None:
             self.host.access.on_change = self._tell_hubs

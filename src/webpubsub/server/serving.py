@@ -1,98 +1,20 @@
-"""uvicorn inside this process: where its servers listen, how they start and how they end."""
+"""Where the servers of this process listen, and under which URLs people and programs reach them."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import errno
 import socket
 import sys
-from collections.abc import Iterator
-from functools import partial
-from typing import Any, Final, cast
-
-import uvicorn
+from typing import Final
 
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.http import FastLane
-from webpubsub.model.trace import SILENT, Trace
-from webpubsub.server.http_protocol import FastLaneHttp, GuardedHttp
 from webpubsub.server.tls import Tls, scheme_of
 
-BACKLOG = 4096
+BACKLOG: Final = 4096
 
 # Addresses that people call localhost: every name of it leads to them.
 _LOCALHOST: Final = {"localhost", "127.0.0.1", "0.0.0.0", "::"}
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-
-
-class Server:
-    """One HTTP server on one socket."""
-
-    def __init__(
-        self,
-        app: Any,
-        listener: socket.socket,
-        *,
-        ws: Any = "none",
-        lane: FastLane | None = None,
-        tls: Tls | None = None,
-        trace: Trace = SILENT,
-    ) -> None:
-        """Serve ``app``.
-
-        Args:
-            app: The ASGI application.
-            listener: A socket that listens.
-            ws: Serves WebSockets: what uvicorn's ``ws=`` takes.
-            lane: The application's short way for hot requests, or None.
-            tls: The certificate it shows, or None: then it speaks plain HTTP.
-            trace: Is told of requests that no application answers.
-        """
-        http: Any = partial(GuardedHttp, trace) if lane is None else partial(FastLaneHttp, lane, trace)
-        config = uvicorn.Config(
-            app,
-            http=http,
-            ws=ws,
-            lifespan="off",
-            loop="none",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,  # nobody's word is taken for who called or under which name
-            server_header=False,
-            # Longer than clients keep idle connections (aiohttp: 15 s), so that the client is the one who
-            # closes; else a request may meet a connection that was just closed here.
-            timeout_keep_alive=75,
-            backlog=BACKLOG,
-            ssl_certfile=None if tls is None else tls.certfile,
-            ssl_keyfile=None if tls is None else tls.keyfile,
-            ssl_ciphers="",  # Python's own choice; that of older uvicorn takes CBC suites with TLS 1.2
-        )
-        self._listener = listener
-        self._server = _Uvicorn(config)
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Return when the server takes requests."""
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
-        while not self._server.started:
-            if self._task.done():
-                await self._task
-            await asyncio.sleep(0.001)
-
-    async def stop(self, seconds: float) -> None:
-        """Take no more requests, give those under way some seconds to finish, close every connection."""
-        self._server.config.timeout_graceful_shutdown = cast(int, seconds)  # it takes parts of seconds too
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-
-
-class _Uvicorn(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: two servers share this process, and it decides their order."""
-        yield
 
 
 def bind(host: str, port: int, way_out: str) -> socket.socket:

@@ -88,6 +88,16 @@ def scheme_of(tls: Tls | None) -> str:
     return "http" if tls is None else "https"
 
 
+def context_of(tls: Tls | None) -> ssl.SSLContext | None:
+    """Return what a server shows its certificate with; None when it has none."""
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls.certfile, tls.keyfile)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 def _check_readable(option: str, path: Path, fix: str) -> None:
     try:
         path.open("rb").close()

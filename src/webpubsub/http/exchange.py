@@ -106,6 +106,7 @@ class AsgiExchange:
     Attributes:
         buffered: Bytes of the body that wait for the application.
         has_started: Something of the answer is written.
+        held: Bytes of the body that count as held until the application has returned.
         is_over: The answer is complete, or the client is gone.
     """
 
@@ -126,6 +127,7 @@ class AsgiExchange:
         "_wire",
         "buffered",
         "has_started",
+        "held",
         "is_over",
     )
 
@@ -153,7 +155,7 @@ class AsgiExchange:
         self._left: int | None = None  # of the length that the application has said
         self._is_chunked = False
         self._is_unframed = False  # the answer goes on until the connection ends
-        self.buffered = 0
+        self.buffered = self.held = 0
         self.has_started = False
         self.is_over = False
 

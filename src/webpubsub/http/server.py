@@ -195,6 +195,11 @@ class HttpServer:
         self.tasks.add(task)
         return task
 
+    def end_exchange(self, exchange: AsgiExchange, task: asyncio.Task[None]) -> None:
+        """Keep nothing of a request whose application has returned."""
+        self.tasks.discard(task)
+        self.held -= exchange.held
+
 
 class HttpConnection(asyncio.Protocol):
     """One connection, until it ends or becomes a WebSocket.
@@ -220,6 +225,7 @@ class HttpConnection(asyncio.Protocol):
         "_headers",
         "_held",
         "_host",
+        "_is_followed",
         "_is_head",
         "_is_over",
         "_is_read_paused",
@@ -261,6 +267,7 @@ class HttpConnection(asyncio.Protocol):
         self._behind = b""  # what came behind a request that is not answered yet
         # The request that is answered.
         self._answering = False
+        self._is_followed = False  # more came with it
         self._is_head = False
         self._expects = False
         self._handler: LaneHandler | None = None
@@ -430,6 +437,7 @@ class HttpConnection(asyncio.Protocol):
             self._body = ChunkedBody(server.bounds.max_head_bytes)
         elif length is not None:
             left = int(length)
+        self._is_followed = left < len(rest)
         self._handler = None
         if server.lane is not None and not chunked and left <= MAX_LANE_BYTES and not self.is_write_paused:
             try:
@@ -569,8 +577,12 @@ class HttpConnection(asyncio.Protocol):
         return False
 
     def _let_go(self) -> None:
-        self._server.held -= self._held
-        self._held = 0
+        """Count a body no more; one that an application may still have, once that has returned."""
+        held, self._held = self._held, 0
+        if self._exchange is not None:
+            self._exchange.held = held
+        else:
+            self._server.held -= held
 
     def _end_body(self) -> None:
         if not self._answering:
@@ -618,10 +630,12 @@ class HttpConnection(asyncio.Protocol):
             self, scope, has_body=has_body, expects=self._expects, trailers=trailers
         )
         task = self._server.start_task(self._exchange.run(self._server.app))
-        task.add_done_callback(self._server.tasks.discard)
+        task.add_done_callback(partial(self._server.end_exchange, self._exchange))
 
     def _ask(self, handler: LaneHandler, body: bytes) -> None:
         """Answer by the lane, or begin to."""
+        if not self._held and not self._holds(len(body)):
+            return
         try:
             answer = handler(body)
         except BaseException as error:  # noqa: BLE001 - told with its traceback
@@ -630,10 +644,10 @@ class HttpConnection(asyncio.Protocol):
         if isinstance(answer, HttpAnswer):
             self._answer(answer)
         else:
-            if self._held or self._holds(len(body)):
-                self._server.start_task(self._follow(answer))
+            held, self._held = self._held, 0
+            self._server.start_task(self._follow(answer, held))
 
-    async def _follow(self, answer: Awaitable[HttpAnswer]) -> None:
+    async def _follow(self, answer: Awaitable[HttpAnswer], held: int) -> None:
         try:
             found = await answer
         except BaseException as error:  # noqa: BLE001 - told with its traceback
@@ -643,10 +657,17 @@ class HttpConnection(asyncio.Protocol):
         finally:
             # A callback of the task would cost another turn of the loop.
             self._server.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._server.held -= held
 
     def _answer_unread(self, answer: HttpAnswer, left: int, rest: bytes) -> bytes:
-        """Answer a request of which nobody wants the body."""
-        if left > len(rest):
+        """Answer a request of which nobody wants the body.
+
+        Whether that is read, so that the connection can be kept, only depends on what the head says.
+        """
+        is_too_much = left > MAX_UNWANTED or (left > 0 and self._expects)
+        if is_too_much:
+            self.keeps_alive = False
+        if is_too_much or left > len(rest):
             self._await_body(left)
             self._answer(answer)
             return rest
@@ -712,12 +733,13 @@ class HttpConnection(asyncio.Protocol):
     def complete(self, *, is_cut_off: bool = False) -> None:
         """Go on behind an answer that is complete; or that never will be, of which only the end tells."""
         self._answering = False
+        if self._held:
+            self._let_go()
         self._handler = self._exchange = None
-        self._let_go()
         if self._is_over:
             return
         if is_cut_off or not self.keeps_alive:
-            self._end(lingers=self._body is not None or bool(self._behind))
+            self._end(lingers=self._is_followed or self._body is not None or bool(self._behind))
             return
         if self._body is None:
             self._await_next()

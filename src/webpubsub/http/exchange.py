@@ -213,6 +213,7 @@ class AsgiExchange:
             self._expects = False
             if self._more and not self.is_over and not self.has_started:
                 self._wire.write(CONTINUE)
+                self._wire.read_on()
         while not (self._pieces or self.is_over or (not self._more and not self._is_last)):
             if self._news is None:
                 self._news = asyncio.Event()

@@ -227,8 +227,8 @@ class HttpConnection(asyncio.Protocol):
         "_host",
         "_is_followed",
         "_is_head",
+        "_is_held_up",
         "_is_over",
-        "_is_read_paused",
         "_is_whole",
         "_pending",
         "_pieces",
@@ -263,7 +263,7 @@ class HttpConnection(asyncio.Protocol):
         self._received = 0
         self._pieces: list[bytes] = []  # for the lane
         self._held = 0
-        self._is_read_paused = False
+        self._is_held_up = False  # the client cannot go on before the application does
         self._behind = b""  # what came behind a request that is not answered yet
         # The request that is answered.
         self._answering = False
@@ -553,7 +553,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _take(self, piece: bytes) -> None:
         self._received += len(piece)
-        self._expects = False  # who sends has not waited
+        if self._expects:  # who sends has not waited
+            self._expects = self._is_held_up = False
         if not self._answering or self._is_over:
             return  # nobody wants it
         if not self._holds(len(piece)):
@@ -562,8 +563,8 @@ class HttpConnection(asyncio.Protocol):
             self._pieces.append(piece)
             return
         self._exchange.take(piece)
-        if self._exchange.buffered > HIGH_WATER and not self._is_read_paused:
-            self._is_read_paused = True
+        if self._exchange.buffered > HIGH_WATER and not self._is_held_up:
+            self._is_held_up = True
             self._transport.pause_reading()
 
     def _holds(self, size: int) -> bool:
@@ -580,7 +581,7 @@ class HttpConnection(asyncio.Protocol):
         """Count a body no more; one that an application may still have, once that has returned."""
         held, self._held = self._held, 0
         if self._exchange is not None:
-            self._exchange.held = held
+            self._exchange.held += held
         else:
             self._server.held -= held
 
@@ -596,9 +597,9 @@ class HttpConnection(asyncio.Protocol):
             self._ask(self._handler, body)
 
     def read_on(self) -> None:
-        """Read more of the body, for which nobody's time has passed meanwhile."""
-        if self._is_read_paused:
-            self._is_read_paused = False
+        """Read more of the body, for which none of the client's time has passed meanwhile."""
+        if self._is_held_up:
+            self._is_held_up = False
             self._body_from += self._server.now - self._body_at
             self._body_at = self._server.now
             self._transport.resume_reading()
@@ -626,6 +627,7 @@ class HttpConnection(asyncio.Protocol):
         }
         trailers = version == b"1.1" and b"trailers" in _TOKENS.split(values.get(b"te", b"").lower())
         has_body = self._body is not None
+        self._is_held_up = has_body and self._expects
         self._exchange = AsgiExchange(
             self, scope, has_body=has_body, expects=self._expects, trailers=trailers
         )
@@ -829,7 +831,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()  # nothing was asked
 
     def _look_at_body(self, now: float, bounds: HttpBounds) -> None:
-        if self._is_read_paused:  # it may wait here
+        if self._is_held_up:  # it may wait here
             self.due = now + bounds.idle_timeout
             return
         whole = bounds.body_timeout + self._received / BODY_RATE
@@ -838,7 +840,7 @@ class HttpConnection(asyncio.Protocol):
         if self.due > now:
             return
         if self._body_from + whole <= now:
-            problem = f"The request's body was not complete after {whole:g} seconds (bodyTimeout)."
+            problem = f"The request's body was not complete after {whole:.0f} seconds (bodyTimeout)."
         else:
             problem = f"Nothing more of the request's body came for {idle:g} seconds (idleTimeout)."
         if self._answering:

@@ -112,6 +112,7 @@ class AsgiExchange:
 
     __slots__ = (
         "_expects",
+        "_has_trailers",
         "_is_chunked",
         "_is_head",
         "_is_last",
@@ -123,6 +124,7 @@ class AsgiExchange:
         "_pieces",
         "_scope",
         "_start",
+        "_takes_trailers",
         "_trailers",
         "_wire",
         "buffered",
@@ -146,7 +148,9 @@ class AsgiExchange:
         self._is_head = scope["method"] == "HEAD"
         self._more = has_body
         self._expects = expects
-        self._trailers = trailers
+        self._takes_trailers = trailers
+        self._has_trailers = False  # the application sends some, whether the client takes them or not
+        self._trailers = b""
         self._pieces: list[bytes] = []
         self._is_last = False  # the application has the end of the body
         self._news: asyncio.Event | None = None
@@ -261,22 +265,21 @@ class AsgiExchange:
                 raise RuntimeError("the answer's body is not of the length that its head says")
         if self._is_chunked:
             data += b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            data += b"" if more or self._trailers else b"0\r\n\r\n"
+            data += b"" if more or self._has_trailers else b"0\r\n\r\n"
         elif self._left is not None or self._is_unframed:
             data += b"" if self._is_head else body
         self.has_started = True
         self._wire.write(data)
-        if not more and self._trailers:
+        if not more and self._has_trailers:
             self._next = _TRAILERS
         elif not more:
             self._end()
 
     def _send_trailers(self, message: Message) -> None:
-        lines = b"".join(header_line(name, value) for name, value in message.get("headers", ()))
-        more = message.get("more_trailers", False)
-        self._start = {"trailers": self._start.get("trailers", b"") + lines}
-        if not more:
-            self._wire.write(b"0\r\n%b\r\n" % self._start["trailers"])
+        self._trailers += b"".join(header_line(name, value) for name, value in message.get("headers", ()))
+        if not message.get("more_trailers", False):
+            if self._is_chunked:
+                self._wire.write(b"0\r\n%b\r\n" % self._trailers)
             self._end()
 
     def _end(self) -> None:
@@ -304,16 +307,17 @@ class AsgiExchange:
             elif name != b"transfer-encoding":
                 lines.append(header_line(name, value))
                 date_line = b"" if name == b"date" else date_line
-        self._trailers = self._trailers and bool(self._start.get("trailers")) and not is_bare
+        self._has_trailers = bool(self._start.get("trailers"))
+        has_trailers = self._has_trailers and self._takes_trailers
         self._start = {}
         if is_bare:
             pass
-        elif length is not None and not self._trailers:
+        elif length is not None and (self._is_head or not has_trailers):
             lines.append(b"content-length: %d\r\n" % length)
             self._left = length
         elif self._is_head:
             pass
-        elif self._scope["http_version"] == "1.1" and (more or self._trailers):
+        elif self._scope["http_version"] == "1.1" and (more or has_trailers):
             lines.append(b"transfer-encoding: chunked\r\n")
             self._is_chunked = True
         elif more:

@@ -43,6 +43,7 @@ from urllib.parse import unquote
 
 import httptools
 
+from webpubsub.http.asgi import Lifespan, LifespanFailed
 from webpubsub.http.chunked import BadChunk, ChunkedBody, TooMuchAround
 from webpubsub.http.exchange import (
     CLOSE_LINE,
@@ -79,7 +80,7 @@ _FOREVER: Final = float("inf")
 _END: Final = b"\r\n\r\n"
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _FAILED: Final = HttpAnswer(500, (_TEXT,), b"Internal Server Error")
-_HOST: Final = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+_HOST: Final = re.compile(rb"(?:\[[\w.~%!$&'()*+,;=:-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?")
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)((?:/[^?#]*)?(?:\?[^#]*)?)")
 _TOKENS: Final = re.compile(rb"[\t ]*,[\t ]*")
 
@@ -102,6 +103,8 @@ class HttpServer:
         now: Loop time, as of the last tick.
         date_line: The header of the time.
         is_stopping: No further request is taken on a connection.
+
+    With ``lifespan`` the application starts before the first request, and ends behind the last.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class HttpServer:
         web_sockets: WebSockets | None = None,
         trace: Trace = SILENT,
         bounds: HttpBounds | None = None,
+        lifespan: bool = False,
     ) -> None:
         self.app = app
         self.lane = lane
@@ -127,6 +131,7 @@ class HttpServer:
         self.now = 0.0
         self.date_line = b""
         self.is_stopping = False
+        self._lifespan = Lifespan(app, self.state) if lifespan else None
         self._server: asyncio.Server | None = None
         self._clock: asyncio.TimerHandle | None = None
 
@@ -136,6 +141,9 @@ class HttpServer:
         Args:
             listener: A socket that listens; it is closed when the server stops.
             tls: With the certificate it shows, or None: then it speaks plain HTTP.
+
+        Raises:
+            LifespanFailed: The application says that it cannot start.
         """
         loop = asyncio.get_running_loop()
         options: dict[str, Any] = {}
@@ -147,11 +155,18 @@ class HttpServer:
                 "ssl_handshake_timeout": self.bounds.head_timeout,
                 "ssl_shutdown_timeout": CLOSE_SECONDS,
             }
+        if self._lifespan is not None:
+            await self._lifespan.startup()
+            if self._lifespan.error is not None:
+                self._tell("the application raised an exception as it started", self._lifespan.error)
         self._go_on(loop)
         self._server = await loop.create_server(partial(HttpConnection, self), sock=listener, **options)
 
     async def stop(self, seconds: float) -> None:
-        """Take no more requests, give those under way some seconds to finish, close every connection."""
+        """Take no more requests, give those under way some seconds to finish, close every connection.
+
+        What an application's lifespan says goes to the trace.
+        """
         if self._server is not None:
             self._server.close()
         self.is_stopping = True
@@ -171,6 +186,14 @@ class HttpServer:
             await asyncio.wait(self.tasks, timeout=1)
         if self._clock is not None:
             self._clock.cancel()
+        if self._lifespan is not None:
+            try:
+                await self._lifespan.shutdown(max(end - loop.time(), CLOSE_SECONDS))
+            except LifespanFailed as error:
+                self._tell(str(error), error.__cause__)
+
+    def _tell(self, problem: str, error: BaseException | None) -> None:
+        self.trace.tell(Name.REQUEST, Phase.FAILED, {}, {"message": problem}, error)
 
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tick(loop.time(), time.time())
@@ -415,12 +438,19 @@ class HttpConnection(asyncio.Protocol):
         line = head[: head.find(b"\r\n")]
         is_newest = line.endswith(b" HTTP/1.1")
         method = parser.get_method().decode()
-        problem = self._problem(line, method, values) if self._is_whole else (400, "The request has no head.")
+        self._is_head = method == "HEAD"
+        if not self._is_whole:
+            problem: tuple[int, str] | None = (400, "The request has no head.")
+        elif b"\x7f" in head:  # which the parser takes
+            problem = (400, "The request has a control byte in its head.")
+        else:
+            problem = self._problem(line, method, values)
         if problem is not None:
             self._refuse(*problem)
             return b""
-        self.keeps_alive = is_newest and not server.is_stopping and parser.should_keep_alive()
-        self._is_head = method == "HEAD"
+        self.keeps_alive = (
+            is_newest and not server.is_stopping and not (b"connection" in values and _closes(headers))
+        )
         self._answering = True
         self.due = _FOREVER
         length = values.get(b"content-length")
@@ -464,6 +494,10 @@ class HttpConnection(asyncio.Protocol):
         """Return status and words for a head that the parser has taken, and that is none all the same."""
         if not line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
             return 400, "The request is of another version than HTTP/1.1 and HTTP/1.0."
+        if len(line) != len(method) + len(self._target) + len("  HTTP/1.1"):
+            return 400, "The request's first line has more than two spaces."
+        if method == "CONNECT":
+            return 501, "This server is not a proxy."
         host = values.get(b"host")
         if host != self._host or len(values) != len(self._headers):
             count = sum(name == b"host" for name, _ in self._headers)
@@ -488,9 +522,7 @@ class HttpConnection(asyncio.Protocol):
         return self._other_target(method, values)
 
     def _other_target(self, method: str, values: dict[bytes, bytes]) -> tuple[int, str] | None:
-        """Take a target that is no path (RFC 9112, sections 3.2.2 to 3.2.4)."""
-        if method == "CONNECT":
-            return 501, "This server is not a proxy."
+        """Take a target that is no path; the host of a URL counts (RFC 9112, sections 3.2.2 to 3.2.4)."""
         if self._target == b"*" and method == "OPTIONS":
             return None
         found = _ABSOLUTE.fullmatch(self._target)
@@ -499,7 +531,7 @@ class HttpConnection(asyncio.Protocol):
         host, path = found[1], found[2]
         self._target = path if path[:1] == b"/" else b"/" + path
         values[b"host"] = host
-        self._headers[:] = [(name, host if name == b"host" else value) for name, value in self._headers]
+        self._headers[:] = [(b"host", host), *(header for header in self._headers if header[0] != b"host")]
         return None
 
     def _upgrade(self, method: str, rest: bytes) -> None:
@@ -734,7 +766,7 @@ class HttpConnection(asyncio.Protocol):
 
     def complete(self, *, is_cut_off: bool = False) -> None:
         """Go on behind an answer that is complete; or that never will be, of which only the end tells."""
-        self._answering = False
+        self._answering = self._is_head = False
         if self._held:
             self._let_go()
         self._handler = self._exchange = None
@@ -779,7 +811,7 @@ class HttpConnection(asyncio.Protocol):
             self.tell(f"{message} Not answered, as the answer had begun.")
         else:
             self.tell(f"{message} Answered with {status}.")
-            self.keeps_alive, self._is_head = False, False
+            self.keeps_alive = False
             self._transport.write(self._encoded(HttpAnswer(status, (_TEXT,), message.encode())))
         self._end()
         if exchange is not None:
@@ -859,6 +891,11 @@ _NOBODY: Final = _Nobody()
 
 def _why(error: Exception) -> str:
     return f"{error}." if isinstance(error, httptools.HttpParserError) else "it changes the protocol."
+
+
+def _closes(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether no request follows (RFC 9112, section 9.6); the parser forgets it where there is no body."""
+    return any(name == b"connection" and b"close" in _TOKENS.split(value.lower()) for name, value in headers)
 
 
 def _asks_for_web_socket(method: str, values: dict[bytes, bytes]) -> bool:

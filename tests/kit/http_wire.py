@@ -208,10 +208,12 @@ class Client:
         """Leave; whatever ends a connection, the server keeps nothing of it."""
         for client in (self, *self._others):
             client.wire.leave()
-        await turns(30)
-        for task in list(self.server.tasks):
+        await turns()
+        for task in (tasks := list(self.server.tasks)):
             task.cancel()
-        await turns(30)
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
+        await turns(2)
         assert self.server.tasks == set()
         assert self.server.connections == set()
         assert self.server.open_sockets == set()

@@ -85,9 +85,9 @@ KNOWN: Final = {
         # RFC 9112, section 7.1.1: whitespace may stand around an extension and its parts; they mean nothing.
         + f"|^{BEHIND_HEAD}Invalid character in chunk extensions"
         # Section 7.1.2: what trailers say of the framing does not count.
-        + f"|^{BEHIND_HEAD}(Content-Length|Transfer-Encoding) can't be present"
+        + f"|^{BEHIND_HEAD}.*(Content-Length|Transfer-Encoding)"
     ),
-    "h11": re.compile(CHUNK_HEADER_WITH_SPACE),
+    "h11": re.compile(f"{CHUNK_HEADER_WITH_SPACE}|^{BEHIND_HEAD}.*(Content-Length|Transfer-Encoding)"),
 }
 
 
@@ -195,7 +195,7 @@ def by_h11(data: bytes) -> Found:
                 else:
                     return Found(requests, "")
         except h11.RemoteProtocolError as error:
-            return Found(requests, str(error))
+            return Found(requests, f"{'' if head is None else BEHIND_HEAD}{error}")
         assert head is not None
         requests.append((head.method.decode(), head.target, list(head.headers), body))
         data = connection.trailing_data[0]

@@ -90,6 +90,8 @@ MESSAGES = {  # 2.2
 }
 VERSIONS = {  # 2.3
     "HTTP/0.9": refused(b"GET /\r\n\r\n"),
+    "HTTP/0.9 that ends with LF": refused(b"GET /\n" + BEHIND),
+    "CONNECT of HTTP/0.9": refused(b"CONNECT o\n" + BEHIND),
     "HTTP/0.9 with its name": refused(get(b"GET / HTTP/0.9", b"Host: h")),
     "HTTP/1.0": served(get(b"GET / HTTP/1.0", b"Host: h"), goes_on=False),
     "HTTP/1.2": refused(get(b"GET / HTTP/1.2", b"Host: h")),

@@ -79,6 +79,7 @@ called."""
 _FOREVER: Final = float("inf")
 _END: Final = b"\r\n\r\n"
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
+_OTHER_VERSION: Final = (400, "The request is of another version than HTTP/1.1 and HTTP/1.0.")
 _FAILED: Final = HttpAnswer(500, (_TEXT,), b"Internal Server Error")
 _HOST: Final = re.compile(rb"(?:\[[\w.~%!$&'()*+,;=:-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?")
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)((?:/[^?#]*)?(?:\?[^#]*)?)")
@@ -394,8 +395,11 @@ class HttpConnection(asyncio.Protocol):
             self._scout = httptools.HttpRequestParser(_NOBODY)
         try:
             self._scout.feed_data(bytes(pending[start:]))
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._refuse(400, f"The request is not HTTP/1.1: {_why(error)}")
+        except httptools.HttpParserUpgrade:  # a head that one line end completes is of HTTP/0.9
+            self._refuse(*_OTHER_VERSION)
+            return b""
+        except httptools.HttpParserError as error:
+            self._refuse(400, f"The request is not HTTP/1.1: {error}.")
             return b""
         if len(data) > room:
             self._refuse_large("head")
@@ -429,7 +433,7 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             pass  # what is asked for is decided below; this parser sees nothing more anyway
         except httptools.HttpParserError as error:
-            self._refuse(400, f"The request is not HTTP/1.1: {_why(error)}")
+            self._refuse(400, f"The request is not HTTP/1.1: {error}.")
             return b""
         headers = self._headers
         if b" \r\n" in head or b"\t\r\n" in head:  # RFC 9112, section 5.1: not a part of the value
@@ -493,7 +497,7 @@ class HttpConnection(asyncio.Protocol):
     def _problem(self, line: bytes, method: str, values: dict[bytes, bytes]) -> tuple[int, str] | None:
         """Return status and words for a head that the parser has taken, and that is none all the same."""
         if not line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
-            return 400, "The request is of another version than HTTP/1.1 and HTTP/1.0."
+            return _OTHER_VERSION
         if len(line) != len(method) + len(self._target) + len("  HTTP/1.1"):
             return 400, "The request's first line has more than two spaces."
         if method == "CONNECT":
@@ -887,10 +891,6 @@ class _Nobody:
 
 
 _NOBODY: Final = _Nobody()
-
-
-def _why(error: Exception) -> str:
-    return f"{error}." if isinstance(error, httptools.HttpParserError) else "it changes the protocol."
 
 
 def _closes(headers: list[tuple[bytes, bytes]]) -> bool:

@@ -83,7 +83,7 @@ KNOWN: Final = {
     "llhttp": re.compile(
         UPGRADE  # it stops there; an offer that is not taken is a request like any other
         # RFC 9112, section 7.1.1: whitespace may stand around an extension and its parts; they mean nothing.
-        + f"|^{BEHIND_HEAD}Invalid character in chunk extensions"
+        + f"|^{BEHIND_HEAD}Invalid character in chunk (extensions|size)"
         # Section 7.1.2: what trailers say of the framing does not count.
         + f"|^{BEHIND_HEAD}.*(Content-Length|Transfer-Encoding)"
     ),

@@ -607,10 +607,9 @@ class HttpConnection(asyncio.Protocol):
         """Hold more of a body, unless that is too much."""
         self._held += size
         self._server.held += size
-        limit = self._server.bounds.max_bodies_bytes
-        if self._server.held <= limit:
+        if self._server.held <= self._server.bounds.max_bodies_bytes:
             return True
-        self._refuse(503, f"The bodies of all requests hold more than {limit} bytes (maxBodiesBytes).")
+        self._refuse_body()
         return False
 
     def _let_go(self) -> None:
@@ -672,7 +671,9 @@ class HttpConnection(asyncio.Protocol):
 
     def _ask(self, handler: LaneHandler, body: bytes) -> None:
         """Answer by the lane, or begin to."""
-        if not self._held and not self._holds(len(body)):
+        server = self._server
+        if not self._held and server.held + len(body) > server.bounds.max_bodies_bytes:
+            self._refuse_body()
             return
         try:
             answer = handler(body)
@@ -682,8 +683,9 @@ class HttpConnection(asyncio.Protocol):
         if isinstance(answer, HttpAnswer):
             self._answer(answer)
         else:
-            held, self._held = self._held, 0
-            self._server.start_task(self._follow(answer, held))
+            server.held += len(body) - self._held
+            self._held = 0  # it is the task's now
+            server.start_task(self._follow(answer, len(body)))
 
     async def _follow(self, answer: Awaitable[HttpAnswer], held: int) -> None:
         try:
@@ -802,6 +804,10 @@ class HttpConnection(asyncio.Protocol):
     def tell(self, problem: str, error: BaseException | None = None) -> None:
         """Tell the trace."""
         self._server.trace.tell(Name.REQUEST, Phase.FAILED, {}, {"message": problem}, error)
+
+    def _refuse_body(self) -> None:
+        limit = self._server.bounds.max_bodies_bytes
+        self._refuse(503, f"The bodies of all requests hold more than {limit} bytes (maxBodiesBytes).")
 
     def _refuse_large(self, part: str) -> None:
         limit = self._server.bounds.max_head_bytes

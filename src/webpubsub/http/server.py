@@ -279,10 +279,15 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as far as it is the time."""
-        if self._behind:  # it came before reading was paused
-            self._behind += data
-        else:
-            self._receive(data)
+        while data and not self._is_over:
+            if self._body is not None:
+                data = self._read_body(data)
+            elif self._answering:
+                self._behind += data
+                self._transport.pause_reading()
+                return
+            else:
+                data = self._read_head(data)
 
     def eof_received(self) -> bool:
         """Close our side, too."""
@@ -313,19 +318,6 @@ class HttpConnection(asyncio.Protocol):
             self._drained.set()
 
     # --- requests -------------------------------------------------------------------------------------
-
-    def _receive(self, data: bytes) -> None:
-        while data:
-            if self._is_over:
-                return
-            if self._body is not None:
-                data = self._read_body(data)
-            elif self._answering:
-                self._behind = data
-                self._transport.pause_reading()
-                return
-            else:
-                data = self._read_head(data)
 
     def _read_head(self, data: bytes) -> bytes:
         """Take what is of a head; return what follows."""
@@ -384,7 +376,8 @@ class HttpConnection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        # Blanks behind it are no part of a value (RFC 9112, section 5.1).
+        self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         self._is_whole = True
@@ -402,29 +395,36 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(400, f"The request is not HTTP/1.1: {_why(error)}")
             return b""
         headers = self._headers
-        if b" \r\n" in head or b"\t\r\n" in head:  # RFC 9112, section 5.1: not a part of the value
-            headers[:] = [(name, value.rstrip(b" \t")) for name, value in headers]
         values = dict(headers)
-        line = head[: head.find(b"\r\n")]
-        is_newest = line.endswith(b" HTTP/1.1")
+        end = head.find(b"\r")
+        version = head[end - 9 : end]
+        is_newest = version == b" HTTP/1.1"
         method = parser.get_method().decode()
-        problem = self._problem(line, method, values) if self._is_whole else (400, "The request has no head.")
-        if problem is not None:
-            self._refuse(*problem)
-            return b""
+        chunked = b"transfer-encoding" in values
+        self._expects = is_newest and b"expect" in values
+        if not (  # what nearly all requests are
+            is_newest
+            and values.get(b"host") == self._host
+            and len(values) == len(headers)
+            and self._target[:1] == b"/"
+            and b"#" not in self._target
+            and not (chunked or self._expects)
+        ):
+            problem = self._problem(version, method, values)
+            if problem is not None:
+                self._refuse(*problem)
+                return b""
         self.keeps_alive = is_newest and not server.is_stopping and parser.should_keep_alive()
         self._is_head = method == "HEAD"
         self._answering = True
         self.due = _FOREVER
         length = values.get(b"content-length")
-        chunked = b"transfer-encoding" in values
         if b"upgrade" in values and server.web_sockets is not None and _asks_for_web_socket(method, values):
             if is_newest and not chunked and not (length and int(length)):
                 self._upgrade(method, rest)
             else:
                 self._refuse(400, "A WebSocket begins with a GET of HTTP/1.1 that has no body.")
             return b""
-        self._expects = is_newest and b"expect" in values
         left = 0
         if chunked:
             self._body = ChunkedBody(server.bounds.max_head_bytes)
@@ -452,21 +452,21 @@ class HttpConnection(asyncio.Protocol):
             self.write(CONTINUE)
         return rest
 
-    def _problem(self, line: bytes, method: str, values: dict[bytes, bytes]) -> tuple[int, str] | None:
+    def _problem(self, version: bytes, method: str, values: dict[bytes, bytes]) -> tuple[int, str] | None:
         """Return status and words for a head that the parser has taken, and that is none all the same."""
-        if not line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
+        if not self._is_whole or version not in (b" HTTP/1.1", b" HTTP/1.0"):
             return 400, "The request is of another version than HTTP/1.1 and HTTP/1.0."
         host = values.get(b"host")
         if host != self._host or len(values) != len(self._headers):
             count = sum(name == b"host" for name, _ in self._headers)
-            if count > 1 or (host is None and line.endswith(b"1")):
+            if count > 1 or (host is None and version == b" HTTP/1.1"):
                 return 400, f"The request has {count} Host headers: expected one."
             if host is not None and _HOST.fullmatch(host) is None:
                 return 400, "The request's Host is not a name or address with its port."
             self._host = host or b""
         coding = values.get(b"transfer-encoding")
         if coding is not None:
-            if line.endswith(b"0"):
+            if version == b" HTTP/1.0":
                 return 400, "A request of HTTP/1.0 has no Transfer-Encoding."
             if (
                 coding.lower() != b"chunked"
@@ -674,7 +674,7 @@ class HttpConnection(asyncio.Protocol):
         pieces = [STATUS_LINES[answer.status], self._server.date_line]
         for name, value in answer.headers:
             pieces.append(header_line(name, value))
-        if self.closes_after():
+        if (self._body is not None or not self.keeps_alive) and self.closes_after():
             pieces.append(CLOSE_LINE)
         if answer.status in BODILESS:
             pieces.append(b"\r\n")
@@ -713,7 +713,8 @@ class HttpConnection(asyncio.Protocol):
         """Go on behind an answer that is complete; or that never will be, of which only the end tells."""
         self._answering = False
         self._handler = self._exchange = None
-        self._let_go()
+        if self._held:
+            self._let_go()
         if self._is_over:
             return
         if is_cut_off or not self.keeps_alive:
@@ -721,11 +722,12 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._body is None:
             self._await_next()
-        self.read_on()
+        if self._is_read_paused:
+            self.read_on()
         if self._behind:
             data, self._behind = self._behind, b""
             self._transport.resume_reading()
-            self._receive(data)
+            self.data_received(data)
 
     def _await_next(self) -> None:
         self._has_begun = False

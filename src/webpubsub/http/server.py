@@ -224,6 +224,7 @@ class HttpConnection(asyncio.Protocol):
         "_is_over",
         "_is_read_paused",
         "_is_whole",
+        "_parser",
         "_pending",
         "_pieces",
         "_received",
@@ -247,6 +248,7 @@ class HttpConnection(asyncio.Protocol):
         self._blank = 0  # bytes of empty lines before it
         self._pending = bytearray()  # what has come of it, while it is incomplete
         self._scout: httptools.HttpRequestParser | None = None  # tells early that it is none
+        self._parser: httptools.HttpRequestParser | None = None  # of a whole head
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._is_whole = False
@@ -380,13 +382,16 @@ class HttpConnection(asyncio.Protocol):
         self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
+        """Ask what the parser forgets with the head."""
+        assert self._parser is not None
+        self.keeps_alive = self._parser.should_keep_alive()
         self._is_whole = True
 
     def _begin(self, head: bytes, rest: bytes) -> bytes:
         """Find out who answers the request of a whole head; return what follows it."""
         server = self._server
         self._target, self._headers, self._is_whole, self._blank = b"", [], False, 0
-        parser = httptools.HttpRequestParser(self)
+        self._parser = parser = httptools.HttpRequestParser(self)
         try:
             parser.feed_data(head)
         except httptools.HttpParserUpgrade:
@@ -394,6 +399,7 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(400, f"The request is not HTTP/1.1: {_why(error)}")
             return b""
+        self._parser = None
         headers = self._headers
         values = dict(headers)
         end = head.find(b"\r")
@@ -414,7 +420,8 @@ class HttpConnection(asyncio.Protocol):
             if problem is not None:
                 self._refuse(*problem)
                 return b""
-        self.keeps_alive = is_newest and not server.is_stopping and parser.should_keep_alive()
+        if not is_newest or server.is_stopping:
+            self.keeps_alive = False
         self._is_head = method == "HEAD"
         self._answering = True
         self.due = _FOREVER

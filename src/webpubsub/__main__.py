@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 # What only `pip install "webpubsub[server]"` brings; the bindings alone run without it.
-_SERVER_PACKAGES = {"click", "httptools", "jwt", "uvicorn", "watchfiles"}
+_SERVER_PACKAGES = {"click", "httptools", "jwt", "watchfiles"}
 
 
 def main() -> None:

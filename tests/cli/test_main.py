@@ -60,7 +60,7 @@ def here(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 # An app may have brought click, of which Flask is made.
-@pytest.mark.parametrize("package", ["click", "uvicorn"])
+@pytest.mark.parametrize("package", ["click", "httptools"])
 def test_without_the_server_extra_the_command_says_what_to_install(tmp_path: Path, package: str) -> None:
     done = run("-c", WITHOUT.replace("{package!r}", repr(package)).replace("{folder!r}", repr(str(tmp_path))))
     assert done.returncode == 1

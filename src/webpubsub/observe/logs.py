@@ -37,7 +37,7 @@ def start_logging(log_format: str, *, verbose: bool, worker: int = 0) -> Trace:
     handler.setFormatter(_JsonFormatter(worker) if log_format == "json" else _TextFormatter(coloured, worker))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    for noisy in ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "azure", "watchfiles"):
+    for noisy in ("asyncio", "aiohttp", "azure", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what functions print is seen now, in a pipe too

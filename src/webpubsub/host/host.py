@@ -206,6 +206,7 @@ class FunctionHost:
         if self._cors is not None and (preflight := self._cors.preflight(method, headers)):
             return preflight
         answer = await completed(self._http.decide(scope) or self._other(scope), headers, receive)
+        # No function's answer, nor about one: it stays bare, as at the other two doors.
         return answer if self._headers is None or answer is TOO_LARGE else self._headers.add(answer, scope)
 
     def _other(self, scope: Message) -> HttpAnswer:

@@ -130,7 +130,11 @@ class Webhook:
             return self._probe(headers)
         if method not in _METHODS:
             return _NOT_FOUND
-        return self._find(method, None, None, headers)
+        found = self._find(method, None, headers)
+        if isinstance(found, HttpAnswer):
+            return found
+        function, context, content_type = found
+        return partial(self._run, function, context, content_type, headers)
 
     def take(
         self,
@@ -151,25 +155,27 @@ class Webhook:
         """
         if self._is_open is not None and not self._is_open((), query):
             return self._refuse(_UNAUTHORIZED, None, _NO_KEY)
-        found = self._find("POST", context, content_type, headers)
-        return found if isinstance(found, HttpAnswer) else found(body)
+        found = self._find("POST", context, headers)
+        if isinstance(found, HttpAnswer):
+            return found
+        return self._run(found[0], context, content_type, headers, body)
 
     def _find(
-        self,
-        method: str,
-        context: WebPubSubConnectionContext | None,
-        content_type: str | None,
-        headers: RawHeaders,
-    ) -> LaneHandler | HttpAnswer:
-        """Return who answers an event; its context and content type are read unless they are given."""
-        length = b""
+        self, method: str, context: WebPubSubConnectionContext | None, headers: RawHeaders
+    ) -> tuple[HostFunction, WebPubSubConnectionContext, str | None] | HttpAnswer:
+        """Return the function that takes an event, with context and content type; or what the head answers.
+
+        Args:
+            method: HTTP method.
+            context: None: it is read from the headers, and so are type and length of the body.
+            headers: See `decide`.
+        """
+        content_type, length = None, b""
         try:
             if context is None:
                 values = header_values(headers)
                 context = parse_context(headers, values)
-                if (found := values.get(b"content-type")) is not None:
-                    content_type = found.decode("latin-1")
-                length = values.get(b"content-length", b"")
+                content_type, length = values.get(b"content-type"), values.get(b"content-length", b"")
             else:
                 context.states.check()
         except CloudEventError as error:
@@ -187,7 +193,7 @@ class Webhook:
             return self._refuse(_BAD_REQUEST, context, f"the method is {method}: expected POST")
         if len(length) > MAX_SMALL_DIGITS and is_too_large(length):
             return self._refuse(TOO_LARGE, context, TOO_LARGE.body.decode())
-        return partial(self._run, function, context, content_type, headers)
+        return function, context, None if content_type is None else content_type.decode("latin-1")
 
     def _run(
         self,

@@ -28,6 +28,7 @@ from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.http import HttpBounds
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service.hub import delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS
@@ -59,13 +60,14 @@ def block(found: Section, language: str, number: int = 0) -> Block:
 # --- settings -----------------------------------------------------------------------------------------
 
 # In the file beside those of `Compatibility`; keys are not.
-AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin"}
+AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin", "http"}
 STRUCTS: Final[dict[str, Any]] = {
     "hub": HubSettings,
     "event handler": EventHandlerSettings,
     "presence events": GroupPresenceEvents,
     "auth": WebhookAuth,
     "token issuer": TokenIssuer,
+    "http": HttpBounds,
     "compatibility": Compatibility,
 }
 WORDS: Final = {

@@ -36,7 +36,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "host": (
-        "converters dotnet",
+        "bodies converters dotnet",
         "expressions settings",
         "azure",
         "function storage",

@@ -157,11 +157,12 @@ class Api:
             return None
         query = scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
-        handler = self.app.open(scope["method"], target, scope["headers"])
-        if handler is None:
+        found = self.app.open(scope["method"], target, scope["headers"])
+        if found is None:
             return None
-        found = handler(b"".join(message.get("body", b"") for message in messages))
-        found = found if isinstance(found, HttpAnswer) else await found
+        if not isinstance(found, HttpAnswer):
+            answer = found(b"".join(message.get("body", b"") for message in messages))
+            found = answer if isinstance(answer, HttpAnswer) else await answer
         length = () if found.status == 204 else ((b"content-length", b"%d" % len(found.body)),)
         start = {"type": "http.response.start", "status": found.status, "headers": [*found.headers, *length]}
         body = b"" if scope["method"] == "HEAD" else found.body

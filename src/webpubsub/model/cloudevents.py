@@ -80,15 +80,28 @@ _REFUSALS: Final = (EventErrorResponse, MqttEventErrorResponse)
 # --- context <-> headers ------------------------------------------------------------------------------
 
 
-def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
+def header_values(raw: RawHeaders) -> dict[bytes, bytes]:
+    """Return the headers of an event request by name; of those that are repeated the first counts.
+
+    Raises:
+        CloudEventError: One that must stand alone is repeated.
+    """
+    values = dict(raw)
+    return values if len(values) == len(raw) else _without_repetition(raw)
+
+
+def parse_context(raw: RawHeaders, values: dict[bytes, bytes] | None = None) -> WebPubSubConnectionContext:
     """Read the connection context of an event request from its headers.
+
+    Args:
+        raw: The headers.
+        values: What `header_values` made of them, if somebody has asked already.
 
     Raises:
         CloudEventError: A required header is missing, or one that must stand alone is repeated.
     """
-    values = dict(raw)
-    if len(values) < len(raw):
-        values = _without_repetition(raw)
+    if values is None:
+        values = header_values(raw)
     try:
         try:
             # Nearly all are UTF-8, and then need no function that tries what they are.

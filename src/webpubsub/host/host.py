@@ -54,6 +54,7 @@ class FunctionHost:
         warnings: What runs, but would better not be left so.
         access: Who may call what, and with which key; None when nobody is asked for one.
         trace: Who is told what happens.
+        bounds: What a server should take of requests.
         webhook: Answers requests of the service; also a `FastLane`, for servers that have a shorter way to it
             than ASGI.
 
@@ -88,6 +89,7 @@ class FunctionHost:
             trace: The listener, or None.
         """
         self._settings = settings
+        self.bounds = settings.http.bounds
         self._clock = clock
         self.trace = trace
         self._began = time.monotonic()

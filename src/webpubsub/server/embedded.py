@@ -75,7 +75,7 @@ class EmbeddedService:
         self._listener = listener
         self._tls = tls
         web_sockets = _shim(protocol_factory(self.service, self._keep_alive))
-        self._server = HttpServer(api, lane=api, web_sockets=web_sockets, trace=trace)
+        self._server = HttpServer(api, lane=api, web_sockets=web_sockets, trace=trace, bounds=settings.http)
         self._pings = Background(self._keep_alive.run)
         self._is_started = False
 
@@ -97,6 +97,7 @@ class EmbeddedService:
     def use_settings(self, settings: ServiceSettings) -> None:
         """Go by other settings from now on; clients stay connected, and events under way keep theirs."""
         self._settings = self.service.settings = self.handler.settings = settings
+        self._server.bounds = settings.http
         if self._is_started:  # else it is done on start
             self.handler.validate_configured()
 

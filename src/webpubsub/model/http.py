@@ -54,6 +54,20 @@ class HttpAnswer(msgspec.Struct, frozen=True):
     body: bytes = b""
 
 
+class RequestHead(msgspec.Struct, frozen=True):
+    """The head of an HTTP/1.1 request.
+
+    Attributes:
+        method: HTTP method.
+        target: As it was sent: path and query, or an absolute URL.
+        headers: Names in lower case.
+    """
+
+    method: str
+    target: bytes
+    headers: RawHeaders
+
+
 # Names in lower case, as ASGI hands them over.
 RawHeaders = Sequence[tuple[bytes, bytes]]
 

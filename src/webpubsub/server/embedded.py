@@ -18,11 +18,10 @@ from webpubsub.server.process import Background
 from webpubsub.server.serving import Server, shown_url
 from webpubsub.server.tls import Tls
 from webpubsub.service.events.webhooks import WebhookEventHandler
-from webpubsub.service.keep_alive import KeepAlive
 from webpubsub.service.rest.api import RestApi
 from webpubsub.service.service import Service
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
-from webpubsub.service.websocket import protocol_factory
+from webpubsub.service.websocket import web_sockets
 
 
 class EmbeddedService:
@@ -44,11 +43,9 @@ class EmbeddedService:
         self._trace = trace
         self.handler = WebhookEventHandler(settings, trace=trace)
         self.service = Service(settings, self.handler, now=time.time, trace=trace)
-        self._keep_alive = KeepAlive()
         api = RestApi(self.service)
-        ws = protocol_factory(self.service, self._keep_alive)
-        self._server = Server(api, listener, ws=ws, lane=api, tls=tls, trace=trace)
-        self._pings = Background(self._keep_alive.run)
+        self._server = Server(api, listener, ws=web_sockets(self.service), lane=api, tls=tls, trace=trace)
+        self._pings = Background(self.service.keep_alive.run)
         self._is_started = False
 
     async def start(self) -> None:

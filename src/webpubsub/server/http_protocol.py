@@ -26,7 +26,7 @@ from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
 )
 
-from webpubsub.model.http import BODILESS, FastLane, HttpAnswer, LaneHandler, RawHeaders
+from webpubsub.model.http import BODILESS, FastLane, HttpAnswer, LaneHandler, RawHeaders, RequestHead
 from webpubsub.model.trace import Name, Phase, Trace
 from webpubsub.service.protocols.handshake import refuse_response
 
@@ -145,9 +145,13 @@ class GuardedHttp(HttpToolsProtocol):
             self._refuse(400, "A WebSocket cannot begin before the request in front of it is answered.")
             return
         self._unset_keepalive_if_required()
-        self.handle_websocket_upgrade()
+        self.connections.discard(self)
+        web_sockets: Any = self.ws_protocol_class
+        head = RequestHead(self.parser.get_method().decode(), self.url, self.headers)
+        receiver = web_sockets(head, self.connections)
+        self.transport.set_protocol(receiver)
+        receiver.connection_made(self.transport)
         if rest:
-            receiver: Any = self.transport.get_protocol()
             receiver.data_received(rest)
 
     # --- time -----------------------------------------------------------------------------------------

@@ -67,6 +67,25 @@ class Codec(Protocol):
         ...
 
 
+class ClientProtocol(Protocol):
+    """Turns the bytes of one client's socket into what it says, in its order.
+
+    One object a socket, so that bytes may be cut anywhere.
+    """
+
+    def receive(self, data: bytes) -> Sequence[ClientMessage]:
+        """Return what ``data`` completes.
+
+        Of what breaks the protocol a `Malformed` is made. That or a `Goodbye` is the last message there is:
+        nothing that comes behind is looked at, in this call and later.
+        """
+        ...
+
+    def ignore_messages(self) -> None:
+        """Tell of no more requests, but still of a goodbye, and of what breaks the framing."""
+        ...
+
+
 RAW: Final[Codec] = RawCodec()
 SUBPROTOCOLS: Final[dict[str, Codec]] = {
     "json.webpubsub.azure.v1": JsonCodec(),

@@ -176,9 +176,10 @@ def _unusable(message: str) -> EventRefused:
 class Upgraded(ClientSocket, Protocol):
     """The shell of a socket on which an upgrade is asked for."""
 
-    def admitted(self, connection: Connection) -> None:
-        """Let the socket be this connection's; called before anything is written to it."""
-        ...
+    connection: Connection | None
+    """Whose the socket is, once that is decided; set before anything is written to it."""
+    admission: Admission | None
+    """Who decides that; None then."""
 
 
 class Admission:
@@ -232,7 +233,7 @@ class Admission:
         groups = admit(self._service, newcomer, answer)
         accepted = accept_response(newcomer.request.key, newcomer.connection.subprotocol)
         self._is_over = True
-        self._socket.admitted(newcomer.connection)
+        self._socket.connection, self._socket.admission = newcomer.connection, None
         self._service.open(newcomer.connection, groups, self._socket, accepted)
 
     def _recover(self, request: ClientRequest) -> None:
@@ -243,7 +244,7 @@ class Admission:
         except PeerError as error:
             self._decline(request, error)
             return
-        self._socket.admitted(connection)
+        self._socket.connection, self._socket.admission = connection, None
         service.reopen(connection, self._socket, accept_response(request.key, connection.subprotocol))
 
     def _decline(self, request: ClientRequest, error: PeerError) -> None:
@@ -253,7 +254,7 @@ class Admission:
         connection.open(self._socket, FramedMessages(RAW, self._service.settings.max_message_bytes))
         goodbye, ending = connection.close(1008, RECOVERY_REFUSED, RECOVERY_REFUSED)
         connection.end()
-        self._socket.admitted(connection)
+        self._socket.connection, self._socket.admission = connection, None
         subprotocol, _ = choose_subprotocol(request.subprotocols, None)
         self._socket.transport.write(accept_response(request.key, subprotocol) + goodbye)
         self._socket.end(ending)

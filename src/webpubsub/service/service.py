@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from webpubsub.model.errors import EventRefused
@@ -132,18 +133,27 @@ class Service:
             accepted: The answer to the upgrade.
         """
         assert connection.protocol is not None
+        hub, ids = self.hub(connection.hub), _ids(connection)
+        connection.hub = hub.name  # one text for all that are in it
         connection.open(socket, connection.protocol)
+        greeting = (
+            connection.codec.connected(connection.id, connection.user_id)
+            if connection.unacked is None
+            else self._greeting(connection)
+        )
         # Not by delivery, which would take another turn of the loop: nothing can come before it.
-        socket.transport.write(accepted + (self._greeting(connection) or b""))
-        self._keep_alive(connection)
+        socket.transport.write(accepted + (greeting or b""))
+        interval = self.settings.hub(hub.name).web_socket_keep_alive_interval_in_seconds
+        self.keep_alive.add(connection, interval)
         if Name.CONNECTION in self.trace.heard:
             detail: dict[str, Any] = {"subprotocol": connection.subprotocol}
             ignored = connection.permissions.roles.ignored
             if ignored:  # it goes on without them
                 detail["ignored_roles"] = ignored
-            self.trace.tell(Name.CONNECTION, Phase.STARTED, _ids(connection), detail)
-        self._notify(connection, "connected", ConnectedEventRequest)  # before those of its groups
-        self.hub(connection.hub).add(connection, groups)
+            self.trace.tell(Name.CONNECTION, Phase.STARTED, ids, detail)
+        if self.handler.takes(hub.name, WebPubSubEventType.SYSTEM, "connected"):
+            self._tell_later(connection, "connected", ConnectedEventRequest)  # before those of its groups
+        hub.add(connection, groups)
 
     def reopen(self, connection: Connection, socket: ClientSocket, accepted: bytes) -> None:
         """Go on with a connection whose client is back, by another socket; see `open` for the arguments."""
@@ -154,19 +164,15 @@ class Service:
         _stop_timer(connection)
         protocol = FramedMessages(connection.codec, self.settings.max_message_bytes)
         connection.open(socket, protocol, asyncio.get_running_loop().time())
-        self._keep_alive(connection)
+        interval = self.settings.hub(connection.hub).web_socket_keep_alive_interval_in_seconds
+        self.keep_alive.add(connection, interval)
         self.delivery.reattach(connection, accepted + (self._greeting(connection) or b""))
         self._report(Name.RECOVERY, Phase.COMPLETED, connection)
 
     def _greeting(self, connection: Connection) -> bytes | None:
-        if connection.unacked is None:
-            return connection.codec.connected(connection.id, connection.user_id)
+        """Return the first frame for a reliable client, with a token to come back with."""
         token = reconnection_token(connection.id, self.settings.access_keys[0], now=self.now())
         return connection.codec.connected(connection.id, connection.user_id, token)
-
-    def _keep_alive(self, connection: Connection) -> None:
-        interval = self.settings.hub(connection.hub).web_socket_keep_alive_interval_in_seconds
-        self.keep_alive.add(connection, interval)
 
     def gone(self, connection: Connection, socket: ClientSocket) -> None:
         """Hear that a socket is gone, which the client or we closed, or which broke.
@@ -270,11 +276,9 @@ class Service:
         if not hub.connections:
             del self.hubs[connection.hub]
         self._report(Name.CONNECTION, Phase.COMPLETED, connection, {"code": code, "reason": reason})
-        self._notify(
-            connection,
-            "disconnected",
-            lambda context: DisconnectedEventRequest(context, reason),
-        )
+        if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, "disconnected"):
+            request = partial(DisconnectedEventRequest, reason=reason)
+            self._tell_later(connection, "disconnected", request)
         last = self._notifications.get(connection)
         if last is None:
             self.handler.forget(connection.id)
@@ -360,11 +364,6 @@ class Service:
             self._events.discard(task)
             if connection.stage is _CLOSING or connection.stage is _OVER:  # it was closed while we waited
                 self.handler.forget(connection.id)
-
-    def _notify(self, connection: Connection, name: str, build: Callable[[Any], EventRequest]) -> None:
-        """Send a system event nobody waits for."""
-        if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, name):
-            self._tell_later(connection, name, build)
 
     def _tell_presence(self, connection: Connection, group: GroupName, joined: bool) -> None:
         name = "joined" if joined else "left"

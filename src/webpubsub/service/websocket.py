@@ -27,15 +27,16 @@ class WebSocketProtocol(asyncio.Protocol):
     Attributes:
         transport: Its transport.
         connection: Whose it is, once its upgrade is answered.
+        admission: Who decides on that until then.
     """
 
     __slots__ = (
-        "_admission",
         "_closing",
         "_head",
         "_is_over",
         "_open_sockets",
         "_service",
+        "admission",
         "connection",
         "transport",
     )
@@ -46,7 +47,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._open_sockets = open_sockets
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.connection: Connection | None = None
-        self._admission: Admission | None = None
+        self.admission: Admission | None = None
         self._closing: asyncio.TimerHandle | None = None
         self._is_over = False  # nothing that comes matters any more
 
@@ -58,16 +59,16 @@ class WebSocketProtocol(asyncio.Protocol):
         self._open_sockets.add(self)
         head, self._head = self._head, None
         assert head is not None
-        self._admission = Admission(self._service, self)
-        self._admission.decide(head)
+        self.admission = Admission(self._service, self)
+        self.admission.decide(head)
 
     def data_received(self, data: bytes) -> None:
         connection = self.connection
         if connection is not None:
             if not self._is_over:
                 self._service.take_all(connection, connection.receive(data))
-        elif self._admission is not None:
-            self._admission.stop(400, "the client sent frames before its upgrade was answered")
+        elif self.admission is not None:
+            self.admission.stop(400, "the client sent frames before its upgrade was answered")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everything go: the handler call under way, the timer, the place in the hub."""
@@ -77,8 +78,8 @@ class WebSocketProtocol(asyncio.Protocol):
             self._closing.cancel()
         if self.connection is not None:
             self._service.gone(self.connection, self)
-        elif self._admission is not None:
-            self._admission.drop()
+        elif self.admission is not None:
+            self.admission.drop()
 
     def pause_writing(self) -> None:
         """Keep what comes now: the client does not read."""
@@ -97,14 +98,8 @@ class WebSocketProtocol(asyncio.Protocol):
         """Say goodbye, as the server stops."""
         if self.connection is not None:
             self._service.say_goodbye(self.connection)
-        elif self._admission is not None:
-            self._admission.stop(503, "the service is stopping")
-
-    # --- what the others ask for ----------------------------------------------------------------------
-
-    def admitted(self, connection: Connection) -> None:
-        """Let the socket be this connection's."""
-        self.connection, self._admission = connection, None
+        elif self.admission is not None:
+            self.admission.stop(503, "the service is stopping")
 
     def end(self, ending: Ending) -> None:
         """End the socket, as everything was written to it."""

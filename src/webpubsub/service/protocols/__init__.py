@@ -94,6 +94,8 @@ SUBPROTOCOLS: Final[dict[str, Codec]] = {
     "protobuf.reliable.webpubsub.azure.v1": ReliableProtobufCodec(),
 }
 
+# As nearly all clients write them; one text for all.
+_KNOWN: Final = {name: (name, codec) for name, codec in SUBPROTOCOLS.items()}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -114,6 +116,9 @@ def choose_subprotocol(offered: Sequence[str], chosen: str | None) -> tuple[str 
         spelled = next((name for name in offered if name.lower() == chosen.lower()), chosen)
         return spelled, SUBPROTOCOLS.get(chosen.lower(), RAW)
     for name in offered:
+        known = _KNOWN.get(name)
+        if known is not None:
+            return known
         codec = SUBPROTOCOLS.get(name.lower())
         if codec is not None:
             return name, codec

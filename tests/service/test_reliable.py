@@ -239,6 +239,20 @@ async def test_the_new_socket_wins(server: Server) -> None:
     assert server.reasons == []
 
 
+async def test_a_socket_that_said_goodbye_has_nothing_to_say_any_more(server: Server) -> None:
+    alice = await connect(server)
+    await alice.client.send(closing(1001))
+    again = await alice.come_back()
+    assert after_greeting(again, alice.id) == []
+    alice.client.socket.take()
+    await alice.client.say('{"type":"ping"}')
+    await alice.client.send(closing(1000))
+    alice.client.lose()
+    assert (alice.client.socket.take(), again.socket.take()) == (b"", b"")
+    await again.say('{"type":"ping"}')
+    assert again.socket.frames() == text('{"type":"pong"}')
+
+
 # --- refusals -------------------------------------------------------------------------------------------
 
 

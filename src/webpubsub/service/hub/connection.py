@@ -6,17 +6,24 @@ of one socket (`ClientSocket`); neither knows anything of the client that is not
 
 ::
 
-                 open               wait
-    DECIDING ──────────▶ OPEN ───────────────▶ BUSY
-                          │  ◀─────────────── │
-                          │    next_request   │
-                          └─────────┬─────────┘
-               close, leave         │ end      lose                  open
-              ┌─────────────────────┼──────────────────▶ AWAY ──────────────▶ OPEN or BUSY
-              ▼          lose       │                    ▲ │
-           CLOSING ───────────────────────────────────────┘ │ end
-              │ forget_socket       ▼                       │
-              └──────────────────▶ OVER ◀───────────────────┘
+    DECIDING ──open──▶ OPEN ──wait──▶ BUSY
+                        ◀──next_request─┘
+    OPEN, BUSY ──close, leave──▶ CLOSING ──forget_socket──▶ OVER
+    OPEN, BUSY, CLOSING ──lose──▶ AWAY ──open──▶ OPEN, or BUSY while work goes on
+    OPEN, BUSY, AWAY ──end──▶ OVER
+
+    open           the client: it is admitted, or back                  (`Admission`, by `Service`)
+    wait           an event is raised, or delivery is outrun            (`Service`)
+    next_request   that is done, and nothing more waits                 (`Service`)
+    close          REST, a client that reads or acknowledges too        (`Service`)
+                   little, missed pings, a malformed message, a fault
+                   of ours, the end of the service
+    leave          the client: its goodbye                              (`Service`)
+    lose           the socket is gone, or was left, and the client      (`Service`, told by the shell)
+                   may return
+    end            the same where it may not return, or its time is     (`Service`)
+                   over; also behind `close`
+    forget_socket  the socket is gone                                   (`Service`, told by the shell)
 
 * **DECIDING**: the client's token is good, and the event handler is asked whether it may connect, if that
   takes the event. Its hub knows nothing of it; who is refused, or goes meanwhile, is dropped. `admit` sets

@@ -81,6 +81,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__ filters keep_alive protocols",
         "hub protobuf_messages settings",
         "events service settings_file",
-        "rest websocket",
+        "admission rest",
+        "websocket",
     ),
 }

@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from kit.http_wire import Wire
 from kit.service_peers import turns
 from webpubsub.http.asgi import ClientGone, receive_body, send_answer
-from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
+from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders, RequestHead
 from webpubsub.model.trace import Name, Phase, Trace, TraceEvent
 from webpubsub.server.http_protocol import MAX_BODY_BYTES, FastLaneHttp, GuardedHttp
 from webpubsub.server.serving import Server, bind
@@ -103,7 +103,7 @@ class Client:
 
     def __init__(self, *, lane: bool = True) -> None:
         self.app = App()
-        self.upgraded: list[bytes] = []
+        self.upgraded: list[Any] = []
         self.state = ServerState()
         self.state.default_headers = [(b"date", DATE)]
         self.socket = Wire()
@@ -118,8 +118,9 @@ class Client:
         self.socket.protocol = self.http
         self.http.connection_made(self.socket)
 
-    def web_socket(self, **_options: Any) -> asyncio.Protocol:
+    def web_socket(self, head: RequestHead, _open_sockets: set[Any]) -> asyncio.Protocol:
         upgraded = self.upgraded
+        upgraded.append(head)
 
         class WebSocket(asyncio.Protocol):
             def data_received(self, data: bytes) -> None:
@@ -489,7 +490,8 @@ async def test_an_upgrade_is_none_of_the_lane_s_business(before: bytes) -> None:
     client = Client()
     head = b"GET /ack HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
     await client.ask(before + head + b"frames")
-    assert client.upgraded[0].startswith(b"GET /ack HTTP/1.1\r\nhost: h\r\n")
+    [head, *_] = client.upgraded
+    assert (head.method, head.target, head.headers[0]) == ("GET", b"/ack", (b"host", b"h"))
     assert client.upgraded[1:] == [b"frames"]
     assert client.app.served == (["lane"] if before else [])
     assert client.http.timeout_keep_alive_task is None

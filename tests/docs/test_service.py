@@ -28,8 +28,9 @@ from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.http import HttpBounds
 from webpubsub.model.trace import Trace, TraceEvent
-from webpubsub.service.hub import delivery, permissions
+from webpubsub.service.hub import connection, delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS
 from webpubsub.service.rest import bodies as rest_bodies
 from webpubsub.service.settings import (
@@ -59,13 +60,14 @@ def block(found: Section, language: str, number: int = 0) -> Block:
 # --- settings -----------------------------------------------------------------------------------------
 
 # In the file beside those of `Compatibility`; keys are not.
-AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin"}
+AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin", "http"}
 STRUCTS: Final[dict[str, Any]] = {
     "hub": HubSettings,
     "event handler": EventHandlerSettings,
     "presence events": GroupPresenceEvents,
     "auth": WebhookAuth,
     "token issuer": TokenIssuer,
+    "http": HttpBounds,
     "compatibility": Compatibility,
 }
 WORDS: Final = {
@@ -238,6 +240,9 @@ LIMITS: Final = {
     "a message of a client": f"{ServiceSettings().max_message_bytes // MIB} MiB (",
     "a message by REST": f"{rest_bodies.MAX_MESSAGE_BYTES // MIB} MiB",
     "the answer of an event handler": f"{MAX_ANSWER_BYTES // MIB} MiB",
+    "requests of a client that wait for the event before them": (
+        f"{connection.MAX_WAITING // MIB} MiB, each counted with {connection.OVERHEAD} bytes more;"
+    ),
     "messages that wait for a reliable client": (
         f"{delivery.MAX_UNACKED:,}, {delivery.MAX_WAITING_BYTES // MIB} MiB;"
     ),

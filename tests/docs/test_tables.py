@@ -8,13 +8,14 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 import webpubsub as wps
-from kit.docs_pages import Table, pages, sections
+from kit.docs_pages import DOCS, Table, pages, sections
 from kit.event_values import mqtt_connect, mqtt_user
 from kit.spec_app import CONNECT, USER, SpecApp, running_app
 from webpubsub.functions.binding_members import BINDING_TYPES, Member
@@ -23,6 +24,7 @@ from webpubsub.functions.host_json import decode_actions
 from webpubsub.host.bindings.http_trigger import build_request, request_data
 from webpubsub.host.expressions import Template, system_data
 from webpubsub.model.actions import ACTIONS
+from webpubsub.model.http import HttpBounds
 from webpubsub.model.mqtt_events import mqtt_error
 from webpubsub.model.rest import OPERATIONS
 from webpubsub.model.states import ConnectionStates
@@ -249,3 +251,12 @@ def test_expressions(row: list[str]) -> None:
     request = request_data(build_request(SCOPE, {"room": "lobby"}, BODY))
     system = system_data("join", lambda: datetime(2026, 1, 2, tzinfo=UTC), lambda: pytest.fail("no GUID"))
     assert Template.parse(code(row[0]), {}).resolve({**system, **request}, "test") == code(row[1])
+
+
+def test_the_bounds_of_the_host_s_server_are_what_the_page_says() -> None:
+    items = [item for section in sections(DOCS / "host.md") for item in section.items]
+    rows = {row[0]: row for item in items if isinstance(item, Table) for row in item.rows}
+    for field in msgspec.structs.fields(HttpBounds):
+        _, default, text = rows[f"`extensions.http.{field.encode_name}`"]
+        assert float(default.strip("`")) == field.default
+        assert f"from {get_args(field.type)[1].ge:,}" in text

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from webpubsub.host import FunctionHost
-from webpubsub.host import host as asgi_module
+from webpubsub.host import FunctionHost, bodies
 from webpubsub.model.trace import Phase, TraceEvent
 
 Run = Callable[..., Any]
@@ -54,11 +53,11 @@ async def test_a_body_may_come_in_pieces(run_app: Run) -> None:
     assert (await client.request("POST", "/api/size", chunks=chunks)).text == "5"
 
 
-@pytest.mark.parametrize("path", ["/api/size", "/runtime/webhooks/webpubsub"])
+@pytest.mark.parametrize("path", ["/api/size", "/admin/functions/tick"])
 async def test_a_body_that_is_too_large_is_413(
     run_app: Run, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(asgi_module, "MAX_BODY_BYTES", 4)
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 4)
     client = await run_app(APP)
     chunks = [
         {"type": "http.request", "body": b"abc", "more_body": True},

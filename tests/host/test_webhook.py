@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from webpubsub.host import FunctionHost
+from webpubsub.host import FunctionHost, bodies
 from webpubsub.model.access.signature import RequestValidator
+from webpubsub.model.http import HttpAnswer
 from webpubsub.model.trace import Phase, TraceEvent
 
 Run = Callable[..., Any]
@@ -147,17 +148,70 @@ async def test_events_take_the_fast_lane(client: Any, target: str) -> None:
     assert (answer.status, [*answer.headers], answer.body) == (200, by_asgi.headers[:-1], by_asgi.body)
 
 
-@pytest.mark.parametrize(
-    ("changed", "status"),
-    [({"ce-signature": OTHER_SIGNATURE}, 401), ({"ce-hub": "other"}, 404), ({"Content-Type": "x/y"}, 400)],
-)
-async def test_events_are_refused_at_once_in_the_fast_lane(
-    client: Any, changed: dict[str, str], status: int
+REFUSED_BY_HEAD: list[tuple[dict[str, str], int, str]] = [
+    ({"ce-signature": OTHER_SIGNATURE}, 401, "origin 'wps.example' or signature is not that of a configured"),
+    ({"WebHook-Request-Origin": "other.example"}, 401, "origin 'other.example' or signature is not that of"),
+    ({"ce-hub": "other"}, 404, "no function takes the user event 'message' of hub 'other'"),
+    ({"ce-eventName": "other"}, 404, "no function takes the user event 'other' of hub 'chat'"),
+    ({"ce-connectionState": "!"}, 400, "ce-connectionState is not base64"),
+    ({"Content-Length": "104857601"}, 413, "The request body is larger than 100 MiB."),
+    ({"Content-Length": "9" * 5000}, 413, "The request body is larger than 100 MiB."),
+]
+
+
+@pytest.mark.parametrize(("changed", "status", "problem"), REFUSED_BY_HEAD)
+async def test_events_are_refused_by_their_head_in_the_fast_lane_and_over_asgi(
+    client: Any, events: list[TraceEvent], changed: dict[str, str], status: int, problem: str
 ) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in (MESSAGE | changed).items()]
-    answer = client.app.webhook.open("POST", WEBHOOK.encode(), headers)(b"hello")
+    events.clear()
+    answer = client.app.webhook.open("POST", WEBHOOK.encode(), headers)
     by_asgi = await client.request("POST", WEBHOOK, MESSAGE | changed, b"hello")
+    assert client.received == 0
     assert (answer.status, [*answer.headers], answer.body) == (status, by_asgi.headers[:-1], by_asgi.body)
+    assert [(told.name, told.phase, told.detail) for told in events] == 2 * [
+        ("event", Phase.FAILED, {"status": status})
+    ]
+    assert str(events[0].error) == str(events[1].error)
+    assert problem in str(events[0].error)
+
+
+async def test_an_event_without_what_its_context_needs_is_refused_by_its_head(client: Any) -> None:
+    answer = client.app.webhook.open("POST", WEBHOOK.encode(), [(b"content-length", b"5")])
+    assert (answer.status, answer.body) == (400, b"")
+    assert (await client.request("POST", WEBHOOK, {"Content-Length": "5"}, b"hello")).status == 400
+    assert client.received == 0
+
+
+@pytest.mark.parametrize("length", ["104857600", "0000000000000000000000005", "many", ""])
+async def test_a_length_within_the_limit_or_beyond_understanding_lets_the_body_come(
+    client: Any, length: str
+) -> None:
+    answer = await client.request("POST", WEBHOOK, MESSAGE | {"Content-Length": length}, b"hello")
+    assert (answer.status, client.received) == (200, 1)
+
+
+async def test_a_content_type_counts_once_the_body_is_there(client: Any) -> None:
+    headers = [(n.lower().encode(), v.encode()) for n, v in (MESSAGE | {"Content-Type": "x/y"}).items()]
+    answer = client.app.webhook.open("POST", WEBHOOK.encode(), headers)(b"hello")
+    by_asgi = await client.request("POST", WEBHOOK, MESSAGE | {"Content-Type": "x/y"}, b"hello")
+    assert (answer.status, [*answer.headers], answer.body) == (400, by_asgi.headers[:-1], by_asgi.body)
+
+
+async def test_the_first_of_two_content_types_counts(client: Any) -> None:
+    headers = [*MESSAGE.items(), ("Content-Type", "x/y")]
+    assert (await client.request("POST", WEBHOOK, headers, b"hello")).status == 200
+    assert (await client.request("POST", WEBHOOK, headers[::-1], b"hello")).status == 400
+
+
+async def test_an_event_that_turns_out_too_large_is_413(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 4)
+    chunks = [
+        {"type": "http.request", "body": b"abc", "more_body": True},
+        {"type": "http.request", "body": b"de"},
+    ]
+    assert (await client.request("POST", WEBHOOK, MESSAGE, chunks=chunks)).status == 413
+    assert (await client.request("POST", WEBHOOK, MESSAGE, b"abcd")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -588,5 +642,7 @@ async def test_no_request_breaks_the_parser(
         headers += [
             (n.lower().encode(), v.encode()) for n, v in MESSAGE.items() if n.lower().encode() not in known
         ]
-    answer = await client.app.webhook.handle(method, headers, body)
+    found = client.app.webhook.decide(method, headers)
+    answer = found if isinstance(found, HttpAnswer) else found(body)
+    answer = answer if isinstance(answer, HttpAnswer) else await answer
     assert answer.status in {200, 400, 401, 404}

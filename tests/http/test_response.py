@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -237,3 +238,39 @@ def test_values_of_headers() -> None:
     assert found.all(b"a") == ["1", "\u00e9"]
     assert (found.last(b"a"), found.last(b"b"), found.last(b"c")) == ("\u00e9", "\u00e9", "")
     assert (found.all(b"d"), found.last(b"d")) == ([], None)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: "
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BOUNDS = {
+    "a head": (lambda size: OK + b"x" * (size - len(OK) - 4) + b"\r\n\r\n"),
+    "interim answers and a head": (
+        lambda size: (
+            b"HTTP/1.1 100 Continue\r\n\r\n" * 2 + OK + b"x" * (size - 2 * 25 - len(OK) - 4) + b"\r\n\r\n"
+        )
+    ),
+    "a chunk extension": (lambda size: CHUNKS + b"1;" + b"x" * (size - 4) + b"\r\nx\r\n0\r\n\r\n"),
+    "trailers": (
+        lambda size: (
+            CHUNKS + b"1\r\nx\r\n0\r\n" + b"a: b\r\n" * 3 + b"a:" + b"x" * (size - 25 - 4) + b"\r\n\r\n"
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 65_536, 4096, 777])
+@pytest.mark.parametrize("build", BOUNDS.values(), ids=BOUNDS)
+def test_how_much_is_no_body_is_counted_by_bytes(build: Callable[[int], bytes], piece: int) -> None:
+    """The same bytes are the same answer, however they are cut."""
+
+    def read_in_pieces(data: bytes) -> Response | None:
+        reader, found = ResponseReader(MAX_BODY), None
+        for start in range(0, len(data), piece):
+            found = reader.feed(data[start : start + piece])
+        return found
+
+    answer = read_in_pieces(build(MAX_BYTES_WITHOUT_BODY))
+    assert answer is not None
+    assert answer.status == 200
+    with pytest.raises(InvalidAnswer, match="over 65536 bytes in a row without body"):
+        read_in_pieces(build(MAX_BYTES_WITHOUT_BODY + 1))

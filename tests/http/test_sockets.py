@@ -1,4 +1,4 @@
-"""The HTTP server on real sockets, of both loops: their transports pause, close and fail in different ways."""
+"""The HTTP server on real sockets of both loops: their transports pause, close and fail in different ways."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ SECONDS = 20.0
 class App:
     """An application with two doors.
 
-    ``/later`` is answered once `let_go` is set, ``/large`` at length, ``/early`` before its body, ``/no`` by the
-    head alone.
+    ``/later`` is answered once `let_go` is set, ``/large`` at length, ``/early`` before its body, ``/no`` by
+    the head alone.
     """
 
     def __init__(self) -> None:

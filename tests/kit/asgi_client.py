@@ -31,10 +31,11 @@ class Answer(msgspec.Struct):
 
 
 class AsgiClient:
-    """Sends requests straight into an ASGI application."""
+    """Sends requests straight into an ASGI application, and counts how often that asks for their bodies."""
 
     def __init__(self, app: Callable[..., Any]) -> None:
         self.app = app
+        self.received = 0
 
     async def request(
         self,
@@ -50,6 +51,7 @@ class AsgiClient:
         sent: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
+            self.received += 1
             return next(messages)
 
         async def send(message: dict[str, Any]) -> None:

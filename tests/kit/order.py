@@ -36,7 +36,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "host": (
-        "converters dotnet",
+        "bodies converters dotnet",
         "expressions settings",
         "azure",
         "function storage",
@@ -81,6 +81,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__ filters keep_alive protocols",
         "hub protobuf_messages settings",
         "events service settings_file",
-        "rest websocket",
+        "admission rest",
+        "websocket",
     ),
 }

@@ -22,11 +22,10 @@ from webpubsub.observe.logs import set_log_levels, start_logging, telling_once
 def _logging_as_before() -> Iterator[None]:
     root, own = logging.getLogger(), logging.getLogger("webpubsub")
     handlers, level, own_level = root.handlers[:], root.level, own.level
-    uvicorn = logging.getLogger("uvicorn.error")
-    filters, own_filters = uvicorn.filters[:], own.filters[:]
+    own_filters = own.filters[:]
     root.handlers = []
     yield
-    root.handlers, uvicorn.filters, own.filters = handlers, filters, own_filters
+    root.handlers, own.filters = handlers, own_filters
     root.setLevel(level)
     own.setLevel(own_level)
 

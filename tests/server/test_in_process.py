@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kit.service_peers import Socket, connection, group
+from kit.service_peers import connection, enter
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
@@ -654,8 +654,7 @@ async def test_only_what_http_would_change_goes_over_http(
 async def test_events_of_a_connection_stay_in_order(tmp_path: Path) -> None:
     async def ask(way: Joined) -> list[Any]:
         service, alice = way.embedded.service, connection("c1", "alice")
-        alice.transport = Socket()
-        service.open(alice, [group("a"), group("b")], lambda _: None)
+        enter(service, alice, "a", "b")
         service.closed(alice, 1000, "bye")
         async with asyncio.timeout(5):
             while service._notifications:  # noqa: ASYNC110
@@ -734,25 +733,22 @@ async def performed(way: Joined, action: Action) -> Any:
 async def test_an_action_has_the_same_outcome_for_the_app_and_the_clients(tmp_path: Path) -> None:
     async def ask(way: Joined) -> list[Any]:
         way.embedded.use_hubs({})
-        service, sockets, closed = way.embedded.service, [], []
+        service, sockets = way.embedded.service, []
         for name, user_id in ("c1", "alice"), ("c2", "bob"), ("c3", None), ("c4", "bob"):
             each = connection(name, user_id)
-            each.transport = socket = Socket()
+            socket = enter(service, each, "g/1 \u65e5", *["k"] * (name == "c4"))
             sockets.append(socket)
-            groups = [group("g/1 \u65e5")] + [group("k")] * (name == "c4")
-            service.open(each, groups, lambda close: closed.append((close.connection.id, close.reason)))
             socket.take()
         found = []
         for name, action in ACTIONS.items():
             outcome = await performed(way, action)
-            found.append((name, outcome, [socket.take() for socket in sockets], closed[:]))
-            closed.clear()
+            found.append((name, outcome, [socket.take() for socket in sockets]))
         return found
 
     over_http, in_process = await both_ways(tmp_path, ask)
     for theirs, ours in zip(over_http, in_process, strict=True):
         assert ours == theirs
-    outcomes = {name: outcome for name, (outcome, _), _, _ in in_process}
+    outcomes = {name: outcome for name, (outcome, _), _ in in_process}
     assert outcomes["over 1 MiB"] == (
         '400 action sendToAll on hub \'chat\' was refused: {"code":"Error.BadRequest",'
         '"message":"Invalid Content-Length header.","target":"Content-Length"}'
@@ -775,8 +771,7 @@ async def test_what_one_action_wrote_goes_out_before_the_next(tmp_path: Path) ->
     async with joined(tmp_path, in_process=True) as way:
         way.embedded.use_hubs({})
         client = connection("c1")
-        client.transport = socket = Socket()
-        way.embedded.service.open(client, [], lambda _: None)
+        socket = enter(way.embedded.service, client)
         await asyncio.sleep(0)
         for _ in range(3):
             socket.take()

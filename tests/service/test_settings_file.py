@@ -10,6 +10,7 @@ import pytest
 from kit.service_peers import CHAT
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.http import HttpBounds
 from webpubsub.model.names import HubName
 from webpubsub.service.settings import (
     EventHandlerSettings,
@@ -87,6 +88,32 @@ def test_where_it_follows_azure_or_the_emulator_is_set_at_the_top(path: Path) ->
     )
 
 
+def test_what_the_server_takes_of_requests_is_set_below_http(path: Path) -> None:
+    path.write_text(
+        """{"http": {"maxHeadBytes": 8192, "headTimeout": 5, "bodyTimeout": 2.5, "idleTimeout": 1,
+        "maxBodiesBytes": 1048576}}"""
+    )
+    assert load_settings(path).http == HttpBounds(
+        max_head_bytes=8192,
+        head_timeout=5.0,
+        body_timeout=2.5,
+        idle_timeout=1.0,
+        max_bodies_bytes=1048576,
+    )
+
+
+@pytest.mark.parametrize("text", ["{}", '{"http": {}}', '{"http": {"headTimeout": 15}}'])
+def test_what_is_not_set_below_http_is_as_ever(path: Path, text: str) -> None:
+    path.write_text(text)
+    assert load_settings(path).http == HttpBounds(
+        max_head_bytes=65536,
+        head_timeout=15.0,
+        body_timeout=75.0,
+        idle_timeout=75.0,
+        max_bodies_bytes=268435456,
+    )
+
+
 def test_a_handler_may_get_authorization(path: Path) -> None:
     path.write_text(
         """{"hubs": {"chat": {"eventHandlers": [
@@ -156,6 +183,13 @@ def handler(inside: str) -> str:
         ('{"failedUserEvent": "no"}', ":1:21", "Invalid enum value 'no' (at failedUserEvent)"),
         ('{"missingConnectionSend": 200}', ":1:27", "Invalid enum value 200"),
         ('{"retryDelaysInSeconds": [1, -1]}', ":1:30", "Expected `float` >= 0.0"),
+        ('{"http": []}', ":1:10", "Expected `object`, got `array` (at http)"),
+        ('{"http": {\n "headTimeout": 0.5}}', ":2:17", "Expected `float` >= 1.0 (at http.headTimeout)"),
+        ('{"http": {"bodyTimeout": NaN}}', ":1:26", "Expected `float` >= 1.0 (at http.bodyTimeout)"),
+        ('{"http": {"idleTimeout": "75"}}', ":1:26", "Expected `float`, got `str` (at http.idleTimeout)"),
+        ('{"http": {"maxHeadBytes": 1023}}', ":1:27", "Expected `int` >= 1024 (at http.maxHeadBytes)"),
+        ('{"http": {"maxBodiesBytes": 1}}', ":1:29", "`int` >= 1048576 (at http.maxBodiesBytes)"),
+        ('{"http": {"maxBytes": 1}}', ":1:23", "Object contains unknown field `maxBytes` (at http.maxBytes)"),
         ('{"tokenIssuers": [{"issuer": "i"}]}', ":1:19", "missing required field `key` (at tokenIssuers[0])"),
         ('{"tokenIssuers": [{"issuer": "i", "key": " "}]}', ":1:19", "the key of token issuer 'i' is empty"),
         (

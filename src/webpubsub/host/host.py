@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from webpubsub.host.azure.connections import Connections
 from webpubsub.host.bindings.http_trigger import HttpTrigger
+from webpubsub.host.bodies import TOO_LARGE, completed
 from webpubsub.host.function import Facilities
 from webpubsub.host.http.http_functions import HttpFunctions
 from webpubsub.host.http.policies import AnswerHeaders, Cors, Throttle
@@ -24,7 +25,7 @@ from webpubsub.host.storage.app_storage import AppStorage
 from webpubsub.host.timers.timer import Sleep, Timers
 from webpubsub.host.timers.trigger import TimerTrigger
 from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
-from webpubsub.http.asgi import ClientGone, Message, Receive, Send, receive_body, send_answer
+from webpubsub.http.asgi import ClientGone, Message, Receive, Send, send_answer
 from webpubsub.model.errors import WebPubSubError
 from webpubsub.model.http import HttpAnswer
 from webpubsub.model.ports import ActionSink, TokenCredential
@@ -35,13 +36,10 @@ if TYPE_CHECKING:
 
 ADMIN_PATH: Final = "/admin"
 
-MAX_BODY_BYTES: Final = 100 * 1024 * 1024  # the Functions host's own limit
-
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _HOME: Final = HttpAnswer(200, _TEXT, b"Your function app is up and running.\n")
 _NO_HOME: Final = "AzureWebJobsDisableHomepage"
 _NOT_FOUND: Final = HttpAnswer(404)
-_TOO_LARGE: Final = HttpAnswer(413, _TEXT, b"The request body is larger than 100 MiB.")
 
 
 class FunctionHost:
@@ -56,6 +54,7 @@ class FunctionHost:
         warnings: What runs, but would better not be left so.
         access: Who may call what, and with which key; None when nobody is asked for one.
         trace: Who is told what happens.
+        bounds: What a server should take of requests.
         webhook: Answers requests of the service; also a `FastLane`, for servers that have a shorter way to it
             than ASGI.
 
@@ -90,6 +89,7 @@ class FunctionHost:
             trace: The listener, or None.
         """
         self._settings = settings
+        self.bounds = settings.http.bounds
         self._clock = clock
         self.trace = trace
         self._began = time.monotonic()
@@ -195,21 +195,21 @@ class FunctionHost:
             await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket is served here"})
 
     async def _answer(self, scope: Message, receive: Receive) -> HttpAnswer:
+        """Answer by the head where that decides; nobody else makes the host hold a body."""
         path: str = scope["path"]
-        is_webhook, is_admin = _is_below(path, WEBHOOK_PATH), _is_below(path, ADMIN_PATH)
+        method, headers = scope["method"], scope["headers"]
+        if _is_below(path, WEBHOOK_PATH):
+            return await completed(
+                self.webhook.decide(method, headers, scope["query_string"]), headers, receive
+            )
+        if _is_below(path, ADMIN_PATH):
+            return await completed(self._admin.decide(scope), headers, receive)
         # CORS is for functions: no web page may read keys.
-        cors = None if is_webhook or is_admin else self._cors
-        if cors is not None and (answer := cors.preflight(scope["method"], scope["headers"])):
-            return answer
-        body = await receive_body(receive, MAX_BODY_BYTES)
-        if body is None:
-            return _TOO_LARGE
-        if is_webhook:
-            return await self.webhook.handle(scope["method"], scope["headers"], body, scope["query_string"])
-        if is_admin:
-            return await self._admin.handle(scope, body)
-        answer = await self._http.handle(scope, body) or self._other(scope)
-        return answer if self._headers is None else self._headers.add(answer, scope)
+        if self._cors is not None and (preflight := self._cors.preflight(method, headers)):
+            return preflight
+        answer = await completed(self._http.decide(scope) or self._other(scope), headers, receive)
+        # No function's answer, nor about one: it stays bare, as at the other two doors.
+        return answer if self._headers is None or answer is TOO_LARGE else self._headers.add(answer, scope)
 
     def _other(self, scope: Message) -> HttpAnswer:
         """Answer a request that no function takes."""

@@ -16,6 +16,7 @@ from webpubsub.host.bindings.web_pubsub_trigger import (
     EventKey,
     WebPubSubTrigger,
 )
+from webpubsub.host.bodies import MAX_SMALL_DIGITS, TOO_LARGE, is_too_large
 from webpubsub.host.function import HostFunction
 from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.access.signature import RequestValidator, split_list
@@ -23,6 +24,7 @@ from webpubsub.model.cloudevents import (
     ALLOWED_ORIGIN,
     REQUEST_ORIGIN,
     build_refusal,
+    header_values,
     parse_context,
     parse_event,
 )
@@ -107,38 +109,32 @@ class Webhook:
         validators = {id(validator): validator for _, validator in self._targets.values()}
         self._validators: tuple[RequestValidator, ...] = tuple(validators.values())
 
-    async def handle(self, method: str, headers: RawHeaders, body: bytes, query: bytes = b"") -> HttpAnswer:
-        """Answer one request.
-
-        Args:
-            method: HTTP method.
-            headers: Names in lower case.
-            body: The whole body.
-            query: As it stands in the URL; a webhook that asks for keys looks there.
-        """
-        answer = self.answer(method, headers, query, body)
-        return answer if isinstance(answer, HttpAnswer) else await answer
-
-    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | None:
+    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | HttpAnswer | None:
         """Take events, as the service sends them, into the fast lane; see `FastLane.open`."""
         path, _, query = target.partition(b"?")
         if path != _TARGET or method != "POST" or b"#" in query:
             return None
-        return partial(self.answer, method, headers, query)
+        return self.decide(method, headers, query)
 
-    def answer(
-        self, method: str, headers: RawHeaders, query: bytes, body: bytes
-    ) -> HttpAnswer | Awaitable[HttpAnswer]:
-        """See `handle`; what no function runs for is answered at once."""
+    def decide(self, method: str, headers: RawHeaders, query: bytes = b"") -> LaneHandler | HttpAnswer:
+        """Return who answers a request, given its body, or the answer itself: then nobody wants the body.
+
+        Args:
+            method: HTTP method.
+            headers: Names in lower case.
+            query: As it stands in the URL; a webhook that asks for keys looks there.
+        """
         if self._is_open is not None and not self._is_open(headers, query):
             return self._refuse(_UNAUTHORIZED, None, _NO_KEY)
         if method in _PROBES:
             return self._probe(headers)
         if method not in _METHODS:
             return _NOT_FOUND
-        found = dict(headers[::-1]).get(b"content-type")  # the first counts
-        content_type = None if found is None else found.decode("latin-1")
-        return self._take(method, None, content_type, body, headers)
+        found = self._find(method, None, headers)
+        if isinstance(found, HttpAnswer):
+            return found
+        function, context, content_type = found
+        return partial(self._run, function, context, content_type, headers)
 
     def take(
         self,
@@ -148,30 +144,38 @@ class Webhook:
         headers: RawHeaders,
         query: bytes = b"",
     ) -> HttpAnswer | Awaitable[HttpAnswer]:
-        """Answer an event of a service in this process as `handle` answers the POST that it would be.
+        """Answer an event of a service in this process as `decide` has the POST answered that it would be.
 
         Args:
             context: What `parse_context` would read from ``headers``; only its states are not checked yet.
             content_type: That of ``body``.
             body: The event itself.
             headers: What functions see; nothing is read from them here.
-            query: See `handle`.
+            query: See `decide`.
         """
         if self._is_open is not None and not self._is_open((), query):
             return self._refuse(_UNAUTHORIZED, None, _NO_KEY)
-        return self._take("POST", context, content_type, body, headers)
+        found = self._find("POST", context, headers)
+        if isinstance(found, HttpAnswer):
+            return found
+        return self._run(found[0], context, content_type, headers, body)
 
-    def _take(
-        self,
-        method: str,
-        context: WebPubSubConnectionContext | None,
-        content_type: str | None,
-        body: bytes,
-        headers: RawHeaders,
-    ) -> HttpAnswer | Awaitable[HttpAnswer]:
+    def _find(
+        self, method: str, context: WebPubSubConnectionContext | None, headers: RawHeaders
+    ) -> tuple[HostFunction, WebPubSubConnectionContext, str | None] | HttpAnswer:
+        """Return the function that takes an event, with context and content type; or what the head answers.
+
+        Args:
+            method: HTTP method.
+            context: None: it is read from the headers, and so are type and length of the body.
+            headers: See `decide`.
+        """
+        content_type, length = None, b""
         try:
             if context is None:
-                context = parse_context(headers)
+                values = header_values(headers)
+                context = parse_context(headers, values)
+                content_type, length = values.get(b"content-type"), values.get(b"content-length", b"")
             else:
                 context.states.check()
         except CloudEventError as error:
@@ -187,6 +191,18 @@ class Webhook:
             return self._refuse(_UNAUTHORIZED, context, problem)
         if method != "POST":
             return self._refuse(_BAD_REQUEST, context, f"the method is {method}: expected POST")
+        if len(length) > MAX_SMALL_DIGITS and is_too_large(length):
+            return self._refuse(TOO_LARGE, context, TOO_LARGE.body.decode())
+        return function, context, None if content_type is None else content_type.decode("latin-1")
+
+    def _run(
+        self,
+        function: HostFunction,
+        context: WebPubSubConnectionContext,
+        content_type: str | None,
+        headers: RawHeaders,
+        body: bytes,
+    ) -> HttpAnswer | Awaitable[HttpAnswer]:
         try:
             request = parse_event(context, content_type, body)
         except CloudEventError as error:

@@ -1,10 +1,14 @@
-"""HTTP/1.1: a client for the two hot calls that leave, and what every ASGI application here does.
+"""HTTP/1.1: a server, a client for the two hot calls that leave, and what every ASGI application here does.
 
 ::
 
+    server.py      bytes -> head -> who answers it -> answer, for each connection
+    exchange.py    one request of an ASGI application, as the server sees it
     urls.py        URL -> where to connect, and how its requests begin
     client.py      request -> an idle connection, or a new one -> answer, in time
-    asgi.py        one exchange over ASGI: a whole body in, a whole answer out
+    heads.py       heads that come in several pieces, on either side
+    chunked.py     bodies in chunks, on either side
+    asgi.py        one exchange over ASGI, as an application sees it: a whole body in, a whole answer out
 
 The client calls webhooks and the REST API. It follows no redirection, uses no proxy, keeps no cookies, and
 asks for no content coding. Python's general clients take several times its CPU time a call.

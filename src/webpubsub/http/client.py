@@ -26,9 +26,11 @@ from typing import Any, Final, cast
 import httptools
 import msgspec
 
+from webpubsub.http.chunked import BadChunk, ChunkedBody, TooMuchAround
 from webpubsub.http.errors import HttpCallError, InvalidAnswer, InvalidCall, NotReached, Unanswered
+from webpubsub.http.heads import END, HeadTooLarge, PartialHead
 from webpubsub.http.urls import Origin, Url
-from webpubsub.model.http import RawHeaders, header_text
+from webpubsub.model.http import BODILESS, RawHeaders, header_text
 
 IDLE_SECONDS: Final = 15.0
 CONNECT_SECONDS: Final = 10.0  # an address; a name may have several
@@ -247,8 +249,7 @@ class Connection(asyncio.Protocol):
         """
         if self.is_closing:
             raise Unanswered(f"{self.origin.authority} closed the connection")
-        if method == "HEAD" or self._reader.is_head:
-            self._reader.expect(method)
+        self._reader.is_head = method == "HEAD"
         answer: asyncio.Future[Response] = self._loop.create_future()
         self._answer = answer
         self._transport.write(request)
@@ -347,12 +348,11 @@ class Response(msgspec.Struct, frozen=True):
         return None
 
 
-class _Enough(Exception):
-    """Stops the parser: what follows is not wanted."""
-
-
 class ResponseReader:
     """Reads the answers of one connection, one at a time; `expect` one to HEAD, and the one behind it.
+
+    Each head has a parser of its own, which sees nothing of what follows; so the same bytes are the same
+    answer, however they are cut.
 
     Attributes:
         has_begun: Whether any byte of the expected answer has come, and not all of it.
@@ -361,16 +361,17 @@ class ResponseReader:
     """
 
     __slots__ = (
-        "_body",
+        "_chunks",
+        "_head_bytes",
         "_headers",
+        "_left",
         "_max_body",
         "_parser",
-        "_problem",
+        "_partial",
+        "_pieces",
         "_reason",
-        "_response",
         "_size",
         "_status",
-        "_without_body",
         "has_begun",
         "is_head",
         "is_reusable",
@@ -379,23 +380,25 @@ class ResponseReader:
     def __init__(self, max_body: int) -> None:
         """Read answers, of longer ones than ``max_body`` bytes only a little more than that."""
         self._max_body = max_body
-        self._parser = httptools.HttpResponseParser(self)
         self.is_head = False
         self.is_reusable = False
         self._begin()
 
     def expect(self, method: str) -> None:
         """Prepare for the answer to a request of another method than the one before."""
-        if self.is_head:  # the parser waits for the body that the last answer only described
-            self._parser = httptools.HttpResponseParser(self)
         self.is_head = method == "HEAD"
-        self._begin()
 
     def _begin(self) -> None:
-        self._response: Response | None = None
-        self._problem: str | None = None
-        self._without_body = self._status = 0
         self.has_begun = False
+        self._status = 0  # until the head is complete
+        self._head_bytes = 0  # of interim answers
+        self._partial: PartialHead | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._reason = b""
+        self._chunks: ChunkedBody | None = None
+        self._left: int | None = None  # bytes of the body that are to come; None: until the end, or in chunks
+        self._pieces: list[bytes] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> Response | None:
         """Take the next bytes; return the answer once it is complete.
@@ -403,91 +406,169 @@ class ResponseReader:
         Raises:
             InvalidAnswer: It is none, has a content coding, or its head is too long.
         """
-        self.has_begun = True
-        self._without_body += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self.is_reusable = False
-            if self._response is None:
-                raise InvalidAnswer(self._problem or f"the answer is not HTTP: {_why(error)}") from error
-        if self._response is None and self._without_body > MAX_BYTES_WITHOUT_BODY:
-            raise InvalidAnswer(f"the answer has over {MAX_BYTES_WITHOUT_BODY} bytes in a row without body")
-        response = self._response
-        if response is not None:
-            self._begin()
-        return response
+        if not self.has_begun:
+            response = self._read_whole(data)
+            if response is not None:
+                return response
+            self.has_begun = True
+        while data:
+            rest = self._read_body(data) if self._status else self._read_head(data)
+            if rest is not None:
+                data = rest
+                if self._status and self._left == 0:
+                    return self._complete(is_all=not rest)
+            elif self._size > self._max_body:
+                return self._complete(is_all=False)
+            else:
+                return None
+        return None
 
     def end(self) -> Response | None:
         """Return the answer whose body goes on until the connection ends; None if it is cut off."""
-        names = dict(self._headers) if self._status else {}
-        is_chunked = names.get(b"transfer-encoding", b"").strip().lower().endswith(b"chunked")
-        if self._status and b"content-length" not in names and not is_chunked:
-            self._complete()
-        return self._response
+        if self._status and self._left is None and self._chunks is None:
+            return self._complete(is_all=False)
+        return None
+
+    def _read_whole(self, data: bytes) -> Response | None:
+        """Return the answer when ``data`` is one that says its length, as nearly all that comes is.
+
+        Otherwise nothing was taken, and the longer way says what it is.
+        """
+        stop = data.find(END) + 4
+        if self.is_head or not 4 <= stop <= MAX_BYTES_WITHOUT_BODY:
+            return None
+        self._parser = httptools.HttpResponseParser(self)
+        try:
+            self._parser.feed_data(data[:stop])
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            pass
+        else:
+            status, headers, body = self._parser.get_status_code(), self._headers, data[stop:]
+            values = dict(headers)
+            length = values.get(b"content-length")
+            if (
+                length is not None
+                and int(length) == len(body) <= self._max_body
+                and status >= 200
+                and status not in BODILESS
+                and b"content-encoding" not in values
+            ):
+                response = Response(status, headers, body, self._reason)
+                self._headers, self._reason = [], b""
+                return response
+        self._headers, self._reason = [], b""
+        return None
+
+    def _read_head(self, data: bytes) -> bytes | None:
+        """Take what is of a head; return what follows it, or None when it is not complete."""
+        try:
+            stop = 0 if self._partial is not None else data.find(END) + 4
+            if 4 <= stop <= MAX_BYTES_WITHOUT_BODY - self._head_bytes:
+                head, rest = data[:stop], data[stop:]
+            else:
+                found = self._read_part(data)
+                if found is None:
+                    return None
+                head, rest = found
+            self._parser = httptools.HttpResponseParser(self)
+            self._parser.feed_data(head)
+        except HeadTooLarge:
+            raise _too_much() from None
+        except httptools.HttpParserError as error:
+            raise InvalidAnswer(f"the answer is not HTTP: {error}") from error
+        except httptools.HttpParserUpgrade as error:
+            raise InvalidAnswer("the answer is not HTTP: it changes the protocol") from error
+        self._partial = None
+        self._use_head(self._parser.get_status_code(), len(head))
+        return rest
+
+    def _read_part(self, data: bytes) -> tuple[bytes, bytes] | None:
+        if self._partial is None:
+            room = MAX_BYTES_WITHOUT_BODY - self._head_bytes
+            self._partial = PartialHead(httptools.HttpResponseParser, room)
+        return self._partial.feed(data)
+
+    def _use_head(self, status: int, size: int) -> None:
+        if status < 200:  # an interim answer
+            self._head_bytes += size
+            self._headers, self._reason = [], b""
+            return
+        self._status = status
+        values = dict(self._headers)
+        if status < 300 and b"content-encoding" in values:
+            self._check_coding()
+        if self.is_head or status in BODILESS:
+            self._left = 0
+        elif b"transfer-encoding" in values:
+            self._use_coding(values[b"transfer-encoding"])
+        elif b"content-length" in values:
+            self._left = int(values[b"content-length"])
+
+    def _use_coding(self, coding: bytes) -> None:
+        if coding.strip().lower() != b"chunked":
+            raise InvalidAnswer(
+                f"the answer has the transfer coding {header_text(coding)!r}: expected 'chunked'"
+            )
+        self._chunks = ChunkedBody(MAX_BYTES_WITHOUT_BODY)
+
+    def _read_body(self, data: bytes) -> bytes | None:
+        """Take what is of the body; return what follows it, or None when it is not complete."""
+        if self._chunks is not None:
+            try:
+                rest = self._chunks.feed(data, self._take)
+            except BadChunk as error:
+                raise InvalidAnswer(f"the answer is not HTTP: {error}") from error
+            except TooMuchAround:
+                raise _too_much() from None
+            if rest is not None:
+                self._left = 0
+            return rest
+        if self._left is None:
+            self._take(data)
+            return None
+        piece, rest = data[: self._left], data[self._left :]
+        self._take(piece)
+        self._left -= len(piece)
+        return None if self._left else rest
+
+    def _take(self, piece: bytes) -> None:
+        """Keep a part of the body, unless it is too much already."""
+        if self._size <= self._max_body:
+            self._pieces.append(piece)
+            self._size += len(piece)
+
+    def _complete(self, *, is_all: bool) -> Response:
+        """Return the answer; where not ``is_all`` was taken, nothing else may be asked."""
+        if not is_all:
+            self.is_reusable = False
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        response = Response(self._status, self._headers, body, self._reason)
+        self._begin()
+        return response
+
+    def _check_coding(self) -> None:
+        for name, value in self._headers:
+            if name == b"content-encoding" and value.strip().lower() not in _UNCODED:
+                raise InvalidAnswer(
+                    f"the answer has the content coding {header_text(value)!r}, which was not asked for"
+                )
 
     # --- what the parser calls ------------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """Forget an interim answer."""
-        if self._response is not None:  # more than was asked for
-            raise _Enough
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._reason = b""
-        self._size = 0
 
     def on_status(self, reason: bytes) -> None:
         """Keep a part of the reason."""
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._status:  # else it is a trailer
-            self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Skip the head of an interim answer (1xx); the answer to HEAD is complete here."""
-        status = self._parser.get_status_code()
-        if status < 200:
-            return
-        self._status = status
-        if status < 300:
-            self._check_coding()
-        if self.is_head:
-            self._complete()
-
-    def on_body(self, piece: bytes) -> None:
-        """Keep a part of the body, unless it is too much."""
-        if self._response is not None:  # a body where none may be
-            raise _Enough
-        self._without_body = 0
-        self._body.append(piece)
-        self._size += len(piece)
-        if self._size > self._max_body:
-            self._complete()
-            raise _Enough
-
-    def on_message_complete(self) -> None:
-        """Complete the answer, unless it was an interim one."""
-        if self._status and self._response is None:
-            self._complete()
-
-    def _complete(self) -> None:
+        """Ask what the parser forgets with the head."""
         self.is_reusable = self._parser.should_keep_alive()
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._response = Response(self._status, self._headers, body, self._reason)
-
-    def _check_coding(self) -> None:
-        for name, value in self._headers:
-            if name == b"content-encoding" and value.strip().lower() not in _UNCODED:
-                self._problem = (
-                    f"the answer has the content coding {header_text(value)!r}, which was not asked for"
-                )
-                raise _Enough
 
 
-def _why(error: Exception) -> str:
-    return "it changes the protocol" if isinstance(error, httptools.HttpParserUpgrade) else str(error)
+def _too_much() -> InvalidAnswer:
+    return InvalidAnswer(f"the answer has over {MAX_BYTES_WITHOUT_BODY} bytes in a row without body")
 
 
 class Deadlines:

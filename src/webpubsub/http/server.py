@@ -254,6 +254,7 @@ class HttpConnection(asyncio.Protocol):
         "_is_held_up",
         "_is_over",
         "_is_whole",
+        "_parser",
         "_pending",
         "_pieces",
         "_received",
@@ -277,6 +278,7 @@ class HttpConnection(asyncio.Protocol):
         self._blank = 0  # bytes of empty lines before it
         self._pending = bytearray()  # what has come of it, while it is incomplete
         self._scout: httptools.HttpRequestParser | None = None  # tells early that it is none
+        self._parser: httptools.HttpRequestParser | None = None  # of a whole head
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._is_whole = False
@@ -310,10 +312,15 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as far as it is the time."""
-        if self._behind:  # it came before reading was paused
-            self._behind += data
-        else:
-            self._receive(data)
+        while data and not self._is_over:
+            if self._body is not None:
+                data = self._read_body(data)
+            elif self._answering:
+                self._behind += data
+                self._transport.pause_reading()
+                return
+            else:
+                data = self._read_head(data)
 
     def eof_received(self) -> bool:
         """Close our side, too."""
@@ -344,19 +351,6 @@ class HttpConnection(asyncio.Protocol):
             self._drained.set()
 
     # --- requests -------------------------------------------------------------------------------------
-
-    def _receive(self, data: bytes) -> None:
-        while data:
-            if self._is_over:
-                return
-            if self._body is not None:
-                data = self._read_body(data)
-            elif self._answering:
-                self._behind = data
-                self._transport.pause_reading()
-                return
-            else:
-                data = self._read_head(data)
 
     def _read_head(self, data: bytes) -> bytes:
         """Take what is of a head; return what follows."""
@@ -418,16 +412,20 @@ class HttpConnection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        # Blanks behind it are no part of a value (RFC 9112, section 5.1).
+        self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
+        """Ask what the parser forgets with the head."""
+        assert self._parser is not None
+        self.keeps_alive = self._parser.should_keep_alive()
         self._is_whole = True
 
     def _begin(self, head: bytes, rest: bytes) -> bytes:
         """Find out who answers the request of a whole head; return what follows it."""
         server = self._server
         self._target, self._headers, self._is_whole, self._blank = b"", [], False, 0
-        parser = httptools.HttpRequestParser(self)
+        self._parser = parser = httptools.HttpRequestParser(self)
         try:
             parser.feed_data(head)
         except httptools.HttpParserUpgrade:
@@ -435,37 +433,43 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(400, f"The request is not HTTP/1.1: {error}.")
             return b""
+        self._parser = None
         headers = self._headers
-        if b" \r\n" in head or b"\t\r\n" in head:  # RFC 9112, section 5.1: not a part of the value
-            headers[:] = [(name, value.rstrip(b" \t")) for name, value in headers]
         values = dict(headers)
-        line = head[: head.find(b"\r\n")]
-        is_newest = line.endswith(b" HTTP/1.1")
+        end = head.find(b"\r")
+        version = head[end - 9 : end]
+        is_newest = version == b" HTTP/1.1"
         method = parser.get_method().decode()
         self._is_head = method == "HEAD"
-        if not self._is_whole:
-            problem: tuple[int, str] | None = (400, "The request has no head.")
-        elif b"\x7f" in head:  # which the parser takes
-            problem = (400, "The request has a control byte in its head.")
-        else:
-            problem = self._problem(line, method, values)
-        if problem is not None:
-            self._refuse(*problem)
-            return b""
-        self.keeps_alive = (
-            is_newest and not server.is_stopping and not (b"connection" in values and _closes(headers))
-        )
+        chunked = b"transfer-encoding" in values
+        self._expects = is_newest and b"expect" in values
+        if not (  # what nearly all requests are
+            is_newest
+            and values.get(b"host") == self._host
+            and len(values) == len(headers)
+            and self._target[:1] == b"/"
+            and b"#" not in self._target
+            and end == len(method) + len(self._target) + len("  HTTP/1.1")
+            and b"\x7f" not in head
+            and not (chunked or self._expects or method == "CONNECT")
+        ):
+            problem = self._problem(end, version, method, values)
+            if problem is None and b"\x7f" in head:  # which the parser takes
+                problem = (400, "The request has a control byte in its head.")
+            if problem is not None:
+                self._refuse(*problem)
+                return b""
+        if not is_newest or server.is_stopping:
+            self.keeps_alive = False
         self._answering = True
         self.due = _FOREVER
         length = values.get(b"content-length")
-        chunked = b"transfer-encoding" in values
         if b"upgrade" in values and server.web_sockets is not None and _asks_for_web_socket(method, values):
             if is_newest and not chunked and not (length and int(length)):
                 self._upgrade(method, rest)
             else:
                 self._refuse(400, "A WebSocket begins with a GET of HTTP/1.1 that has no body.")
             return b""
-        self._expects = is_newest and b"expect" in values
         left = 0
         if chunked:
             self._body = ChunkedBody(server.bounds.max_head_bytes)
@@ -494,25 +498,30 @@ class HttpConnection(asyncio.Protocol):
             self.write(CONTINUE)
         return rest
 
-    def _problem(self, line: bytes, method: str, values: dict[bytes, bytes]) -> tuple[int, str] | None:
-        """Return status and words for a head that the parser has taken, and that is none all the same."""
-        if not line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
+    def _problem(
+        self, size: int, version: bytes, method: str, values: dict[bytes, bytes]
+    ) -> tuple[int, str] | None:
+        """Return status and words for a head that the parser has taken, and that is none all the same.
+
+        ``size`` is that of its first line.
+        """
+        if not self._is_whole or version not in (b" HTTP/1.1", b" HTTP/1.0"):
             return _OTHER_VERSION
-        if len(line) != len(method) + len(self._target) + len("  HTTP/1.1"):
+        if size != len(method) + len(self._target) + len("  HTTP/1.1"):
             return 400, "The request's first line has more than two spaces."
         if method == "CONNECT":
             return 501, "This server is not a proxy."
         host = values.get(b"host")
         if host != self._host or len(values) != len(self._headers):
             count = sum(name == b"host" for name, _ in self._headers)
-            if count > 1 or (host is None and line.endswith(b"1")):
+            if count > 1 or (host is None and version == b" HTTP/1.1"):
                 return 400, f"The request has {count} Host headers: expected one."
             if host is not None and _HOST.fullmatch(host) is None:
                 return 400, "The request's Host is not a name or address with its port."
             self._host = host or b""
         coding = values.get(b"transfer-encoding")
         if coding is not None:
-            if line.endswith(b"0"):
+            if version == b" HTTP/1.0":
                 return 400, "A request of HTTP/1.0 has no Transfer-Encoding."
             if (
                 coding.lower() != b"chunked"
@@ -735,7 +744,7 @@ class HttpConnection(asyncio.Protocol):
         pieces = [STATUS_LINES[answer.status], self._server.date_line]
         for name, value in answer.headers:
             pieces.append(header_line(name, value))
-        if self.closes_after():
+        if (self._body is not None or not self.keeps_alive) and self.closes_after():
             pieces.append(CLOSE_LINE)
         if answer.status in BODILESS:
             pieces.append(b"\r\n")
@@ -783,11 +792,12 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._body is None:
             self._await_next()
-        self.read_on()
+        if self._is_held_up:
+            self.read_on()
         if self._behind:
             data, self._behind = self._behind, b""
             self._transport.resume_reading()
-            self._receive(data)
+            self.data_received(data)
 
     def _await_next(self) -> None:
         self._has_begun = False
@@ -897,11 +907,6 @@ class _Nobody:
 
 
 _NOBODY: Final = _Nobody()
-
-
-def _closes(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether no request follows (RFC 9112, section 9.6); the parser forgets it where there is no body."""
-    return any(name == b"connection" and b"close" in _TOKENS.split(value.lower()) for name, value in headers)
 
 
 def _asks_for_web_socket(method: str, values: dict[bytes, bytes]) -> bool:

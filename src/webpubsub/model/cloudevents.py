@@ -38,7 +38,7 @@ from webpubsub.model.http import Headers, HttpAnswer, RawHeaders, header_text
 from webpubsub.model.metadata import NO_METADATA, Metadata, build_metadata_headers
 from webpubsub.model.mqtt.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, response_for
-from webpubsub.model.names import parse_group_name
+from webpubsub.model.names import PLAIN_GROUP, parse_group_name
 from webpubsub.model.payload import CONTENT_TYPES, MALFORMED_JSON, Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import NO_STATES, STATE_HEADER, ConnectionStates
@@ -80,15 +80,28 @@ _REFUSALS: Final = (EventErrorResponse, MqttEventErrorResponse)
 # --- context <-> headers ------------------------------------------------------------------------------
 
 
-def parse_context(raw: RawHeaders) -> WebPubSubConnectionContext:
+def header_values(raw: RawHeaders) -> dict[bytes, bytes]:
+    """Return the headers of an event request by name; of those that are repeated the first counts.
+
+    Raises:
+        CloudEventError: One that must stand alone is repeated.
+    """
+    values = dict(raw)
+    return values if len(values) == len(raw) else _without_repetition(raw)
+
+
+def parse_context(raw: RawHeaders, values: dict[bytes, bytes] | None = None) -> WebPubSubConnectionContext:
     """Read the connection context of an event request from its headers.
+
+    Args:
+        raw: The headers.
+        values: What `header_values` made of them, if somebody has asked already.
 
     Raises:
         CloudEventError: A required header is missing, or one that must stand alone is repeated.
     """
-    values = dict(raw)
-    if len(values) < len(raw):
-        values = _without_repetition(raw)
+    if values is None:
+        values = header_values(raw)
     try:
         try:
             # Nearly all are UTF-8, and then need no function that tries what they are.
@@ -439,7 +452,8 @@ def _parse_connect_answer(request: ConnectEventRequest, body: bytes) -> ConnectE
     try:
         found = parse_accepted(request, body)
         for group in (found and found.groups) or ():
-            parse_group_name(group)
+            if not PLAIN_GROUP.fullmatch(group):
+                parse_group_name(group)
     except (*MALFORMED_JSON, InvalidName) as error:
         raise EventRefused(500, f"the answer to the connect event cannot be read: {error}") from error
     return found

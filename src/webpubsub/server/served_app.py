@@ -44,7 +44,7 @@ class ServedApp:
         self.on_hubs: Callable[[dict[HubName, HubSettings]], None] = lambda _: None
         self._options = options
         self._addresses = addresses
-        self._server = HttpServer(host, lane=host.webhook, trace=host.trace)
+        self._server = HttpServer(host, lane=host.webhook, trace=host.trace, bounds=host.bounds)
 
     async def start(self) -> None:
         """Return when the functions can be called.

@@ -22,6 +22,7 @@ from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, Connect
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError, ConnectionStringError, InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
+from webpubsub.model.http import HttpBounds
 from webpubsub.model.names import HubName
 from webpubsub.service.protocols.frames import MAX_MESSAGE_BYTES
 
@@ -229,12 +230,14 @@ class ServiceSettings(Compatibility, frozen=True, kw_only=True):
             the file): a host without port, as Azure does. An app that compares it with a URL that has a
             port needs the port here too, such as ``localhost:8080``.
         token_issuers: Whose tokens callers of the REST API may have instead of an access key's.
+        http: What its server takes of requests.
     """
 
     access_keys: tuple[str, ...] = (DEFAULT_ACCESS_KEY,)
     hubs: Mapping[HubName, HubSettings] = msgspec.field(default_factory=dict)
     origin: str = msgspec.field(default="localhost", name="webhookRequestOrigin")
     token_issuers: tuple[TokenIssuer, ...] = ()
+    http: HttpBounds = HttpBounds()
 
     def hub(self, name: HubName) -> HubSettings:
         return self.hubs.get(name, _NO_SETTINGS)

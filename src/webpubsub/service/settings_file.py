@@ -21,6 +21,8 @@
         {"issuer": "https://sts.example/", "audience": "https://webpubsub.azure.com",
          "key": "-----BEGIN PUBLIC KEY-----..."}
       ],
+      "http": {"maxHeadBytes": 65536, "headTimeout": 15, "bodyTimeout": 75, "idleTimeout": 75,
+               "maxBodiesBytes": 268435456},
       "webhookRequestOrigin": "localhost",
       "failedUserEvent": "ack",
       "missingConnectionSend": 202,
@@ -36,8 +38,8 @@
     }
 
 Everything may be left out; what it means is told by `HubSettings`, `EventHandlerSettings`,
-`Compatibility` and `TokenIssuer`. Access keys are not in the file; but tokens, keys of issuers and codes of
-event handlers may be.
+`Compatibility`, `TokenIssuer` and `HttpBounds`. Access keys are not in the file; but tokens, keys of issuers
+and codes of event handlers may be.
 
 While the service runs a good edit is used at once, a bad one is told and left aside. The file is looked at
 when something changes in its folder, which is also how files are replaced as a whole, and twice a second
@@ -60,6 +62,7 @@ import msgspec
 
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError, InvalidName
+from webpubsub.model.http import HttpBounds
 from webpubsub.model.json_file import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
@@ -72,6 +75,7 @@ class _File(Compatibility, frozen=True, kw_only=True):
     # Hubs and issuers are converted one by one, as only we can tell where each stands.
     hubs: dict[str, Any] = msgspec.field(default_factory=dict)
     token_issuers: tuple[Any, ...] = ()
+    http: HttpBounds = HttpBounds()
     webhook_request_origin: str = ServiceSettings().origin
 
 
@@ -120,6 +124,7 @@ class _Text:
                 self._convert(value, ("tokenIssuers", number), TokenIssuer)
                 for number, value in enumerate(found.token_issuers)
             ),
+            http=found.http,
             origin=found.webhook_request_origin,
         )
 

@@ -1,4 +1,4 @@
-"""``extensions.http`` of host.json: headers of every answer, HSTS, and how many requests are taken."""
+"""``extensions.http`` of host.json: headers of every answer, HSTS, and what is taken of requests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from kit.asgi_client import AsgiClient
 from webpubsub.host.http.policies import Throttle
 from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.http import HttpBounds
 
 Run = Callable[..., Any]
+
+VARIABLE = "AzureFunctionsJobHost__extensions__http__"
 
 APP = """
 import asyncio
@@ -97,6 +100,71 @@ async def test_hsts_is_for_https_and_never_for_this_machine(
     behind = AsgiClient(lambda scope, *rest: client.app({**scope, "scheme": scheme}, *rest))
     answer = await behind.request("GET", "/api/x", {"Host": host})
     assert answer.header("strict-transport-security") == expected
+
+
+@pytest.mark.parametrize(
+    ("http", "environ", "expected"),
+    [
+        ("{}", {}, HttpBounds()),
+        (
+            '{"maxHeadBytes": 8192, "headTimeout": 5, "bodyTimeout": 2.5, "IDLETIMEOUT": "1", '
+            '"maxBodiesBytes": 1048576}',
+            {},
+            HttpBounds(
+                max_head_bytes=8192,
+                head_timeout=5.0,
+                body_timeout=2.5,
+                idle_timeout=1.0,
+                max_bodies_bytes=1048576,
+            ),
+        ),
+        (
+            '{"bodyTimeout": 30, "headTimeout": 7}',
+            {f"{VARIABLE}bodyTimeout": "600", f"{VARIABLE}maxHeadBytes": "1024"},
+            HttpBounds(max_head_bytes=1024, head_timeout=7.0, body_timeout=600.0),
+        ),
+    ],
+)
+def test_what_the_server_takes_is_set_in_the_file_or_the_environment(
+    tmp_path: Path, http: str, environ: dict[str, str], expected: HttpBounds
+) -> None:
+    (tmp_path / "host.json").write_text(host_json(http)["host__json"])
+    assert HostSettings.load(tmp_path, environ).http.bounds == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("maxHeadBytes", "1023", "a number of bytes from 1024, found a number (1023)"),
+        ("maxHeadBytes", "2048.5", "a whole number, found a number (2048.5)"),
+        ("headTimeout", "0.5", "a number of seconds from 1, found a number (0.5)"),
+        ("bodyTimeout", "-1", "a number of seconds from 1, found a number (-1.0)"),
+        ("bodyTimeout", '"00:01:15"', "a number of seconds, found a string"),
+        ("bodyTimeout", "true", "a number of seconds, found a boolean"),
+        ("idleTimeout", "NaN", "a number of seconds, found a number (NaN)"),
+        ("idleTimeout", "1e999", "a number of seconds, found a number (Infinity)"),
+        ("maxBodiesBytes", "1048575", "a number of bytes from 1048576, found a number (1048575)"),
+    ],
+)
+def test_a_bound_that_is_none_is_refused_with_its_least_value(
+    tmp_path: Path, name: str, value: str, expected: str
+) -> None:
+    (tmp_path / "host.json").write_text(host_json(f'{{"{name}": {value}}}')["host__json"])
+    column = len(f'{{"version": "2.0", "extensions": {{"http": {{"{name}": ') + 1
+    text = re.escape(f"host.json:1:{column}: 'extensions.http.{name}' must be {expected}")
+    with pytest.raises(ConfigurationError, match=text):
+        HostSettings.load(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("0", "is '0.0': expected a number of seconds from 1"), ("1s", "is '1s': expected a number of seconds")],
+)
+def test_a_bound_of_the_environment_that_is_none_names_its_variable(
+    tmp_path: Path, value: str, expected: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"setting '{VARIABLE}headTimeout' {expected}"):
+        HostSettings.load(tmp_path, {f"{VARIABLE}headTimeout": value})
 
 
 async def test_one_request_too_many_is_429(run_app: Run) -> None:

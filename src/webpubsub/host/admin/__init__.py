@@ -6,7 +6,10 @@ Source: Python spec, section 6, ``/admin``; Functions host, its controllers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
+
+import msgspec
 
 from webpubsub.host.admin.function_pages import FunctionPages
 from webpubsub.host.admin.key_pages import KeyPages
@@ -18,7 +21,7 @@ from webpubsub.host.keys.access import Access
 from webpubsub.host.loading.app import App
 from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.errors import ConfigurationError, PeerError, StorageError
-from webpubsub.model.http import HttpAnswer
+from webpubsub.model.http import HttpAnswer, LaneHandler
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
 _UNAUTHORIZED: Final = HttpAnswer(401)
@@ -63,20 +66,24 @@ class Admin:
         ]
         self._pages = [(RouteTemplate(page.path), page) for page in pages]
 
-    async def handle(self, scope: Scope, body: bytes) -> HttpAnswer:
+    def decide(self, scope: Scope) -> LaneHandler | HttpAnswer:
+        """Return who answers a request, given its body, or the answer itself: then nobody wants the body."""
         found = self._found(scope["path"])
         if not found:
             return _NOT_FOUND
         page, parameters = next((each for each in found if each[0].method == scope["method"]), found[0])
         if not page.is_public and not self._is_admin(scope):
             return _UNAUTHORIZED
-        request = AdminRequest(scope, parameters, body)
+        request = AdminRequest(scope, parameters)
         if self._access is None and page.method != "GET" and request.is_of_other_site:
             return text_answer(403, "Web pages of other sites may not do this.")
         if page.method != scope["method"]:
             return _NOT_ALLOWED
+        return partial(self._answer, page, request)
+
+    async def _answer(self, page: Page, request: AdminRequest, body: bytes) -> HttpAnswer:
         try:
-            return await page.answer(request)
+            return await page.answer(msgspec.structs.replace(request, body=body))
         except PeerError as error:
             return text_answer(error.status, str(error))
         except (ConfigurationError, StorageError) as error:

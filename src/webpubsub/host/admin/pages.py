@@ -26,12 +26,12 @@ class AdminRequest(msgspec.Struct, frozen=True):
     Attributes:
         scope: Its ASGI scope.
         parameters: Those of the page's path.
-        body: The whole body.
+        body: The whole body, once it is there.
     """
 
     scope: Scope
     parameters: Mapping[str, str]
-    body: bytes
+    body: bytes = b""
 
     @property
     def base(self) -> str:

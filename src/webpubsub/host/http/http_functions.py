@@ -6,7 +6,8 @@ Source: Python spec, sections 5 and 6.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
@@ -16,7 +17,7 @@ from webpubsub.host.http.policies import Throttle
 from webpubsub.host.keys.access import HttpGate
 from webpubsub.host.running.invoker import Invoker
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.http import HttpAnswer
+from webpubsub.model.http import HttpAnswer, LaneHandler
 
 _SLASH: Final = re.compile(r"%2f", re.IGNORECASE)
 # Tells the caller nothing about the app; the traceback is in the trace.
@@ -93,20 +94,21 @@ class HttpFunctions:
                     return function, parameters
         return None
 
-    async def handle(self, scope: Scope, body: bytes) -> HttpAnswer | None:
-        """Answer one request; None when no function takes it."""
+    def decide(self, scope: Scope) -> LaneHandler | HttpAnswer | None:
+        """Return who answers a request, given its body, or the answer itself: then nobody wants the body.
+
+        None when no function takes it.
+        """
         found = self.find(scope["method"], _path(scope))
         if found is None:
             return None
         function, parameters = found
         if self._gate is not None and (refusal := self._gate.refusal(function, scope)) is not None:
             return refusal
+        run = partial(self._run, function, parameters, scope)
         if self._throttle is None:
-            return await self._run(function, parameters, scope, body)
-        if self._throttle.is_full:
-            return _BUSY
-        async with self._throttle.turn():
-            return await self._run(function, parameters, scope, body)
+            return run
+        return _BUSY if self._throttle.is_full else partial(_run_in_turn, self._throttle, run)
 
     async def _run(
         self, function: HostFunction, parameters: dict[str, str], scope: Scope, body: bytes
@@ -117,6 +119,15 @@ class HttpFunctions:
         except Exception:  # noqa: BLE001 - the invoker has told the trace
             return _FAILED
         return answer
+
+
+async def _run_in_turn(
+    throttle: Throttle, run: Callable[[bytes], Awaitable[HttpAnswer]], body: bytes
+) -> HttpAnswer:
+    if throttle.is_full:  # by others, while the body was coming
+        return _BUSY
+    async with throttle.turn():
+        return await run(body)
 
 
 def _trigger(function: HostFunction) -> HttpTrigger:

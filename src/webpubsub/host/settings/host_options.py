@@ -9,6 +9,7 @@ Source: Python spec, section 6; Functions host, HostJsonFileConfigurationSource.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -41,6 +42,9 @@ class HostOptions:
 
     def number(self, *path: str) -> int | None:
         return self._read(path, "a whole number", int)
+
+    def seconds(self, *path: str) -> float | None:
+        return self._read(path, "a number of seconds", _finite)
 
     def flag(self, *path: str) -> bool | None:
         return self._read(path, "true or false", lambda text: _FLAGS[text.lower()])
@@ -90,6 +94,13 @@ def _name(path: tuple[str, ...]) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _time_span(text: str) -> timedelta:

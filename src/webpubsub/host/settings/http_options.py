@@ -1,5 +1,8 @@
 """``extensions.http`` of host.json: what the host does with every HTTP function's request and answer.
 
+Beside Azure's options stand those of our own server, `HttpBounds`; Azure, whose server is another, ignores
+them.
+
 Source: Python spec, section 6; Functions host, HttpOptions, HostHstsMiddleware, CustomHttpHeadersMiddleware
 and HttpThrottleMiddleware.
 """
@@ -8,11 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final, get_args
 
 import msgspec
 
 from webpubsub.host.settings.host_options import HostOptions
+from webpubsub.model.http import HttpBounds
 
 _HTTP: Final = ("extensions", "http")
 _HSTS: Final = (*_HTTP, "hsts")
@@ -32,6 +36,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_concurrent_requests: How many may run at once; others wait. None for any.
         custom_headers: Headers of every answer that does not have them, names in lower case.
         hsts: The ``strict-transport-security`` header of answers over HTTPS, or None.
+        bounds: What the server takes of requests.
     """
 
     route_prefix: str = "api"
@@ -39,6 +44,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_concurrent_requests: int | None = None
     custom_headers: tuple[tuple[bytes, bytes], ...] = ()
     hsts: bytes | None = None
+    bounds: HttpBounds = HttpBounds()
 
     @classmethod
     def load(cls, options: HostOptions) -> HttpOptions:
@@ -54,6 +60,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
             max_concurrent_requests=_limit(options, "maxConcurrentRequests"),
             custom_headers=tuple(_headers(options)),
             hsts=_hsts(options) if options.flag(*_HSTS, "isEnabled") else None,
+            bounds=HttpBounds(**dict(_bounds(options))),
         )
 
 
@@ -62,6 +69,20 @@ def _limit(options: HostOptions, name: str) -> int | None:
     if number is not None and (number < -1 or number == 0):
         raise options.problem((*_HTTP, name), "a number above 0, or -1 for no limit", number)
     return None if number == -1 else number
+
+
+def _bounds(options: HostOptions) -> Iterator[tuple[str, Any]]:
+    """Yield the members that are set; their least values stand in their types."""
+    for field in msgspec.structs.fields(HttpBounds):
+        kind, meta = get_args(field.type)
+        read, what = (options.number, "bytes") if kind is int else (options.seconds, "seconds")
+        path = (*_HTTP, field.encode_name)
+        value = read(*path)
+        if value is None:
+            continue
+        if value < meta.ge:
+            raise options.problem(path, f"a number of {what} from {meta.ge}", value)
+        yield field.name, value
 
 
 def _headers(options: HostOptions) -> Iterator[tuple[bytes, bytes]]:

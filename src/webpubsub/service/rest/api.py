@@ -114,31 +114,34 @@ class RestApi:
         await send_answer(answer, send, is_head=scope["method"] == "HEAD")
 
     async def _answer(self, head: Head, receive: Receive) -> HttpAnswer | Awaitable[HttpAnswer]:
+        asked = self._decide(head)
+        if isinstance(asked, HttpAnswer):
+            return asked
         try:
-            asked = self._read(head)
-            if isinstance(asked, HttpAnswer):
-                self._report(head, asked)
-                return asked
             body = b"" if asked.form is None else await read_body(receive, asked.form.limit)
         except PeerError as error:
             return self._refuse(head, error)
         return self._complete(asked, body)
 
-    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | None:
-        """Return who answers a request without ASGI, see `FastLane`.
-
-        What can be refused by its head is left to ASGI, where that does not wait for the body.
-        """
+    def open(self, method: str, target: bytes, headers: RawHeaders) -> LaneHandler | HttpAnswer | None:
+        """Return who answers a request without ASGI, or what refuses it by its head; see `FastLane`."""
         if not target.startswith(_HUBS) or b"#" in target:
             return None
         path, _, query = target.partition(b"?")
+        asked = self._decide(Head(method, path, query, headers, dict(headers)))
+        if isinstance(asked, HttpAnswer):
+            return asked
+        return None if asked.operation.value in _BY_ADDRESS else functools.partial(self._complete, asked)
+
+    def _decide(self, head: Head) -> _Asked | HttpAnswer:
+        """Return what a request asks for, or its answer when the head is enough for that."""
         try:
-            asked = self._read(Head(method, path, query, headers, dict(headers)))
-        except PeerError:
-            return None
-        if isinstance(asked, HttpAnswer) or asked.operation.value in _BY_ADDRESS:
-            return None
-        return functools.partial(self._complete, asked)
+            asked = self._read(head)
+        except PeerError as error:
+            return self._refuse(head, error)
+        if isinstance(asked, HttpAnswer):
+            self._report(head, asked)
+        return asked
 
     def _read(self, head: Head) -> _Asked | HttpAnswer:
         """Return what a request asks for, or its answer when that is known already.

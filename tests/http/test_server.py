@@ -534,6 +534,22 @@ async def test_an_answer_that_is_read_slowly_goes_on(connect: Connect) -> None:
     assert await client.ask() == OK
 
 
+async def test_who_has_read_an_answer_late_is_idle_from_then_on(connect: Connect) -> None:
+    client = connect(App())
+    await client.ask(GET)
+    client.wire.stall(1000)
+    client.after(70)
+    client.wire.drain()
+    client.after(70)
+    assert client.ended == []
+    assert await client.ask(GET) == OK
+    await client.ask(GET[:5])
+    client.wire.stall(1000)
+    client.wire.drain()
+    client.after(15)
+    assert statuses(await client.ask()) == [408], "a head that has begun has no more time for that"
+
+
 # --- the end ------------------------------------------------------------------------------------------
 
 

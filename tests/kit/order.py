@@ -51,8 +51,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "http": (
-        "asgi errors",
-        "urls",
+        "asgi chunked errors exchange heads",
+        "server urls",
         "client",
         "__init__",
     ),
@@ -69,7 +69,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "observe": ("__init__ logs",),
     "server": (
-        "__init__ ending http_protocol overview tls",
+        "__init__ ending overview tls",
         "options process serving",
         "embedded",
         "addresses in_process standalone",

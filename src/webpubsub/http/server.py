@@ -80,6 +80,7 @@ _FOREVER: Final = float("inf")
 _END: Final = b"\r\n\r\n"
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _OTHER_VERSION: Final = (400, "The request is of another version than HTTP/1.1 and HTTP/1.0.")
+_BESIDE_TARGET: Final = len("  HTTP/1.1")  # in a request's first line, with its method
 _FAILED: Final = HttpAnswer(500, (_TEXT,), b"Internal Server Error")
 _HOST: Final = re.compile(rb"(?:\[[\w.~%!$&'()*+,;=:-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?")
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)((?:/[^?#]*)?(?:\?[^#]*)?)")
@@ -344,9 +345,12 @@ class HttpConnection(asyncio.Protocol):
             self.due = self._server.now + self._server.bounds.idle_timeout
 
     def resume_writing(self) -> None:
+        """Go on; who has read an answer late may be idle from now on."""
         self.is_write_paused = False
-        if self._answering and self._body is None:
-            self.due = _FOREVER
+        if self._answering:
+            self.due = _FOREVER if self._body is None else self.due
+        elif self._body is None and not (self._is_over or self._pending or self._blank):
+            self.due = self._server.now + self._server.bounds.idle_timeout
         if self._drained is not None:
             self._drained.set()
 
@@ -449,7 +453,7 @@ class HttpConnection(asyncio.Protocol):
             and len(values) == len(headers)
             and self._target[:1] == b"/"
             and b"#" not in self._target
-            and end == len(method) + len(self._target) + len("  HTTP/1.1")
+            and end == len(method) + len(self._target) + _BESIDE_TARGET
             and b"\x7f" not in head
             and not (chunked or self._expects or method == "CONNECT")
         ):
@@ -507,7 +511,7 @@ class HttpConnection(asyncio.Protocol):
         """
         if not self._is_whole or version not in (b" HTTP/1.1", b" HTTP/1.0"):
             return _OTHER_VERSION
-        if size != len(method) + len(self._target) + len("  HTTP/1.1"):
+        if size != len(method) + len(self._target) + _BESIDE_TARGET:
             return 400, "The request's first line has more than two spaces."
         if method == "CONNECT":
             return 501, "This server is not a proxy."

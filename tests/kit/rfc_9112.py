@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-H = b"Host: h\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: h\r\n"
 BEHIND = b"GET /behind HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
@@ -81,7 +79,7 @@ MESSAGES = {  # 2.2
 VERSIONS = {  # 2.3
     "HTTP/0.9": refused(b"GET /\r\n\r\n"),
     "HTTP/0.9 that ends with LF": refused(b"GET /\n" + BEHIND),
-    "CONNECT of HTTP/0.9": refused(b"CONNECT o\n" + BEHIND),
+    "CONNECT of HTTP/0.9": refused(b"CONNECT o\n\r\n" + BEHIND),
     "HTTP/0.9 with its name": refused(get(b"GET / HTTP/0.9", b"Host: h")),
     "HTTP/1.0": served(get(b"GET / HTTP/1.0", b"Host: h"), goes_on=False),
     "HTTP/1.2": refused(get(b"GET / HTTP/1.2", b"Host: h")),

@@ -454,12 +454,9 @@ class HttpConnection(asyncio.Protocol):
             and self._target[:1] == b"/"
             and b"#" not in self._target
             and end == len(method) + len(self._target) + _BESIDE_TARGET
-            and b"\x7f" not in head
             and not (chunked or self._expects or method == "CONNECT")
         ):
             problem = self._problem(end, version, method, values)
-            if problem is None and b"\x7f" in head:  # which the parser takes
-                problem = (400, "The request has a control byte in its head.")
             if problem is not None:
                 self._refuse(*problem)
                 return b""

@@ -78,6 +78,7 @@ _BOUNDS: Final = HttpBounds(max_head_bytes=1024)
 
 UPGRADE: Final = "an upgrade"
 BEHIND_HEAD: Final = "behind the head: "
+TRAILER: Final = "behind a trailer of the connection: "
 # Why other parsers find no request where one is served: patterns of their words.
 KNOWN: Final = {
     "llhttp": re.compile(
@@ -85,7 +86,7 @@ KNOWN: Final = {
         # RFC 9112, section 7.1.1: whitespace may stand around an extension and its parts; they mean nothing.
         + f"|^{BEHIND_HEAD}Invalid character in chunk (extensions|size)"
         # Section 7.1.2: what trailers say of the framing does not count.
-        + f"|^{BEHIND_HEAD}.*(Content-Length|Transfer-Encoding)"
+        + f"|^{BEHIND_HEAD}.*(Content-Length|Transfer-Encoding)|^{TRAILER}"
     ),
     "h11": re.compile(f"{CHUNK_HEADER_WITH_SPACE}|^{BEHIND_HEAD}.*(Content-Length|Transfer-Encoding)"),
 }
@@ -140,6 +141,7 @@ class _Llhttp:
         self._body = self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._is_in_head = True
+        self._where = ""  # it has come to
 
     def feed(self, data: bytes) -> Found:
         try:
@@ -148,12 +150,12 @@ class _Llhttp:
             # It counts as complete, and what follows as another protocol's, though a body may follow.
             return Found(self.requests[:-1], UPGRADE)
         except httptools.HttpParserError as error:
-            return Found(self.requests, f"{'' if self._is_in_head else BEHIND_HEAD}{error}")
+            return Found(self.requests, f"{self._where}{error}")
         return Found(self.requests, "")
 
     def on_message_begin(self) -> None:
         self._body = self._target = b""
-        self._headers, self._is_in_head = [], True
+        self._headers, self._is_in_head, self._where = [], True, ""
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -161,9 +163,11 @@ class _Llhttp:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_in_head:
             self._headers.append((name.lower(), value.rstrip(b" \t")))
+        elif name.lower() == b"connection":
+            self._where = TRAILER
 
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
+        self._is_in_head, self._where = False, BEHIND_HEAD
 
     def on_body(self, body: bytes) -> None:
         self._body += body

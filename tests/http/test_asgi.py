@@ -842,6 +842,16 @@ async def test_a_server_does_not_start_when_its_application_does_not() -> None:
             await server.start(listener)
 
 
+async def test_a_server_that_cannot_listen_ends_its_application() -> None:
+    listener = bind("127.0.0.1", 0, "")
+    listener.close()
+    app = Alive()
+    server = HttpServer(app, lifespan=True)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        await server.start(listener)
+    assert app.heard == ["startup", "shutdown"]
+
+
 async def test_a_shutdown_that_fails_is_told() -> None:
     told: list[TraceEvent] = []
     server = HttpServer(Alive(fails="shutdown"), lifespan=True, trace=Trace(told.append))

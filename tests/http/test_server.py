@@ -587,6 +587,19 @@ async def test_a_last_answer_has_as_long_as_it_is_read(connect: Connect) -> None
     assert client.ended == ["close", "abort"]
 
 
+async def test_a_last_answer_that_is_small_has_its_time_too(connect: Connect) -> None:
+    """Though the server is not told of a client that does not read so little."""
+    client = connect(App())
+    await client.ask(GET)
+    client.wire.buffered = 1000
+    client.http.shutdown()
+    client.wire.buffered = 900
+    client.after(5)
+    assert client.ended == ["close"]
+    client.after(5)
+    assert client.ended == ["close", "abort"]
+
+
 async def test_a_close_that_the_client_does_not_complete_is_cut_short(connect: Connect) -> None:
     client = connect(App())
     await client.ask(GET)

@@ -8,7 +8,8 @@
     client.py      request -> an idle connection, or a new one -> answer, in time
     heads.py       heads that come in several pieces, on either side
     chunked.py     bodies in chunks, on either side
-    asgi.py        one exchange over ASGI, as an application sees it: a whole body in, a whole answer out
+    asgi.py        one exchange over ASGI, as an application sees it: a whole body in, a whole answer out; and
+                   how an application starts and ends
 
 The client calls webhooks and the REST API. It follows no redirection, uses no proxy, keeps no cookies, and
 asks for no content coding. Python's general clients take several times its CPU time a call.

@@ -162,7 +162,11 @@ class HttpServer:
             if self._lifespan.error is not None:
                 self._tell("the application raised an exception as it started", self._lifespan.error)
         self._go_on(loop)
-        self._server = await loop.create_server(partial(HttpConnection, self), sock=listener, **options)
+        try:
+            self._server = await loop.create_server(partial(HttpConnection, self), sock=listener, **options)
+        except BaseException:
+            await self.stop(0)
+            raise
 
     async def stop(self, seconds: float) -> None:
         """Take no more requests, give those under way some seconds to finish, close every connection.
@@ -856,9 +860,7 @@ class HttpConnection(asyncio.Protocol):
         """Close the connection once nothing is under way on it, as the server stops."""
         self.keeps_alive = False
         if not self._answering and not self._is_over:
-            self._is_over = True
-            self.due = self._server.now + CLOSE_SECONDS
-            self._transport.close()
+            self._end(lingers=False)
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -879,9 +881,7 @@ class HttpConnection(asyncio.Protocol):
             seconds = bounds.head_timeout
             self._refuse(408, f"The request's head was not complete after {seconds:g} seconds (headTimeout).")
         elif not self._answering:
-            self._is_over = True
-            self.due = now + CLOSE_SECONDS
-            self._transport.close()  # nothing was asked
+            self._end(lingers=False)  # nothing was asked
 
     def _look_at_body(self, now: float, bounds: HttpBounds) -> None:
         if self._is_held_up:  # it may wait here

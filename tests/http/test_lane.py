@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from kit.http_wire import DATE, Client, Connect, cut, sorted_heads
 from kit.service_peers import turns
 from webpubsub.http.asgi import ClientGone, receive_body, send_answer
-from webpubsub.http.server import MAX_LANE_BYTES, HttpServer
+from webpubsub.http.protocol import MAX_LANE_BYTES
+from webpubsub.http.server import HttpServer
 from webpubsub.model.http import HttpAnswer, HttpBounds, LaneHandler, RawHeaders
 from webpubsub.model.trace import Name, Phase
 from webpubsub.server.serving import bind

@@ -189,6 +189,7 @@ async def test_an_answer_waits_for_who_reads_slowly() -> None:
         await reader.readexactly(100_000)
         await asyncio.sleep(0.05)
         assert run.app.finished == 0, "it is not all in memory"
+        connection: Any
         [connection] = run.server.connections
         assert connection.is_write_paused
         await reader.readexactly(LARGE - 100_000)
@@ -261,7 +262,8 @@ async def test_a_stop_breaks_what_does_not_end_in_time() -> None:
     async with running() as run:
         _, writer = await run.open()
         writer.write(GET.replace(b"/now", b"/large"))
-        await until(lambda: any(connection.is_write_paused for connection in run.server.connections))
+        connections: set[Any] = run.server.connections
+        await until(lambda: any(connection.is_write_paused for connection in connections))
         await run.server.stop(0.05)
         await asyncio.sleep(0)
         assert run.server.connections == set()

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from kit.service_peers import Socket, turns
 from webpubsub.http.asgi import ClientGone, receive_body, send_answer
-from webpubsub.http.server import HttpConnection, HttpServer
+from webpubsub.http.protocol import HttpConnection
+from webpubsub.http.server import HttpServer
 from webpubsub.model.http import FastLane, HttpAnswer, HttpBounds, LaneHandler, RawHeaders, RequestHead
 from webpubsub.model.trace import Trace, TraceEvent
 

@@ -19,8 +19,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
-from webpubsub.model.http import BODILESS
+from webpubsub.model.http import BODILESS, RequestHead
 
 Message = MutableMapping[str, Any]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -335,3 +336,37 @@ def _length(value: bytes) -> int:
     if not value.isdigit():
         raise ValueError(f"content-length {value!r}: expected a number")
     return int(value)
+
+
+class Facts(Protocol):
+    """What a server knows of itself."""
+
+    scheme: str
+    state: dict[str, Any]
+
+
+def build_scope(
+    head: RequestHead, version: str, server: Facts, transport: asyncio.BaseTransport
+) -> dict[str, Any]:
+    """Return what an application is told of a request before its body."""
+    path, _, query = head.target.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": version,
+        "method": head.method,
+        "scheme": server.scheme,
+        "path": unquote(path.decode("latin-1")),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": head.headers,
+        "client": _address(transport.get_extra_info("peername")),
+        "server": _address(transport.get_extra_info("sockname")),
+        "state": server.state.copy(),
+        "extensions": {"http.response.trailers": {}},
+    }
+
+
+def _address(found: Any) -> tuple[str, int] | None:
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from fuzz import chunked_bodies, http_requests, web_socket_frames
+from fuzz import chunked_bodies, client_lives, http_requests, web_socket_frames
 
 
 class Target(NamedTuple):
@@ -40,6 +40,7 @@ TARGETS: Final = {
     ),
     "chunks": Target("its bodies in chunks, against h11", chunked_bodies.make, chunked_bodies.check),
     "frames": Target("WebSocket frames, against websockets", web_socket_frames.make, web_socket_frames.check),
+    "clients": Target("a client's life, cut in two ways", client_lives.make, client_lives.check),
 }
 
 

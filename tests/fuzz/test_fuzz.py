@@ -71,7 +71,7 @@ def test_the_help_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None
         assert f"  {name:10}{target.about}" in shown
     with pytest.raises(SystemExit):
         fuzz.main(["nothing"])
-    assert "no target 'nothing': expected requests, chunks, frames" in capsys.readouterr().err
+    assert "no target 'nothing': expected requests, chunks, frames, clients" in capsys.readouterr().err
 
 
 # --- what the targets compare with can tell a difference ------------------------------------------------

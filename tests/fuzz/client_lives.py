@@ -1,4 +1,4 @@
-"""A client's whole life: its connection, its hub and delivery, fed with the bytes of a client that may be mad.
+"""A whole life of a client: connection, hub and delivery, fed with the bytes of one that may be mad.
 
 However the bytes are cut: the same frames for it and for another member of its group, the same events for
 the handler, the same end. Nothing raises, and when its socket is gone nothing of it is left.
@@ -34,6 +34,8 @@ SUBPROTOCOLS: Final = (JSON_V1, RELIABLE_V1, PROTOBUF_V1, "protobuf.reliable.web
 def _say(text: str) -> bytes:
     return client_frame(TEXT, text.encode())
 
+
+_PONGS: Final = ((TEXT, b'{"type":"pong"}'), (BINARY, b"\x22\x00"))
 
 CORPUS: Final = Corpus(
     seeds=(
@@ -75,8 +77,8 @@ class Life(NamedTuple):
     ended: list[str]
 
 
-async def live(pieces: list[bytes], subprotocol: str | None) -> Life:
-    """Live one life, in a service of its own."""
+async def live(pieces: list[bytes], subprotocol: str | None, *, slowly: bool = False) -> Life:
+    """Live one life, in a service of its own; ``slowly`` each piece is answered before the next one comes."""
     handler = Handler(e=EventAnswer(UserEventResponse("answer")), fails=EventRefused(500, "no"))
     server = Server(handler)
     member = await server.open()
@@ -86,6 +88,7 @@ async def live(pieces: list[bytes], subprotocol: str | None) -> Life:
     for piece in pieces:
         if not {"close", "abort"} & set(client.socket.ended):  # as a transport that is closed hears nothing
             client.protocol.data_received(piece)
+        await turns(20 if slowly else 0)
     await turns(30)
     frames, ended = client.socket.frames(), list(client.socket.ended)
     heard = member.socket.frames()
@@ -118,7 +121,14 @@ async def check(data: bytes, rng: Random) -> None:
     """
     subprotocol = rng.choice(SUBPROTOCOLS)
     one = await live(cut_anywhere(rng, data), subprotocol)
-    other = await live(cut_anywhere(rng, data), subprotocol)
+    slowly = rng.random() < 0.5
+    other = await live(cut_anywhere(rng, data), subprotocol, slowly=slowly)
+    if slowly:  # pongs do not wait for what was asked before
+        one, other = (each._replace(frames=_without_pongs(each.frames)) for each in (one, other))
     assert one == other, f"cut otherwise, another life is lived ({subprotocol}):\n{one}\n{other}"
     assert [head for head, _ in one.frames].count(CLOSE) <= 1
     assert CLOSE not in [head for head, _ in one.frames][:-1], "nothing is said behind the goodbye"
+
+
+def _without_pongs(frames: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    return [frame for frame in frames if frame[0] != PONG and frame not in _PONGS]

@@ -39,7 +39,7 @@ from webpubsub.model.events import (
 )
 from webpubsub.model.http import RequestHead
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service import admission, service
+from webpubsub.service import admission
 from webpubsub.service.hub import delivery
 from webpubsub.service.hub.connection import Stage
 from webpubsub.service.settings import ServiceSettings
@@ -376,8 +376,7 @@ async def test_requests_wait_for_the_event_before_them() -> None:
 async def test_a_flood_waits_until_delivery_has_caught_up(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (delivery, service):
-        monkeypatch.setattr(module, "MAX_QUEUED", 1)
+    monkeypatch.setattr(delivery, "MAX_QUEUED", 1)
     client = await server.open()
     flood = [f'{{"type":"sendToGroup","group":"g","data":{number}}}' for number in range(5)]
     client.protocol.data_received(b"".join(client_frame(TEXT, each.encode()) for each in flood))
@@ -673,7 +672,7 @@ async def test_who_is_lost_while_it_does_not_read_leaves_nothing(server: Server)
     client.lose(ConnectionResetError())
     await turns()
     server.assert_nothing_is_left()
-    assert server.service.delivery._behind == {}
+    assert server.service.deliveries == {}
 
 
 async def test_a_client_that_closes_but_does_not_read_is_aborted(server: Server) -> None:

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ from webpubsub.model.names import (
 from webpubsub.model.ports import EventHandler
 from webpubsub.model.trace import SILENT, Ids, Name, Phase, Trace, TracedEvents, event_ids
 from webpubsub.service.hub.connection import ClientSocket, Connection, Ending, Stage
-from webpubsub.service.hub.delivery import MAX_QUEUED, Delivery
+from webpubsub.service.hub.delivery import Delivery
 from webpubsub.service.hub.effects import Close, Deliver, Effects, End, Fail, Part, Raise
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import reconnection_token
@@ -84,7 +84,8 @@ class Service:
         self.now = now
         self.trace = trace
         self.hubs: dict[HubName, Hub] = {}
-        self.delivery = Delivery(self._end, self._cut_off)
+        self.deliveries: dict[HubName, Delivery] = {}  # of each hub
+        self._no_delivery = Delivery(self._end, self._cut_off)  # of hubs that have no clients
         self.keep_alive = KeepAlive(self._ping)
         self._notifications: dict[Connection, asyncio.Task[None]] = {}
         self._events: set[asyncio.Task[Any]] = set()  # users' events under way
@@ -95,7 +96,12 @@ class Service:
         hub = self.hubs.get(name)
         if hub is None:
             hub = self.hubs[name] = Hub(name, self._tell_presence)
+            self.deliveries[name] = Delivery(self._end, self._cut_off)
         return hub
+
+    def delivery(self, connection: Connection) -> Delivery:
+        """Return what writes to a connection."""
+        return self.deliveries.get(connection.hub, self._no_delivery)
 
     # --- REST and output actions ----------------------------------------------------------------------
 
@@ -109,7 +115,9 @@ class Service:
         effects = hub.perform(action)
         if Name.DELIVERY in self.trace.heard:
             self._tell_deliveries(effects, {"hub": name, **cause})
-        self.delivery.apply(effects)
+        delivery = self.deliveries.get(name, self._no_delivery)
+        delivery.apply(effects)
+        delivery.outrun.clear()  # nobody waits who publishes by REST
 
     def ask(self, name: HubName, question: Any) -> Any:
         """Answer a question about a hub: with a value, or with what can be awaited for it.
@@ -160,13 +168,13 @@ class Service:
         if connection.transport is not None:  # its end was not noticed here
             connection.transport.abort()
             self.keep_alive.discard(connection)
-            self.delivery.detach(connection)
+            self.delivery(connection).detach(connection)
         _stop_timer(connection)
         protocol = FramedMessages(connection.codec, self.settings.max_message_bytes)
         connection.open(socket, protocol, asyncio.get_running_loop().time())
         interval = self.settings.hub(connection.hub).web_socket_keep_alive_interval_in_seconds
         self.keep_alive.add(connection, interval)
-        self.delivery.reattach(connection, accepted + (self._greeting(connection) or b""))
+        self.delivery(connection).reattach(connection, accepted + (self._greeting(connection) or b""))
         self._report(Name.RECOVERY, Phase.COMPLETED, connection)
 
     def _greeting(self, connection: Connection) -> bytes | None:
@@ -196,7 +204,7 @@ class Service:
         if self.is_stopping or not connection.may_return(code):
             self.closed(connection, code, reason)
             return
-        self.delivery.detach(connection)
+        self.delivery(connection).detach(connection)
         loop = asyncio.get_running_loop()
         connection.lose(loop.time() + self.settings.reliable_recovery_window_in_seconds)
         connection.timer = loop.call_at(connection.until, self.closed, connection, None, NOT_RECOVERED)
@@ -222,7 +230,7 @@ class Service:
         if not connection.is_open or transport is None or socket is None:
             return
         goodbye, ending = connection.close(effect.code, effect.reason, effect.text)
-        self.delivery.release(connection)
+        self.delivery(connection).finish(connection)
         transport.write(goodbye)
         self.keep_alive.discard(connection)
         self.closed(connection, effect.code, effect.reason)
@@ -234,7 +242,7 @@ class Service:
         if connection.is_open and connection.transport is not None:
             transport = connection.transport
             answer = connection.leave(goodbye.code)
-            self.delivery.release(connection)
+            self.delivery(connection).finish(connection)
             transport.write(answer)
             self._lost(connection, goodbye.code, goodbye.reason)
         if socket is not None:
@@ -250,6 +258,7 @@ class Service:
             connection.socket.end(Ending.HALF_CLOSE)
 
     def _cut_off(self, connection: Connection) -> None:
+        self.delivery(connection).drop(connection)
         reason = SLOW_CLIENT if connection.unacked is None else UNACKNOWLEDGED
         self._close(Close(connection, 1008, reason, reason))
 
@@ -269,12 +278,12 @@ class Service:
         """Let a connection go for good."""
         connection.end()
         _stop_timer(connection)
-        self.delivery.forget(connection)
+        self.delivery(connection).forget(connection)
         hub = self.hubs.get(connection.hub)
         if hub is None or not hub.remove(connection):
             return
         if not hub.connections:
-            del self.hubs[connection.hub]
+            del self.hubs[connection.hub], self.deliveries[connection.hub]
         self._report(Name.CONNECTION, Phase.COMPLETED, connection, {"code": code, "reason": reason})
         if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, "disconnected"):
             request = partial(DisconnectedEventRequest, reason=reason)
@@ -289,15 +298,18 @@ class Service:
 
     def take_all(self, connection: Connection, messages: Iterable[ClientMessage]) -> None:
         """Do what a client asks for, or let it wait for its turn."""
-        delivery = self.delivery
+        delivery = self.delivery(connection)
         for message in messages:
-            if delivery.queued > MAX_QUEUED and connection.stage is _OPEN:
+            if delivery.is_full and connection.stage is _OPEN:
                 connection.wait(asyncio.get_running_loop().create_task(self._work(connection, None)))
             if connection.stage is not _OPEN and not connection.hears(message):
                 continue
             event = self.take(connection, message)
-            if event is not None or (delivery.is_outrun and connection.stage is _OPEN):
-                connection.wait(asyncio.get_running_loop().create_task(self._work(connection, event)))
+            if event is not None or delivery.outrun:
+                outrun, delivery.outrun = delivery.outrun, []
+                if connection.stage is _OPEN:
+                    work = self._work(connection, event, outrun)
+                    connection.wait(asyncio.get_running_loop().create_task(work))
         if connection.stage is _BUSY and connection.is_full and connection.transport is not None:
             connection.pause_reading()
             connection.transport.pause_reading()
@@ -316,24 +328,30 @@ class Service:
             return effects[0]
         if Name.DELIVERY in self.trace.heard:
             self._tell_deliveries(effects, _ids(connection))
-        self.delivery.apply(effects)
+        self.delivery(connection).apply(effects)
         return None
 
-    async def _work(self, connection: Connection, event: Raise | None) -> None:
-        """Raise one event, if there is one, then take the requests that came meanwhile, in their order."""
-        delivery, taken = self.delivery, 0
+    async def _work(
+        self, connection: Connection, event: Raise | None, outrun: Collection[Connection] = ()
+    ) -> None:
+        """Take the requests that came meanwhile, in their order.
+
+        First raise one event, if there is one, and let those catch up who were ``outrun``.
+        """
+        delivery, taken = self.delivery(connection), 0
         try:
             while True:
                 if event is not None:
                     await self.raise_event(connection, event)
-                if delivery.is_outrun or delivery.queued > MAX_QUEUED:
-                    await delivery.catch_up()
+                if outrun or delivery.is_full:
+                    await delivery.catch_up(connection, outrun)
                 elif taken % TURN == TURN - 1:
                     await asyncio.sleep(0)
                 request = connection.next_request()
                 if request is None:
                     break
                 event = self.take(connection, request)
+                outrun, delivery.outrun = delivery.outrun, []
                 taken += 1
                 if connection.may_resume and connection.transport is not None:
                     connection.resume_reading(asyncio.get_running_loop().time())
@@ -359,7 +377,7 @@ class Service:
                 effects = complete_event(connection, event.message, answer)
             if Name.DELIVERY in self.trace.heard:
                 self._tell_deliveries(effects, event_ids(event.request.connection_context))
-            self.delivery.apply(effects)
+            self.delivery(connection).apply(effects)
         finally:
             self._events.discard(task)
             if connection.stage is _CLOSING or connection.stage is _OVER:  # it was closed while we waited

@@ -37,6 +37,7 @@ from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import reconnection_token
 from webpubsub.service.hub.requests import complete_event, event_context, fail_event, take_request
 from webpubsub.service.keep_alive import KeepAlive
+from webpubsub.service.notices import MAX_NOTICES, MAX_UNTOLD, Notices
 from webpubsub.service.protocols.frames import FramedMessages
 from webpubsub.service.protocols.messages import ClientMessage, Goodbye, Malformed, PingFrame
 from webpubsub.service.settings import ServiceSettings
@@ -87,7 +88,7 @@ class Service:
         self.deliveries: dict[HubName, Delivery] = {}  # of each hub
         self._no_delivery = Delivery(self._end, self._cut_off)  # of hubs that have no clients
         self.keep_alive = KeepAlive(self._ping)
-        self._notifications: dict[Connection, asyncio.Task[None]] = {}
+        self._notices: dict[Connection, Notices] = {}
         self._events: set[asyncio.Task[Any]] = set()  # users' events under way
         self.is_stopping = False
 
@@ -288,11 +289,8 @@ class Service:
         if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, "disconnected"):
             request = partial(DisconnectedEventRequest, reason=reason)
             self._tell_later(connection, "disconnected", request)
-        last = self._notifications.get(connection)
-        if last is None:
+        if connection not in self._notices:
             self.handler.forget(connection.id)
-        else:
-            last.add_done_callback(lambda _: self.handler.forget(connection.id))
 
     # --- requests and events --------------------------------------------------------------------------
 
@@ -305,7 +303,7 @@ class Service:
             if connection.stage is not _OPEN and not connection.hears(message):
                 continue
             event = self.take(connection, message)
-            if event is not None or delivery.outrun:
+            if event is not None or delivery.outrun or (self._notices and self._has_untold(connection)):
                 outrun, delivery.outrun = delivery.outrun, []
                 if connection.stage is _OPEN:
                     work = self._work(connection, event, outrun)
@@ -345,6 +343,8 @@ class Service:
                     await self.raise_event(connection, event)
                 if outrun or delivery.is_full:
                     await delivery.catch_up(connection, outrun)
+                elif self._has_untold(connection):
+                    await self._notices[connection].catch_up()
                 elif taken % TURN == TURN - 1:
                     await asyncio.sleep(0)
                 request = connection.next_request()
@@ -383,31 +383,41 @@ class Service:
             if connection.stage is _CLOSING or connection.stage is _OVER:  # it was closed while we waited
                 self.handler.forget(connection.id)
 
+    def _has_untold(self, connection: Connection) -> bool:
+        """Whether its handler has yet to hear of so much that the client should wait."""
+        return connection in self._notices and len(self._notices[connection]) > MAX_UNTOLD
+
     def _tell_presence(self, connection: Connection, group: GroupName, joined: bool) -> None:
         name = "joined" if joined else "left"
         if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, name, group):
             request = GroupJoinedEventRequest if joined else GroupLeftEventRequest
-            self._tell_later(connection, name, lambda context: request(context, group))
+            self._tell_later(connection, name, partial(request, group=group))
 
     def _tell_later(self, connection: Connection, name: str, build: Callable[[Any], EventRequest]) -> None:
         """Send an event nobody waits for; those of one connection stay in order."""
-        context = event_context(connection, WebPubSubEventType.SYSTEM, name, connection.next_event_id())
-        before = self._notifications.get(connection)
-        task = asyncio.get_running_loop().create_task(self._tell(build(context), before))
-        self._notifications[connection] = task
-        task.add_done_callback(lambda done: self._notified(connection, done))
+        notices = self._notices.get(connection)
+        if notices is None:
+            notices = self._notices[connection] = Notices(partial(self._all_told, connection))
+        event_id = connection.next_event_id()
+        if len(notices) < MAX_NOTICES:
+            notices.put(partial(self._tell, connection, name, event_id, build))
+            return
+        error = EventRefused(503, f"{MAX_NOTICES} events of the connection wait to be told already")
+        self.trace.tell(Name.EVENT, Phase.FAILED, _ids(connection), {"name": name}, error)
 
-    async def _tell(self, event: EventRequest, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await before
+    async def _tell(
+        self, connection: Connection, name: str, event_id: int, build: Callable[[Any], EventRequest]
+    ) -> None:
+        context = event_context(connection, WebPubSubEventType.SYSTEM, name, event_id)
         try:
-            await self.handler.handle(event)
+            await self.handler.handle(build(context))
         except EventRefused:
             return  # traced; it has no influence on the connection
 
-    def _notified(self, connection: Connection, done: asyncio.Task[None]) -> None:
-        if self._notifications.get(connection) is done:
-            del self._notifications[connection]
+    def _all_told(self, connection: Connection) -> None:
+        del self._notices[connection]
+        if connection.stage is _CLOSING or connection.stage is _OVER:
+            self.handler.forget(connection.id)
 
     async def retire(self, timeout: float) -> None:
         """Take no more clients and requests, complete those under way, say goodbye, tell the event handlers.
@@ -423,9 +433,9 @@ class Service:
             await asyncio.wait(list(self._events), timeout=timeout / 2)
         for connection in [each for hub in self.hubs.values() for each in hub.everybody]:
             self.say_goodbye(connection)
-        if self._notifications:
+        if self._notices:
             left = max(0.0, end - asyncio.get_running_loop().time())
-            await asyncio.wait(self._notifications.values(), timeout=left)
+            await asyncio.wait([notices.task for notices in self._notices.values()], timeout=left)
 
     # --- trace ----------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from webpubsub.model.names import (
 from webpubsub.model.ports import EventHandler
 from webpubsub.model.trace import SILENT, Ids, Name, Phase, Trace, TracedEvents, event_ids
 from webpubsub.service.hub.connection import ClientSocket, Connection, Ending, Stage
-from webpubsub.service.hub.delivery import Delivery
+from webpubsub.service.hub.delivery import MAX_QUEUED, Delivery
 from webpubsub.service.hub.effects import Close, Deliver, Effects, End, Fail, Part, Raise
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import reconnection_token
@@ -53,6 +53,8 @@ FAULT = "Internal server error"
 
 # What is answered even when the service is stopping: that is WebSocket's own.
 _ALWAYS_TAKEN: Final[frozenset[type[Any]]] = frozenset({PingFrame, Goodbye, Malformed})
+LEAVES: Final = 1000
+"""Groups that who has ended leaves at a time."""
 TURN: Final = 100
 """Requests that had to wait are done so many at a time, so that the loop is not held."""
 
@@ -96,7 +98,9 @@ class Service:
         """Return a hub; using it creates it."""
         hub = self.hubs.get(name)
         if hub is None:
-            hub = self.hubs[name] = Hub(name, self._tell_presence)
+            hub = self.hubs[name] = Hub(
+                name, self._tell_presence, lambda: self.settings.max_groups_per_connection
+            )
             self.deliveries[name] = Delivery(self._end, self._cut_off)
         return hub
 
@@ -283,9 +287,16 @@ class Service:
         hub = self.hubs.get(connection.hub)
         if hub is None or not hub.remove(connection):
             return
-        if not hub.connections:
-            del self.hubs[connection.hub], self.deliveries[connection.hub]
         self._report(Name.CONNECTION, Phase.COMPLETED, connection, {"code": code, "reason": reason})
+        self._leave_groups(hub, connection, reason)
+
+    def _leave_groups(self, hub: Hub, connection: Connection, reason: str) -> None:
+        """Leave all groups, some at a time, not to hold the loop; then say that it is disconnected."""
+        if hub.leave_some(connection, LEAVES):
+            asyncio.get_running_loop().call_soon(self._leave_groups, hub, connection, reason)
+            return
+        if not hub.connections and not hub.groups and self.hubs.get(hub.name) is hub:
+            del self.hubs[hub.name], self.deliveries[hub.name]
         if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, "disconnected"):
             request = partial(DisconnectedEventRequest, reason=reason)
             self._tell_later(connection, "disconnected", request)
@@ -296,9 +307,9 @@ class Service:
 
     def take_all(self, connection: Connection, messages: Iterable[ClientMessage]) -> None:
         """Do what a client asks for, or let it wait for its turn."""
-        delivery = self.delivery(connection)
+        delivery = self.deliveries.get(connection.hub, self._no_delivery)
         for message in messages:
-            if delivery.is_full and connection.stage is _OPEN:
+            if delivery.queued > MAX_QUEUED and connection.stage is _OPEN:
                 connection.wait(asyncio.get_running_loop().create_task(self._work(connection, None)))
             if connection.stage is not _OPEN and not connection.hears(message):
                 continue
@@ -326,7 +337,7 @@ class Service:
             return effects[0]
         if Name.DELIVERY in self.trace.heard:
             self._tell_deliveries(effects, _ids(connection))
-        self.delivery(connection).apply(effects)
+        self.deliveries.get(connection.hub, self._no_delivery).apply(effects)
         return None
 
     async def _work(
@@ -336,14 +347,14 @@ class Service:
 
         First raise one event, if there is one, and let those catch up who were ``outrun``.
         """
-        delivery, taken = self.delivery(connection), 0
+        delivery, taken = self.deliveries.get(connection.hub, self._no_delivery), 0
         try:
             while True:
                 if event is not None:
                     await self.raise_event(connection, event)
-                if outrun or delivery.is_full:
+                if outrun or delivery.queued > MAX_QUEUED:
                     await delivery.catch_up(connection, outrun)
-                elif self._has_untold(connection):
+                elif self._notices and self._has_untold(connection):
                     await self._notices[connection].catch_up()
                 elif taken % TURN == TURN - 1:
                     await asyncio.sleep(0)
@@ -377,7 +388,7 @@ class Service:
                 effects = complete_event(connection, event.message, answer)
             if Name.DELIVERY in self.trace.heard:
                 self._tell_deliveries(effects, event_ids(event.request.connection_context))
-            self.delivery(connection).apply(effects)
+            self.deliveries.get(connection.hub, self._no_delivery).apply(effects)
         finally:
             self._events.discard(task)
             if connection.stage is _CLOSING or connection.stage is _OVER:  # it was closed while we waited

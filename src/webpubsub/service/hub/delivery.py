@@ -61,7 +61,9 @@ class Delivery:
     """Collects the frames of one hub and writes them once a loop turn.
 
     Attributes:
-        queued: Frames that wait to be written.
+        queued: Frames that wait to be written. While they are more than `MAX_QUEUED`, clients' requests
+            should wait for `catch_up`; else one client that floods a large group would hold the loop until
+            all it sent is queued.
         outrun: Receivers of the last messages that are behind: who published them should wait with `catch_up`
             before the next. Whoever starts to publish empties it.
     """
@@ -83,20 +85,12 @@ class Delivery:
         self._behind: dict[Connection, _Lag] = {}
         self.outrun: list[Connection] = []
 
-    @property
-    def is_full(self) -> bool:
-        """Whether so much waits to be written that clients' requests should wait for `catch_up`.
-
-        Else one client that floods a large group would hold the loop until all it sent is queued.
-        """
-        return self.queued > MAX_QUEUED
-
     async def catch_up(self, publisher: Connection, outrun: Collection[Connection] = ()) -> None:
         """Return when not too much waits to be written, and those who were outrun have caught up or ended.
 
         A publisher that does not read what it gets itself waits, too, but nobody is impatient with it.
         """
-        while self.is_full:
+        while self.queued > MAX_QUEUED:
             if self._room is None:
                 self._room = asyncio.Event()
             await self._room.wait()
@@ -171,7 +165,7 @@ class Delivery:
             else:
                 self._scheduled = False
                 self._burst = None
-            if self._room is not None and not self.is_full:
+            if self._room is not None and self.queued <= MAX_QUEUED:
                 self._room.set()
                 self._room = None
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from webpubsub.model.actions import WebPubSubPermission
-from webpubsub.model.errors import EventRefused
+from webpubsub.model.errors import EventRefused, RestError
 from webpubsub.model.events import (
     UserEventRequest,
     UserEventResponse,
@@ -61,6 +61,10 @@ def _join(hub: Hub, connection: Connection, request: JoinGroup) -> Effects:
     refusal = _refusal(connection, request.ack_id, JOIN, request.group, "join")
     if refusal is not None:
         return refusal
+    try:
+        hub.check_room((connection,), {request.group})
+    except RestError as error:
+        return _ack(connection, request.ack_id, AckError("TooManyGroups", str(error)))
     hub.join(connection, request.group)
     return _success(connection, request.ack_id)
 

@@ -51,10 +51,10 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "http": (
-        "asgi errors",
-        "urls",
-        "client",
-        "__init__",
+        "asgi chunked errors exchange heads",
+        "body server_state urls",
+        "client protocol",
+        "__init__ server",
     ),
     "model": (
         "__init__ errors http log_levels",
@@ -69,7 +69,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "observe": ("__init__ logs",),
     "server": (
-        "__init__ ending http_protocol overview tls",
+        "__init__ ending overview tls",
         "options process serving",
         "embedded",
         "addresses in_process standalone",

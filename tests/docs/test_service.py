@@ -30,6 +30,7 @@ from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import HttpBounds
 from webpubsub.model.trace import Trace, TraceEvent
+from webpubsub.service import notices
 from webpubsub.service.hub import connection, delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS
 from webpubsub.service.rest import bodies as rest_bodies
@@ -243,8 +244,13 @@ LIMITS: Final = {
     "requests of a client that wait for the event before them": (
         f"{connection.MAX_WAITING // MIB} MiB, each counted with {connection.OVERHEAD} bytes more;"
     ),
-    "messages that wait for a reliable client": (
-        f"{delivery.MAX_UNACKED:,}, {delivery.MAX_WAITING_BYTES // MIB} MiB;"
+    "messages without an ack of a reliable client": (
+        f"{delivery.MAX_UNACKED:,}, {delivery.MAX_WAITING_BYTES // MIB} MiB; clients that publish to it then "
+        f"wait for it, and it has {delivery.PATIENCE:.0f} seconds."
+    ),
+    "groups of a connection": f"{ServiceSettings().max_groups_per_connection:,} (",
+    "events `joined` and `left` of a connection that its handler has yet to hear of": (
+        f"{notices.MAX_UNTOLD}; then its own requests wait. What others do to it: {notices.MAX_NOTICES:,};"
     ),
     "what waits for a client that does not read": (
         f"{delivery.MAX_HELD:,} messages, {delivery.MAX_WAITING_BYTES // MIB} MiB;"

@@ -78,7 +78,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "run",
     ),
     "service": (
-        "__init__ filters keep_alive protocols",
+        "__init__ filters keep_alive notices protocols",
         "hub protobuf_messages settings",
         "events service settings_file",
         "admission rest",

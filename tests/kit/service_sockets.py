@@ -82,7 +82,7 @@ class Server:
 
     def assert_nothing_is_left(self) -> None:
         assert self.service.hubs == {}
-        assert self.service._notifications == {}
+        assert self.service._notices == {}
         assert self.service._events == set()
         assert self.open_sockets == set()
         assert not any(self.service.keep_alive._shares)

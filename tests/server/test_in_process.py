@@ -657,7 +657,7 @@ async def test_events_of_a_connection_stay_in_order(tmp_path: Path) -> None:
         enter(service, alice, "a", "b")
         service.closed(alice, 1000, "bye")
         async with asyncio.timeout(5):
-            while service._notifications:  # noqa: ASYNC110
+            while service._notices:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         return [line for line in told(way.events) if line.startswith("event completed")]
 

@@ -58,6 +58,14 @@ async def test_where_nobody_is_asked_all_of_it_happens_at_once_in_one_write() ->
     assert (shell.connection, shell.admission) == (*server.service.hub(CHAT).connections.values(), None)
 
 
+async def test_frames_right_behind_the_upgrade_are_heard_where_nobody_is_asked() -> None:
+    server = Server(Handler(), "disconnected")
+    client = await server.connect(wait=False)
+    await client.say('{"type":"ping"}')
+    *_, last = server_frames(client.socket.take().partition(b"\r\n\r\n")[2])
+    assert last == (TEXT, b'{"type":"pong"}')
+
+
 async def test_only_asking_makes_a_task() -> None:
     held = Held()
     server = Server(Handler(connect=held), "connect")

@@ -133,6 +133,7 @@ def test_a_hub_tells_what_has_changed_and_only_that() -> None:
     assert told == [("b", "x", False), ("b", "z", False)]
     told.clear()
     assert hub.remove(alice)
+    hub.leave_some(alice, 100)
     assert sorted(told) == [("a", "x", False), ("a", "z", False)]
     assert not hub.remove(alice)
     assert len(told) == 2

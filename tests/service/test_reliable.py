@@ -400,7 +400,7 @@ async def test_rest_may_close_who_is_back(server: Server) -> None:
 
 @pytest.mark.parametrize("is_away", [False, True])
 async def test_too_much_unacknowledged_is_the_end(
-    server: Server, monkeypatch: pytest.MonkeyPatch, is_away: bool
+    server: Server, time: VirtualTime, monkeypatch: pytest.MonkeyPatch, is_away: bool
 ) -> None:
     monkeypatch.setattr(delivery, "MAX_UNACKED", 3)
     alice = await connect(server)
@@ -410,6 +410,9 @@ async def test_too_much_unacknowledged_is_the_end(
         await send_to_all(server, number)
     assert alice.is_there
     await send_to_all(server, 3)
+    if not is_away:
+        assert alice.is_there, "it still has two seconds for its acks"
+        await time.go_on(2)
     assert not alice.is_there
     if not is_away:
         assert alice.client.closed_with == (1008, "The client does not acknowledge its messages.")
@@ -493,10 +496,11 @@ async def test_a_goodbye_on_a_lost_socket_does_not_end_the_new_one(time: Virtual
 
 async def test_what_waited_on_a_lost_socket_is_not_taken_beside_the_new_one(server: Server) -> None:
     alice = await connect(server)
-    server.service.delivery.queued = delivery.MAX_QUEUED + 1
+    server.service.deliveries[CHAT].queued = delivery.MAX_QUEUED + 1
     await alice.client.say('{"type":"joinGroup","group":"old","ackId":1}')
     again = await alice.come_back()  # that the old socket is gone is not noticed yet
-    server.service.delivery.queued = 0
+    server.service.deliveries[CHAT].queued = 0
+    server.service.deliveries[CHAT]._write_slice()
     await turns()
     assert after_greeting(again, alice.id) == []
     alice.client.lose()

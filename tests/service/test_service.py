@@ -387,7 +387,7 @@ async def test_who_is_gone_is_announced_once_and_leaves_nothing_behind() -> None
     assert isinstance(event, DisconnectedEventRequest)
     assert (event.reason, event.connection_context.event_id) == ("lunch", 2)
     assert found.hubs == {}
-    assert found._notifications == {}
+    assert found._notices == {}
 
 
 async def test_a_hub_stays_as_long_as_anybody_is_there() -> None:
@@ -422,7 +422,7 @@ async def test_a_failed_notification_changes_nothing(fault: Exception) -> None:
     alice.closed()
     await turns()
     assert handler.names == ["connect", "connected", "disconnected"]
-    assert found._notifications == {}
+    assert found._notices == {}
 
 
 async def test_events_nobody_takes_are_not_sent_and_not_counted() -> None:

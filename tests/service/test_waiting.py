@@ -163,6 +163,7 @@ async def test_acks_that_are_not_read_are_owed_only_once_reading_went_on(
     assert reader.client.connection.is_open
     await time.go_on(6)
     await send_to_all(server, count=1)
+    await time.go_on(2)
     assert server.reasons == ["The client does not acknowledge its messages."]
 
 
@@ -317,4 +318,5 @@ async def test_who_was_not_read_may_come_back_and_then_owes_acks_again(
     assert connection.stage is Stage.BUSY
     await time.go_on(6)
     await send_to_all(server, count=1)
+    await time.go_on(2)
     assert server.reasons == ["The client does not acknowledge its messages."]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, cast
 
 import msgspec
@@ -72,7 +72,7 @@ def authenticate(service: Service, request: ClientRequest) -> Newcomer:
     """
     _check_stopping(service)
     token = _token(service, request)
-    groups = _group_names(token.groups, PeerError) if token.groups else ()
+    groups = _group_names(service, token.groups, PeerError) if token.groups else ()
     connection = Connection(
         ConnectionId(os.urandom(16).hex()),
         request.hub,
@@ -139,7 +139,7 @@ def admit(service: Service, newcomer: Newcomer, answer: EventAnswer) -> tuple[Gr
         response = _NO_RESPONSE
     try:
         _check_stopping(service)
-        groups = _group_names(response.groups, _unusable) if response.groups else newcomer.groups
+        groups = _group_names(service, response.groups, _unusable) if response.groups else newcomer.groups
         subprotocol, codec = _chosen(request.subprotocols, response.subprotocol)
     except BaseException:
         service.handler.forget(connection.id)
@@ -150,7 +150,12 @@ def admit(service: Service, newcomer: Newcomer, answer: EventAnswer) -> tuple[Gr
     return groups
 
 
-def _group_names(names: Iterable[str], problem: Callable[[str], Exception]) -> tuple[GroupName, ...]:
+def _group_names(
+    service: Service, names: Sequence[str], problem: Callable[[str], Exception]
+) -> tuple[GroupName, ...]:
+    limit = service.settings.max_groups_per_connection
+    if len(names) > limit and len(set(names)) > limit:
+        raise problem(f"a connection may be in {limit} groups (maxGroupsPerConnection)")
     try:
         return tuple(
             [

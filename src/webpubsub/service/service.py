@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import reconnection_token
 from webpubsub.service.hub.requests import complete_event, event_context, fail_event, take_request
 from webpubsub.service.keep_alive import KeepAlive
+from webpubsub.service.notices import MAX_NOTICES, MAX_UNTOLD, Notices
 from webpubsub.service.protocols.frames import FramedMessages
 from webpubsub.service.protocols.messages import ClientMessage, Goodbye, Malformed, PingFrame
 from webpubsub.service.settings import ServiceSettings
@@ -52,6 +53,8 @@ FAULT = "Internal server error"
 
 # What is answered even when the service is stopping: that is WebSocket's own.
 _ALWAYS_TAKEN: Final[frozenset[type[Any]]] = frozenset({PingFrame, Goodbye, Malformed})
+LEAVES: Final = 1000
+"""Groups that who has ended leaves at a time."""
 TURN: Final = 100
 """Requests that had to wait are done so many at a time, so that the loop is not held."""
 
@@ -84,9 +87,10 @@ class Service:
         self.now = now
         self.trace = trace
         self.hubs: dict[HubName, Hub] = {}
-        self.delivery = Delivery(self._end, self._cut_off)
+        self.deliveries: dict[HubName, Delivery] = {}  # of each hub
+        self._no_delivery = Delivery(self._end, self._cut_off)  # of hubs that have no clients
         self.keep_alive = KeepAlive(self._ping)
-        self._notifications: dict[Connection, asyncio.Task[None]] = {}
+        self._notices: dict[Connection, Notices] = {}
         self._events: set[asyncio.Task[Any]] = set()  # users' events under way
         self.is_stopping = False
 
@@ -94,8 +98,15 @@ class Service:
         """Return a hub; using it creates it."""
         hub = self.hubs.get(name)
         if hub is None:
-            hub = self.hubs[name] = Hub(name, self._tell_presence)
+            hub = self.hubs[name] = Hub(
+                name, self._tell_presence, lambda: self.settings.max_groups_per_connection
+            )
+            self.deliveries[name] = Delivery(self._end, self._cut_off)
         return hub
+
+    def delivery(self, connection: Connection) -> Delivery:
+        """Return what writes to a connection."""
+        return self.deliveries.get(connection.hub, self._no_delivery)
 
     # --- REST and output actions ----------------------------------------------------------------------
 
@@ -109,7 +120,9 @@ class Service:
         effects = hub.perform(action)
         if Name.DELIVERY in self.trace.heard:
             self._tell_deliveries(effects, {"hub": name, **cause})
-        self.delivery.apply(effects)
+        delivery = self.deliveries.get(name, self._no_delivery)
+        delivery.apply(effects)
+        delivery.outrun.clear()  # nobody waits who publishes by REST
 
     def ask(self, name: HubName, question: Any) -> Any:
         """Answer a question about a hub: with a value, or with what can be awaited for it.
@@ -160,13 +173,13 @@ class Service:
         if connection.transport is not None:  # its end was not noticed here
             connection.transport.abort()
             self.keep_alive.discard(connection)
-            self.delivery.detach(connection)
+            self.delivery(connection).detach(connection)
         _stop_timer(connection)
         protocol = FramedMessages(connection.codec, self.settings.max_message_bytes)
         connection.open(socket, protocol, asyncio.get_running_loop().time())
         interval = self.settings.hub(connection.hub).web_socket_keep_alive_interval_in_seconds
         self.keep_alive.add(connection, interval)
-        self.delivery.reattach(connection, accepted + (self._greeting(connection) or b""))
+        self.delivery(connection).reattach(connection, accepted + (self._greeting(connection) or b""))
         self._report(Name.RECOVERY, Phase.COMPLETED, connection)
 
     def _greeting(self, connection: Connection) -> bytes | None:
@@ -196,7 +209,7 @@ class Service:
         if self.is_stopping or not connection.may_return(code):
             self.closed(connection, code, reason)
             return
-        self.delivery.detach(connection)
+        self.delivery(connection).detach(connection)
         loop = asyncio.get_running_loop()
         connection.lose(loop.time() + self.settings.reliable_recovery_window_in_seconds)
         connection.timer = loop.call_at(connection.until, self.closed, connection, None, NOT_RECOVERED)
@@ -222,7 +235,7 @@ class Service:
         if not connection.is_open or transport is None or socket is None:
             return
         goodbye, ending = connection.close(effect.code, effect.reason, effect.text)
-        self.delivery.release(connection)
+        self.delivery(connection).finish(connection)
         transport.write(goodbye)
         self.keep_alive.discard(connection)
         self.closed(connection, effect.code, effect.reason)
@@ -234,7 +247,7 @@ class Service:
         if connection.is_open and connection.transport is not None:
             transport = connection.transport
             answer = connection.leave(goodbye.code)
-            self.delivery.release(connection)
+            self.delivery(connection).finish(connection)
             transport.write(answer)
             self._lost(connection, goodbye.code, goodbye.reason)
         if socket is not None:
@@ -250,6 +263,7 @@ class Service:
             connection.socket.end(Ending.HALF_CLOSE)
 
     def _cut_off(self, connection: Connection) -> None:
+        self.delivery(connection).drop(connection)
         reason = SLOW_CLIENT if connection.unacked is None else UNACKNOWLEDGED
         self._close(Close(connection, 1008, reason, reason))
 
@@ -269,35 +283,42 @@ class Service:
         """Let a connection go for good."""
         connection.end()
         _stop_timer(connection)
-        self.delivery.forget(connection)
+        self.delivery(connection).forget(connection)
         hub = self.hubs.get(connection.hub)
         if hub is None or not hub.remove(connection):
             return
-        if not hub.connections:
-            del self.hubs[connection.hub]
         self._report(Name.CONNECTION, Phase.COMPLETED, connection, {"code": code, "reason": reason})
+        self._leave_groups(hub, connection, reason)
+
+    def _leave_groups(self, hub: Hub, connection: Connection, reason: str) -> None:
+        """Leave all groups, some at a time, not to hold the loop; then say that it is disconnected."""
+        if hub.leave_some(connection, LEAVES):
+            asyncio.get_running_loop().call_soon(self._leave_groups, hub, connection, reason)
+            return
+        if not hub.connections and not hub.groups and self.hubs.get(hub.name) is hub:
+            del self.hubs[hub.name], self.deliveries[hub.name]
         if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, "disconnected"):
             request = partial(DisconnectedEventRequest, reason=reason)
             self._tell_later(connection, "disconnected", request)
-        last = self._notifications.get(connection)
-        if last is None:
+        if connection not in self._notices:
             self.handler.forget(connection.id)
-        else:
-            last.add_done_callback(lambda _: self.handler.forget(connection.id))
 
     # --- requests and events --------------------------------------------------------------------------
 
     def take_all(self, connection: Connection, messages: Iterable[ClientMessage]) -> None:
         """Do what a client asks for, or let it wait for its turn."""
-        delivery = self.delivery
+        delivery = self.deliveries.get(connection.hub, self._no_delivery)
         for message in messages:
             if delivery.queued > MAX_QUEUED and connection.stage is _OPEN:
                 connection.wait(asyncio.get_running_loop().create_task(self._work(connection, None)))
             if connection.stage is not _OPEN and not connection.hears(message):
                 continue
             event = self.take(connection, message)
-            if event is not None or (delivery.is_outrun and connection.stage is _OPEN):
-                connection.wait(asyncio.get_running_loop().create_task(self._work(connection, event)))
+            if event is not None or delivery.outrun or (self._notices and self._has_untold(connection)):
+                outrun, delivery.outrun = delivery.outrun, []
+                if connection.stage is _OPEN:
+                    work = self._work(connection, event, outrun)
+                    connection.wait(asyncio.get_running_loop().create_task(work))
         if connection.stage is _BUSY and connection.is_full and connection.transport is not None:
             connection.pause_reading()
             connection.transport.pause_reading()
@@ -316,24 +337,32 @@ class Service:
             return effects[0]
         if Name.DELIVERY in self.trace.heard:
             self._tell_deliveries(effects, _ids(connection))
-        self.delivery.apply(effects)
+        self.deliveries.get(connection.hub, self._no_delivery).apply(effects)
         return None
 
-    async def _work(self, connection: Connection, event: Raise | None) -> None:
-        """Raise one event, if there is one, then take the requests that came meanwhile, in their order."""
-        delivery, taken = self.delivery, 0
+    async def _work(
+        self, connection: Connection, event: Raise | None, outrun: Collection[Connection] = ()
+    ) -> None:
+        """Take the requests that came meanwhile, in their order.
+
+        First raise one event, if there is one, and let those catch up who were ``outrun``.
+        """
+        delivery, taken = self.deliveries.get(connection.hub, self._no_delivery), 0
         try:
             while True:
                 if event is not None:
                     await self.raise_event(connection, event)
-                if delivery.is_outrun or delivery.queued > MAX_QUEUED:
-                    await delivery.catch_up()
+                if outrun or delivery.queued > MAX_QUEUED:
+                    await delivery.catch_up(connection, outrun)
+                elif self._notices and self._has_untold(connection):
+                    await self._notices[connection].catch_up()
                 elif taken % TURN == TURN - 1:
                     await asyncio.sleep(0)
                 request = connection.next_request()
                 if request is None:
                     break
                 event = self.take(connection, request)
+                outrun, delivery.outrun = delivery.outrun, []
                 taken += 1
                 if connection.may_resume and connection.transport is not None:
                     connection.resume_reading(asyncio.get_running_loop().time())
@@ -359,37 +388,47 @@ class Service:
                 effects = complete_event(connection, event.message, answer)
             if Name.DELIVERY in self.trace.heard:
                 self._tell_deliveries(effects, event_ids(event.request.connection_context))
-            self.delivery.apply(effects)
+            self.deliveries.get(connection.hub, self._no_delivery).apply(effects)
         finally:
             self._events.discard(task)
             if connection.stage is _CLOSING or connection.stage is _OVER:  # it was closed while we waited
                 self.handler.forget(connection.id)
 
+    def _has_untold(self, connection: Connection) -> bool:
+        """Whether its handler has yet to hear of so much that the client should wait."""
+        return connection in self._notices and len(self._notices[connection]) > MAX_UNTOLD
+
     def _tell_presence(self, connection: Connection, group: GroupName, joined: bool) -> None:
         name = "joined" if joined else "left"
         if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, name, group):
             request = GroupJoinedEventRequest if joined else GroupLeftEventRequest
-            self._tell_later(connection, name, lambda context: request(context, group))
+            self._tell_later(connection, name, partial(request, group=group))
 
     def _tell_later(self, connection: Connection, name: str, build: Callable[[Any], EventRequest]) -> None:
         """Send an event nobody waits for; those of one connection stay in order."""
-        context = event_context(connection, WebPubSubEventType.SYSTEM, name, connection.next_event_id())
-        before = self._notifications.get(connection)
-        task = asyncio.get_running_loop().create_task(self._tell(build(context), before))
-        self._notifications[connection] = task
-        task.add_done_callback(lambda done: self._notified(connection, done))
+        notices = self._notices.get(connection)
+        if notices is None:
+            notices = self._notices[connection] = Notices(partial(self._all_told, connection))
+        event_id = connection.next_event_id()
+        if len(notices) < MAX_NOTICES:
+            notices.put(partial(self._tell, connection, name, event_id, build))
+            return
+        error = EventRefused(503, f"{MAX_NOTICES} events of the connection wait to be told already")
+        self.trace.tell(Name.EVENT, Phase.FAILED, _ids(connection), {"name": name}, error)
 
-    async def _tell(self, event: EventRequest, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await before
+    async def _tell(
+        self, connection: Connection, name: str, event_id: int, build: Callable[[Any], EventRequest]
+    ) -> None:
+        context = event_context(connection, WebPubSubEventType.SYSTEM, name, event_id)
         try:
-            await self.handler.handle(event)
+            await self.handler.handle(build(context))
         except EventRefused:
             return  # traced; it has no influence on the connection
 
-    def _notified(self, connection: Connection, done: asyncio.Task[None]) -> None:
-        if self._notifications.get(connection) is done:
-            del self._notifications[connection]
+    def _all_told(self, connection: Connection) -> None:
+        del self._notices[connection]
+        if connection.stage is _CLOSING or connection.stage is _OVER:
+            self.handler.forget(connection.id)
 
     async def retire(self, timeout: float) -> None:
         """Take no more clients and requests, complete those under way, say goodbye, tell the event handlers.
@@ -405,9 +444,9 @@ class Service:
             await asyncio.wait(list(self._events), timeout=timeout / 2)
         for connection in [each for hub in self.hubs.values() for each in hub.everybody]:
             self.say_goodbye(connection)
-        if self._notifications:
+        if self._notices:
             left = max(0.0, end - asyncio.get_running_loop().time())
-            await asyncio.wait(self._notifications.values(), timeout=left)
+            await asyncio.wait([notices.task for notices in self._notices.values()], timeout=left)
 
     # --- trace ----------------------------------------------------------------------------------------
 

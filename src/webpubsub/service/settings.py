@@ -191,6 +191,8 @@ class Compatibility(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
         retry_delays_in_seconds: How long to wait before each further attempt to reach an event handler
             that fails; empty for one attempt only.
         max_message_bytes: How large a client's message may be; a larger one ends its connection with 1009.
+        max_groups_per_connection: How many groups a connection may be in; who wants to join more is told so,
+            by an ack, or by 409 where the REST API is asked, or 400 where its token says so.
         strict_api_version: Whether REST requests of an api-version newer than the newest known here are
             refused, as Azure does with those it does not have; else they are served, with one warning.
         public_endpoints: URLs under which callers know this service beside its own address, as behind a
@@ -210,6 +212,7 @@ class Compatibility(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
     reliable_recovery_window_in_seconds: Delay = 30.0
     retry_delays_in_seconds: tuple[Delay, ...] = (1.0, 3.0, 5.0)
     max_message_bytes: Annotated[int, msgspec.Meta(ge=1)] = MAX_MESSAGE_BYTES
+    max_groups_per_connection: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     strict_api_version: bool = False
     public_endpoints: tuple[str, ...] = ()
     trust_forwarded_headers: bool = False

@@ -32,6 +32,7 @@
       "reliableRecoveryWindowInSeconds": 30,
       "retryDelaysInSeconds": [1, 3, 5],
       "maxMessageBytes": 1048576,
+      "maxGroupsPerConnection": 10000,
       "strictApiVersion": false,
       "publicEndpoints": ["https://chat.example"],
       "trustForwardedHeaders": false

@@ -84,11 +84,11 @@ class WebSocketProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Keep what comes now: the client does not read."""
         if self.connection is not None and self.connection.transport is self.transport:
-            self._service.delivery.hold(self.connection)
+            self._service.delivery(self.connection).hold(self.connection)
 
     def resume_writing(self) -> None:
         if self.connection is not None and self.connection.transport is self.transport:
-            self._service.delivery.release(self.connection)
+            self._service.delivery(self.connection).release(self.connection)
 
     def eof_received(self) -> bool:
         """Close our side too."""

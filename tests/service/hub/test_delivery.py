@@ -15,7 +15,7 @@ from kit.virtual_time import VirtualTime
 from webpubsub.service.hub import delivery as module
 from webpubsub.service.hub.connection import Connection
 from webpubsub.service.hub.delivery import Delivery
-from webpubsub.service.hub.effects import Deliver
+from webpubsub.service.hub.effects import Acked, Deliver
 from webpubsub.service.protocols.numbered import Numbered
 
 
@@ -173,41 +173,100 @@ async def test_what_comes_in_one_turn_is_not_too_much_for_who_reads_on() -> None
 
 
 async def test_who_sends_to_somebody_behind_waits_until_it_reads_again() -> None:
-    (one, _), (other, _), (found, _) = client(), client("c2"), delivery()
+    (one, _), (other, _), (found, slow) = client(), client("c2"), delivery()
     found.hold(one)
     found.deliver(Deliver(b"m", (other,)))
-    assert not found.is_outrun, "nobody waits for those they do not send to"
+    assert found.outrun == [], "nobody waits for those they do not send to"
     found.deliver(Deliver(b"m", (other, one)))
-    assert found.is_outrun
-    waiting = asyncio.create_task(found.catch_up())
-    await asyncio.sleep(0.01)
+    assert found.outrun == [one]
+    waiting = asyncio.create_task(found.catch_up(other, found.outrun))
+    await turns()
     assert not waiting.done()
     found.release(one)
     await waiting
-    assert not found.is_outrun
+    found.outrun = []
     found.deliver(Deliver(b"m", (one,)))
-    assert not found.is_outrun
-
-
-async def test_nobody_is_waited_for_longer_than_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.0)
-    (one, _), (found, slow) = client(), delivery()
-    found.hold(one)
-    found.deliver(Deliver(b"m", (one,)))
-    assert found.is_outrun
-    await found.catch_up()
-    assert found._behind == {}
-    found.deliver(Deliver(b"m", (one,)))
-    assert not found.is_outrun
+    assert found.outrun == []
     assert slow == []
 
 
-async def test_who_has_gone_is_not_waited_for() -> None:
-    (one, _), (found, _) = client(), delivery()
+async def test_who_does_not_catch_up_within_the_patience_is_cut_off() -> None:
+    time, (one, _), (other, _) = VirtualTime(), client(), client("c2")
+
+    def cut_off(connection: Connection) -> None:
+        slow.append((connection, time.now))
+        found.forget(connection)
+
+    slow: list[tuple[Connection, float]] = []
+    found, began = Delivery(lambda _: None, cut_off), time.now
+    found.hold(one)
+    await time.go_on(60)
+    assert slow == [], "nobody waits for it"
+    waits = [asyncio.create_task(found.catch_up(other, [one]))]
+    await turns()
+    await time.go_on(1.9)
+    waits.append(asyncio.create_task(found.catch_up(other, [one])))
+    await turns()
+    assert [wait.done() for wait in waits] == [False, False]
+    await time.go_on(0.1)
+    assert slow == [(one, began + 62)], "its time runs from the first on who waits"
+    assert [wait.done() for wait in waits] == [True, True]
+
+
+async def test_the_times_of_several_run_side_by_side() -> None:
+    time, (one, _), (other, _) = VirtualTime(), client(), client("c2")
+    slow: list[Connection] = []
+
+    def cut_off(connection: Connection) -> None:
+        slow.append(connection)
+        found.forget(connection)
+
+    found = Delivery(lambda _: None, cut_off)
+    found.hold(one)
+    found.hold(other)
+    waiting = asyncio.create_task(found.catch_up(client("c3")[0], [one, other]))
+    await turns()
+    await time.go_on(2)
+    assert waiting.done()
+    assert slow == [one, other]
+
+
+async def test_nobody_is_impatient_with_who_only_waits_for_itself() -> None:
+    time, (one, _), (found, slow) = VirtualTime(), client(), delivery()
     found.hold(one)
     found.deliver(Deliver(b"m", (one,)))
+    waiting = asyncio.create_task(found.catch_up(one, found.outrun))
+    await turns()
+    await time.go_on(60)
+    assert (slow, waiting.done()) == ([], False)
+    found.release(one)
+    await waiting
+
+
+async def test_who_has_gone_is_not_waited_for() -> None:
+    (one, _), (other, _), (found, _) = client(), client("c2"), delivery()
+    found.hold(one)
+    waiting = asyncio.create_task(found.catch_up(other, [one]))
+    await turns()
     found.detach(one)
-    await asyncio.wait_for(found.catch_up(), 1)
+    await waiting
+
+
+async def test_a_queue_that_is_full_is_waited_for_without_looking_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_QUEUED", 3)
+    monkeypatch.setattr(module, "SLICE", 1)
+    clients, (found, _) = [client(f"c{number}")[0] for number in range(6)], delivery()
+    for one in clients:
+        found.deliver(Deliver(b"m", (one,)))
+    assert found.queued > module.MAX_QUEUED
+    waiting = asyncio.create_task(found.catch_up(clients[0]))
+    await turns(1)
+    assert not waiting.done()
+    await turns(4)
+    assert waiting.done()
+    assert found.queued <= module.MAX_QUEUED
 
 
 async def test_who_has_ended_is_not_remembered() -> None:
@@ -230,12 +289,57 @@ async def test_what_a_client_does_not_read_is_held_until_it_reads_again() -> Non
     assert socket.writes == []
     found.deliver(Deliver(b"c", (receiver,)))
     found.release(receiver)
-    assert socket.writes == [b"abc"]
+    assert socket.writes == [b"ab", b"c"]
     found.deliver(Deliver(b"d", (receiver,)))
     await turns(1)
-    assert socket.writes == [b"abc", b"d"]
+    assert socket.writes == [b"ab", b"c", b"d"]
     assert slow == []
-    assert found.queued <= module.MAX_QUEUED
+    assert found.queued == 0
+
+
+async def test_what_is_held_is_written_as_far_as_the_client_reads() -> None:
+    """One copy for each that stopped reading would be too much when there are thousands."""
+    receiver, socket = client()
+    found, _ = delivery()
+    found.hold(receiver)
+    frame = b"x" * 1000
+    for _ in range(200):
+        found.deliver(Deliver(frame, (receiver,)))
+        await turns(1)
+
+    def pauses(data: Any) -> None:
+        Writes.write(socket, data)
+        found.hold(receiver)
+
+    socket.write = pauses  # type: ignore[method-assign]
+    found.release(receiver)
+    assert [len(data) for data in socket.writes] == [66_000], "64 KiB, and the frame in which they end"
+    found.deliver(Deliver(b"y", (receiver,)))
+    await turns(1)
+    for _ in range(3):
+        found.release(receiver)
+    assert [len(data) for data in socket.writes] == [66_000, 66_000, 66_000, 2001]
+    assert b"".join(socket.writes) == frame * 200 + b"y"
+    found.release(receiver)
+    assert receiver.held is None
+
+
+async def test_of_what_is_held_a_close_writes_little_and_a_cut_nothing() -> None:
+    (one, socket), (other, other_socket), (found, _) = client(), client("c2"), delivery()
+    for receiver in (one, other):
+        found.hold(receiver)
+    for _ in range(200):
+        found.deliver(Deliver(b"x" * 1000, (one, other)))
+        await turns(1)
+    found.deliver(Deliver(b"last", (one, other)))
+    found.finish(one)
+    found.drop(other)
+    assert [len(data) for data in socket.writes] == [66_000]
+    assert other_socket.writes == []
+    assert (one.held, other.held, one.frames, other.frames) == (None, None, [], [])
+    assert found.queued == 0
+    await turns()
+    assert other_socket.writes == []
 
 
 @pytest.mark.feature("message TTL")
@@ -349,6 +453,7 @@ async def test_who_is_back_gets_a_greeting_the_old_messages_the_new_ones_and_no_
     receiver.transport = again = Writes()
     found.reattach(receiver, b"hello;")
     assert again.writes == [b"hello;b=2;c=3;", b"d=4;e=5;"]
+    assert receiver.held is None
     found.deliver(Deliver(message("f"), (receiver,)))
     await turns(1)
     assert again.writes[2:] == [b"f=6;"]
@@ -375,6 +480,34 @@ async def test_what_was_missed_is_held_when_the_old_messages_fill_the_new_socket
     assert again.writes == [b"hello;a=1;"]
     found.release(receiver)
     assert again.writes[1:] == [b"b=2;c=3;"]
+    found.release(receiver)
+    assert receiver.held is None
+
+
+async def test_what_is_sent_again_is_written_as_far_as_the_client_reads() -> None:
+    receiver, _ = reliable_client()
+    found, _ = delivery()
+    for _ in range(200):
+        found.deliver(Deliver(message("x" * 990), (receiver,)))
+    await turns(1)
+    found.detach(receiver)
+
+    class Full(Writes):
+        def write(self, data: Any) -> None:
+            super().write(data)
+            found.hold(receiver)
+
+    receiver.transport = again = Full()
+    found.reattach(receiver, b"hello;")
+    assert len(again.writes) == 1
+    assert 64 * 1024 < len(again.writes[0]) < 66 * 1024
+    found.deliver(Deliver(message("y"), (receiver,)))
+    await turns(1)
+    while receiver.held is not None:
+        found.release(receiver)
+    sent = b"".join(again.writes).split(b";")[1:-1]
+    assert [int(frame.rpartition(b"=")[2]) for frame in sent] == list(range(1, 202))
+    assert max(map(len, again.writes)) < 66 * 1024
 
 
 async def test_what_expires_while_a_client_is_away_is_not_sent_again() -> None:
@@ -389,24 +522,72 @@ async def test_what_expires_while_a_client_is_away_is_not_sent_again() -> None:
     await time.go_on(5)
     receiver.transport = again = Writes()
     found.reattach(receiver, b"")
-    assert again.writes == [b"b=2;", b"d=3;"]
+    assert b"".join(again.writes) == b"b=2;d=3;"
 
 
-@pytest.mark.parametrize("is_away", [False, True])
-async def test_a_thousand_unacknowledged_messages_are_the_most(is_away: bool) -> None:
+async def test_who_is_away_may_miss_a_thousand_messages() -> None:
     receiver, _ = reliable_client()
     found, slow = delivery()
     for _ in range(600):
         found.deliver(Deliver(message(), (receiver,)))
     await turns(1)
-    if is_away:
-        found.detach(receiver)
+    found.detach(receiver)
     for _ in range(400):
         found.deliver(Deliver(message(), (receiver,)))
     await turns(1)
     assert slow == []
     found.deliver(Deliver(message(), (receiver,)))
     await turns(1)
+    assert slow == [receiver]
+
+
+async def owing() -> tuple[VirtualTime, Connection, Delivery, list[Connection]]:
+    """A client that owes an ack too many."""
+    time, (receiver, _), (found, slow) = VirtualTime(), reliable_client(), delivery()
+    for count in (1000, 1):
+        assert not receiver.owes_acks
+        for _ in range(count):
+            found.deliver(Deliver(message(), (receiver,)))
+        await turns(1)
+    assert receiver.owes_acks
+    return time, receiver, found, slow
+
+
+async def test_who_owes_a_thousand_acks_is_cut_off_when_the_patience_is_over() -> None:
+    """Also where nobody waits for it, as who publishes by REST does not."""
+    time, receiver, found, slow = await owing()
+    found.deliver(Deliver(message(), (receiver,)))
+    await time.go_on(1.9)
+    assert slow == []
+    await time.go_on(0.1)
+    assert slow == [receiver]
+
+
+async def test_who_publishes_waits_for_acks_of_half_of_them() -> None:
+    time, receiver, found, slow = await owing()
+    assert receiver.unacked is not None
+    found.deliver(Deliver(message(), (receiver,)))
+    assert found.outrun == [receiver]
+    waiting = asyncio.create_task(found.catch_up(client("c2")[0], found.outrun))
+    await time.go_on(1)
+    for sequence_id, is_done in ((501, False), (502, True)):
+        receiver.unacked.release(sequence_id)
+        found.apply([Acked(receiver)])
+        await turns()
+        assert waiting.done() is is_done
+    await time.go_on(60)
+    assert slow == []
+
+
+async def test_who_owes_acks_and_stopped_reading_has_to_do_both() -> None:
+    time, receiver, found, slow = await owing()
+    assert receiver.unacked is not None
+    found.hold(receiver)
+    receiver.unacked.release(1001)
+    found.apply([Acked(receiver)])
+    found.deliver(Deliver(message(), (receiver,)))
+    assert found.outrun == [receiver]
+    await time.go_on(2)
     assert slow == [receiver]
 
 

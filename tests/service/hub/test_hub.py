@@ -284,6 +284,7 @@ def test_every_action_and_question_has_its_row() -> None:
 def test_who_leaves_is_nowhere_any_more(hub: Hub) -> None:
     bob = hub.connections["j-bob"]  # type: ignore[index]
     assert hub.remove(bob)
+    assert not hub.leave_some(bob, 100)
     assert not hub.remove(bob)
     assert bob.groups == {}
     assert set(hub.users) == {"alice"}
@@ -326,6 +327,7 @@ class HubMachine(RuleBasedStateMachine):
     @rule(client=consumes(clients))
     def remove(self, client: Connection) -> None:
         assert self.hub.remove(client)
+        assert not self.hub.leave_some(client, 100)
         assert not self.hub.remove(client)
         del self.members[client]
 

@@ -109,7 +109,7 @@ async def test_a_page_has_200_at_most(api: Api) -> None:
 async def test_who_comes_and_goes_shifts_nobody(api: Api) -> None:
     names, query = page(await api.call("GET", f"{LIST}?maxpagesize=2"))
     assert names == ["b", "d"]
-    api.service.hubs[CHAT].remove(api.service.hubs[CHAT].connections[ConnectionId("d")])
+    api.service.closed(api.service.hubs[CHAT].connections[ConnectionId("d")], None, "")
     api.open(connection("a"), "big")
     api.open(connection("e"), "big")
     following = f"{LIST}?continuationToken={query['continuationToken']}"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kit.rest_peers import Api
-from kit.service_peers import connection, turns
+from kit.service_peers import CHAT, connection, turns
 from webpubsub.model.actions import SendToGroupAction
 
 SENDS = ["/:send", "/groups/room/:send", "/users/alice/:send"]
@@ -91,7 +91,7 @@ async def test_a_message_is_told_how_long_it_lives(
     api: Api, monkeypatch: pytest.MonkeyPatch, path: str, seconds: str, expected: int
 ) -> None:
     delivered: list[Any] = []
-    monkeypatch.setattr(api.service.delivery, "deliver", delivered.append)
+    monkeypatch.setattr(api.service.deliveries[CHAT], "deliver", delivered.append)
     assert await send(api, f"{path}?messageTtlSeconds={seconds}") == 202
     assert {effect.ttl_seconds for effect in delivered} == {expected}
 

@@ -229,6 +229,8 @@ class Connection:
         frames: What waits for the end of this loop turn, see `delivery`: bytes, and messages to be numbered
             when the connection is reliable.
         held: What waits because the client does not read or is away; None while it reads.
+        is_write_paused: Whether its socket takes no more.
+        owes_acks: Whether it has not acknowledged too many messages, see `delivery`.
         unacked: The messages to be sent again if need be; None unless the connection is reliable.
         transport: Where frames go; None before the upgrade, while the client is away, and after the end.
         socket: Ends the socket; None as `transport`, but there while the client's goodbye is awaited.
@@ -250,8 +252,10 @@ class Connection:
         "held",
         "hub",
         "id",
+        "is_write_paused",
         "last",
         "missed_pings",
+        "owes_acks",
         "permissions",
         "protocol",
         "socket",
@@ -289,6 +293,8 @@ class Connection:
         self.events = 1  # connect was event 0
         self.frames: list[Any] = []
         self.held: Held | None = None
+        self.is_write_paused = False
+        self.owes_acks = False
         self.unacked = Unacked() if codec.is_reliable else None
         self.transport: Transport | None = None
         self.socket: ClientSocket | None = None
@@ -332,6 +338,7 @@ class Connection:
         self.socket, self.transport, self.protocol = socket, socket.transport, protocol
         self.waiting = self.last = None
         self.missed_pings = 0
+        self.is_write_paused = self.owes_acks = False
         self.until = _NEVER
         if self.is_paused:
             self.resume_reading(now)

@@ -58,6 +58,12 @@ class Fail(msgspec.Struct, frozen=True):
     malformed: Malformed
 
 
+class Acked(msgspec.Struct, frozen=True):
+    """A reliable client that owed too many acks has acknowledged messages."""
+
+    connection: Connection
+
+
 class Raise(msgspec.Struct, frozen=True):
     """Ask the event handler, then complete the client's request with its answer."""
 
@@ -66,5 +72,5 @@ class Raise(msgspec.Struct, frozen=True):
 
 
 End = Close | Part | Fail
-Effect = Deliver | End | Raise
+Effect = Deliver | End | Acked | Raise
 Effects = list[Effect]

@@ -9,6 +9,7 @@ Source: service spec, sections A.4 and A.7.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 from webpubsub.model import actions, rest
@@ -21,6 +22,7 @@ from webpubsub.service.hub.effects import Close, Deliver, Effects
 from webpubsub.service.protocols import Codec
 from webpubsub.service.protocols.messages import Message
 
+_ANY: Final = float("inf")
 CLOSED_BY_APP: Final = "Application server closed the connection."
 
 
@@ -93,12 +95,17 @@ class Hub:
     Args:
         name: Its canonical name.
         on_presence: Is told which connection has joined (True) or left (False) which group.
+        max_groups: Returns how many groups a connection may be in.
     """
 
     def __init__(
-        self, name: HubName, on_presence: Callable[[Connection, GroupName, bool], None] | None = None
+        self,
+        name: HubName,
+        on_presence: Callable[[Connection, GroupName, bool], None] | None = None,
+        max_groups: Callable[[], float] = lambda: _ANY,
     ) -> None:
         self.name = name
+        self._max_groups = max_groups
         self._on_presence = on_presence
         self.connections: dict[ConnectionId, Connection] = {}
         self.everybody = Audience()
@@ -117,15 +124,32 @@ class Hub:
             self.join(connection, group)
 
     def remove(self, connection: Connection) -> bool:
-        """Let a connection go; whether it was here."""
+        """Let a connection go, but for its groups; whether it was here."""
         if self.connections.pop(connection.id, None) is None:
             return False
         self.everybody.discard(connection)
         if connection.user_id is not None:
             _leave(self.users, connection.user_id, connection)
-        for group in list(connection.groups):
-            self.leave(connection, group)
         return True
+
+    def leave_some(self, connection: Connection, count: int) -> bool:
+        """Take a connection out of so many of its groups; whether it is in any still."""
+        for group in list(islice(connection.groups, count)):
+            self.leave(connection, group)
+        return bool(connection.groups)
+
+    def check_room(self, connections: Iterable[Connection], groups: Collection[str]) -> None:
+        """Make sure that connections may be in more groups.
+
+        Raises:
+            RestError: One would be in too many (409).
+        """
+        limit = self._max_groups()
+        for connection in connections:
+            found = connection.groups
+            if len(found) + len(groups) > limit and len(found.keys() | groups) > limit:
+                message = f"A connection may be in {limit} groups (maxGroupsPerConnection)."
+                raise RestError(409, "Error.Connection.TooManyGroups", message, "Group")
 
     def join(self, connection: Connection, group: GroupName, membership: Membership = PLAIN_MEMBER) -> None:
         """Put a connection into a group; who is in it already only gets the new options."""
@@ -215,7 +239,9 @@ class Hub:
         return [Deliver(connection.codec.message(message), (connection,), message.ttl_seconds)]
 
     def _add_user_to_group(self, action: actions.AddUserToGroupAction) -> Effects:
-        for connection in self._of_user(action.user_id):
+        connections = self._of_user(action.user_id)
+        self.check_room(connections, {action.group})
+        for connection in connections:
             self.join(connection, GroupName(action.group))
         if UserId(action.user_id) not in self.users:
             raise RestError(404, "Error.User.NotExisted", f"User `{action.user_id}` is not found.", "User")
@@ -234,6 +260,7 @@ class Hub:
 
     def _add_connection_to_group(self, action: actions.AddConnectionToGroupAction) -> Effects:
         connection = self._existing(action.connection_id, "Error.Connection.NotExisted")
+        self.check_room((connection,), {action.group})
         self.join(connection, GroupName(action.group))
         return []
 
@@ -253,7 +280,9 @@ class Hub:
         return []
 
     def _add_connections_to_groups(self, action: actions.AddConnectionsToGroupsAction) -> Effects:
-        for connection in self._selected(action.filter):
+        connections = self._selected(action.filter)
+        self.check_room(connections, set(action.groups))
+        for connection in connections:
             for group in action.groups:
                 self.join(connection, GroupName(group))
         return []

@@ -10,7 +10,7 @@ Source: client spec, sections 4.1 and 4.2; service spec, section A.3 (``messageT
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from webpubsub.service.protocols.numbered import Burst, Numbered
@@ -28,12 +28,13 @@ class Unacked:
         size: Bytes of their frames, at most.
     """
 
-    __slots__ = ("_last_id", "_messages", "size")
+    __slots__ = ("_last_id", "_messages", "_replay_at", "size")
 
     def __init__(self) -> None:
         """Start with no message; the first gets the id 1."""
         self._messages: deque[Numbered] = deque()
         self._last_id = 0
+        self._replay_at: int | None = None  # the id that is sent again next
         self.size = 0
 
     def number(self, burst: Burst) -> bytes:
@@ -51,12 +52,31 @@ class Unacked:
         for _ in range(count):
             self.size -= messages.popleft().size
 
-    def replay(self, now: float) -> bytes:
-        """Return the frames of all of them as they were sent, but for those that have expired since."""
-        return b"".join(message.frame(at) for at, message in self._ids() if message.expires_at > now)
+    def begin_replay(self) -> None:
+        """Send all of them again from now on, by `replay`."""
+        self._replay_at = self._last_id - len(self._messages) + 1 if self._messages else None
 
-    def _ids(self) -> Iterator[tuple[int, Numbered]]:
-        return enumerate(self._messages, self._last_id - len(self._messages) + 1)
+    @property
+    def is_replaying(self) -> bool:
+        """Whether some are to be sent again before any other."""
+        return self._replay_at is not None
+
+    def replay(self, limit: int, now: float) -> bytes:
+        """Return the next frames as they were sent, some ``limit`` bytes of them.
+
+        Those that have expired since are left out.
+        """
+        first = self._last_id - len(self._messages) + 1
+        at, size, frames = max(self._replay_at or first, first), 0, []
+        for message in islice(self._messages, at - first, None):
+            if size >= limit:
+                break
+            if message.expires_at > now:
+                frames.append(message.frame(at))
+                size += len(frames[-1])
+            at += 1
+        self._replay_at = at if at <= self._last_id else None
+        return b"".join(frames)
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -95,9 +115,17 @@ class Held:
         self._frames = deque(frame for frame in self._frames if _expires_at(frame) > now)
         self.size = sum(map(_size, self._frames))
 
-    def take(self, now: float) -> list[Any]:
-        """Return what is still worth sending."""
-        return [frame for frame in self._frames if _expires_at(frame) > now]
+    def take(self, limit: int, now: float) -> list[Any]:
+        """Take out some ``limit`` bytes from the front; return what of that is still worth sending."""
+        frames, left = [], limit
+        while self._frames and left > 0:
+            frame = self._frames.popleft()
+            size = _size(frame)
+            self.size -= size
+            if _expires_at(frame) > now:
+                frames.append(frame)
+                left -= size
+        return frames
 
     def __len__(self) -> int:
         return len(self._frames)

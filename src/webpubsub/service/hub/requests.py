@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from webpubsub.model.actions import WebPubSubPermission
-from webpubsub.model.errors import EventRefused
+from webpubsub.model.errors import EventRefused, RestError
 from webpubsub.model.events import (
     UserEventRequest,
     UserEventResponse,
@@ -27,7 +27,7 @@ from webpubsub.model.payload import EMPTY_TEXT, Payload
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import ConnectionStates
 from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.effects import Close, Deliver, Effects, Fail, Part, Raise
+from webpubsub.service.hub.effects import Acked, Close, Deliver, Effects, Fail, Part, Raise
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.protocols.frames import pong_frame
 from webpubsub.service.protocols.messages import (
@@ -61,6 +61,10 @@ def _join(hub: Hub, connection: Connection, request: JoinGroup) -> Effects:
     refusal = _refusal(connection, request.ack_id, JOIN, request.group, "join")
     if refusal is not None:
         return refusal
+    try:
+        hub.check_room((connection,), {request.group})
+    except RestError as error:
+        return _ack(connection, request.ack_id, AckError("TooManyGroups", str(error)))
     hub.join(connection, request.group)
     return _success(connection, request.ack_id)
 
@@ -113,7 +117,7 @@ def _malformed(_hub: Hub, connection: Connection, request: Malformed) -> Effects
 def _sequence_ack(_hub: Hub, connection: Connection, request: SequenceAck) -> Effects:
     if connection.unacked is not None:  # harmless on a subprotocol that does not number messages
         connection.unacked.release(request.sequence_id)
-    return []
+    return [Acked(connection)] if connection.owes_acks else []
 
 
 _TAKE: Final[dict[type[Any], Callable[[Hub, Connection, Any], Effects]]] = {

@@ -20,6 +20,7 @@ import ssl
 from asyncio import current_task, get_running_loop
 from collections import OrderedDict
 from collections.abc import Sequence
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Final, cast
 
@@ -361,14 +362,15 @@ class ResponseReader:
     """
 
     __slots__ = (
+        "_block",
         "_chunks",
+        "_first",
         "_head_bytes",
         "_headers",
         "_left",
         "_max_body",
         "_parser",
         "_partial",
-        "_pieces",
         "_reason",
         "_size",
         "_status",
@@ -397,7 +399,8 @@ class ResponseReader:
         self._reason = b""
         self._chunks: ChunkedBody | None = None
         self._left: int | None = None  # bytes of the body that are to come; None: until the end, or in chunks
-        self._pieces: list[bytes] = []
+        self._first = b""  # piece of the body, which mostly is all of it
+        self._block: BytesIO | None = None  # of all pieces, from the second one on: there may be millions
         self._size = 0
 
     def feed(self, data: bytes) -> Response | None:
@@ -533,15 +536,22 @@ class ResponseReader:
 
     def _take(self, piece: bytes) -> None:
         """Keep a part of the body, unless it is too much already."""
-        if self._size <= self._max_body:
-            self._pieces.append(piece)
-            self._size += len(piece)
+        if self._size > self._max_body:
+            return
+        if not self._size:
+            self._first = piece
+        else:
+            if self._block is None:
+                self._block = BytesIO()
+                self._block.write(self._first)
+            self._block.write(piece)
+        self._size += len(piece)
 
     def _complete(self, *, is_all: bool) -> Response:
         """Return the answer; where not ``is_all`` was taken, nothing else may be asked."""
         if not is_all:
             self.is_reusable = False
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        body = self._first if self._block is None else self._block.getvalue()
         response = Response(self._status, self._headers, body, self._reason)
         self._begin()
         return response

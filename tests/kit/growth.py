@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+Prepare = Callable[[int], Callable[[], object]]
 
 # Twice the input takes about twice the time where time is linear, four times where it is quadratic.
 LINEAR: Final = 3.0
-_ENOUGH: Final = 0.004  # seconds that can be measured
-_ROUNDS: Final = 7
+_ENOUGH: Final = 0.002  # seconds that can be measured
+_LONG: Final = 0.5  # what takes longer is not measured again
 
 
-def growth(prepare: Callable[[int], Callable[[], object]], least: int = 1_000, most: int = 64_000) -> float:
+def growth(prepare: Prepare, least: int = 1_000, most: int = 32_000) -> float:
     """The time at 2n over the time at n; 0 where even the largest input takes next to none.
+
+    It is the root of the time at 4n over that at n, which differ by more than chance does.
 
     Args:
         prepare: Returns what is measured, for an input of so many characters.
@@ -25,28 +29,33 @@ def growth(prepare: Callable[[int], Callable[[], object]], least: int = 1_000, m
         most: The largest n, where a smaller one does not take long enough.
     """
     size = least
-    while (once := _time(prepare(size), 1)) < _ENOUGH and size < most:
+    while size < most and _time(prepare(size), 1) < _ENOUGH:
         size = min(size * 2, most)
-    if once < _ENOUGH and _time(prepare(2 * size), 1) < _ENOUGH:
-        return 0.0
-    ratio = _ratio(prepare, size)
-    return ratio if ratio < LINEAR else min(ratio, _ratio(prepare, size))  # another process may have run
-
-
-def _ratio(prepare: Callable[[int], Callable[[], object]], size: int) -> float:
-    return _time(prepare(2 * size), _ROUNDS) / _time(prepare(size), _ROUNDS)
+    small, large = prepare(size), prepare(4 * size)
+    ratio = 0.0
+    for rounds in (1, 3, 9):
+        took = _time(large, rounds)
+        if took < _ENOUGH:
+            return 0.0
+        ratio = math.sqrt(took / _time(small, rounds))
+        if ratio < LINEAR or took > _LONG:
+            break
+    return ratio
 
 
 def _time(run: Callable[[], object], rounds: int) -> float:
-    """The shortest of some runs; one that takes long is not repeated."""
-    best = 1e9
-    for _ in range(rounds):
-        began = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - began)
-        if best > 0.5:
-            break
-    return best
+    """The shortest of some runs, in seconds of this process."""
+    best = math.inf
+    gc.collect(0)
+    gc.disable()
+    try:
+        for _ in range(rounds):
+            began = time.process_time()
+            run()
+            best = min(best, time.process_time() - began)
+    finally:
+        gc.enable()
+    return max(best, 1e-7)
 
 
 def peak_memory(run: Callable[[], T]) -> tuple[T, int]:

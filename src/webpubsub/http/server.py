@@ -81,7 +81,8 @@ _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _FAILED: Final = HttpAnswer(500, (_TEXT,), b"Internal Server Error")
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)((?:/[^?#]*)?(?:\?[^#]*)?)")
-_TOKENS: Final = re.compile(rb"[\t ]*,[\t ]*")
+# Blanks without a comma are looked through once, not from each of them on.
+_TOKENS: Final = re.compile(rb"(?:(?<![\t ])[\t ]+)?,[\t ]*")
 
 
 class HttpServer:

@@ -113,16 +113,12 @@ def parse_context(raw: RawHeaders, values: dict[bytes, bytes] | None = None) -> 
 
 
 def _without_repetition(raw: RawHeaders) -> dict[bytes, bytes]:
-    values: dict[bytes, bytes] = {}
+    values: dict[bytes, list[bytes]] = {}
     for name, value in raw:
-        if name in values:
-            if name in _ALONE:
-                raise CloudEventError(f"header {name.decode()} is given more than once")
-            if name not in _JOINED:
-                continue
-            value = values[name] + b"," + value
-        values[name] = value
-    return values
+        if name in values and name in _ALONE:
+            raise CloudEventError(f"header {name.decode()} is given more than once")
+        values.setdefault(name, []).append(value)
+    return {name: b",".join(found) if name in _JOINED else found[0] for name, found in values.items()}
 
 
 def _context(

@@ -83,7 +83,7 @@ _UNUSABLE: Final = "the service settings cannot be used"
 _Value = TypeVar("_Value")
 
 # How msgspec ends its sentences about values that do not fit, and what it says of a name too many.
-_PATH: Final = re.compile(r" - at `\$(?P<path>.*)`$", re.DOTALL)
+_PATH: Final = " - at `$"
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<number>\d+)\]")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _SHARED: Final = Compatibility.__struct_fields__
@@ -187,9 +187,10 @@ class _Text:
 
 def _split(text: str) -> tuple[JsonPath, str]:
     """Return the path in a sentence of msgspec, down to a name that should not be there, and the rest."""
-    found = _PATH.search(text)
-    sentence = text if found is None else text[: found.start()]
-    steps = _STEP.finditer("" if found is None else found["path"])
+    sentence, _, written = text.partition(_PATH)
+    if not written.endswith("`"):
+        sentence, written = text, ""
+    steps = _STEP.finditer(written.removesuffix("`"))
     path = tuple(step["name"] or int(step["number"]) for step in steps)
     unknown = _UNKNOWN.fullmatch(sentence)
     return (path if unknown is None else (*path, unknown["name"])), sentence

@@ -144,10 +144,8 @@ def build_request(scope: Scope, route_params: dict[str, str], body: bytes) -> Ht
     Header names are in lower case; repeated headers and query parameters are joined with commas; query
     parameters without a value are left out.
     """
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), header_text(raw_value)
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    given = ((name.decode("latin-1").lower(), header_text(value)) for name, value in scope["headers"])
+    headers = _joined(given)
     return HttpRequest(
         scope["method"],
         _url(scope, headers.get("host")),
@@ -169,13 +167,17 @@ def _url(scope: Scope, host: str | None) -> str:
 
 
 def _params(query_string: bytes, *, keep_empty: bool = False) -> dict[str, str]:
-    params: dict[str, str] = {}
     spellings: dict[str, str] = {}  # names are the same in any case; the first spelling is kept
-    query = query_string.decode("latin-1")
-    for name, value in parse_qsl(query, keep_blank_values=keep_empty, errors="replace"):
-        known = spellings.setdefault(name.lower(), name)
-        params[known] = f"{params[known]},{value}" if known in params else value
-    return params
+    given = parse_qsl(query_string.decode("latin-1"), keep_blank_values=keep_empty, errors="replace")
+    return _joined((spellings.setdefault(name.lower(), name), value) for name, value in given)
+
+
+def _joined(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the values by name, those of one name with commas between; there may be thousands."""
+    found: dict[str, list[str]] = {}
+    for name, value in given:
+        found.setdefault(name, []).append(value)
+    return {name: ",".join(values) for name, values in found.items()}
 
 
 def request_data(request: HttpRequest) -> dict[str, Any]:

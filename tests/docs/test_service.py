@@ -30,6 +30,7 @@ from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import HttpBounds
 from webpubsub.model.trace import Trace, TraceEvent
+from webpubsub.service.filters import FilterBounds
 from webpubsub.service.hub import delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS
 from webpubsub.service.rest import bodies as rest_bodies
@@ -60,7 +61,7 @@ def block(found: Section, language: str, number: int = 0) -> Block:
 # --- settings -----------------------------------------------------------------------------------------
 
 # In the file beside those of `Compatibility`; keys are not.
-AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin", "http"}
+AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin", "http", "filters"}
 STRUCTS: Final[dict[str, Any]] = {
     "hub": HubSettings,
     "event handler": EventHandlerSettings,
@@ -68,6 +69,7 @@ STRUCTS: Final[dict[str, Any]] = {
     "auth": WebhookAuth,
     "token issuer": TokenIssuer,
     "http": HttpBounds,
+    "filters": FilterBounds,
     "compatibility": Compatibility,
 }
 WORDS: Final = {

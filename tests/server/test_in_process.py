@@ -674,6 +674,10 @@ ACTIONS: dict[str, Action] = {
     "to all but one": SendToAllAction({"a": 1.0}, excluded=["c1"]),
     "to a filter": SendToAllAction(b"\x00", filter="userId eq 'bob'"),
     "to no filter": SendToAllAction("x", filter="userId ="),
+    "to too long a filter": SendToAllAction("x", filter="userId eq 'b' or " * 1000 + "true"),
+    "to leave by too long a filter": RemoveConnectionsFromGroupsAction(
+        ["i"], filter="true and " * 1000 + "true"
+    ),
     "with metadata and a time to live": SendToAllAction("x", message_ttl_seconds=9, metadata={"A": "1"}),
     "with metadata of several values": SendToAllAction("x", metadata={"A": " 1, 2 ", "a": "3", "B": ""}),
     "1 MiB": SendToAllAction(LONG[1:]),

@@ -362,9 +362,8 @@ class ResponseReader:
     """
 
     __slots__ = (
-        "_block",
+        "_body",
         "_chunks",
-        "_first",
         "_head_bytes",
         "_headers",
         "_left",
@@ -399,8 +398,7 @@ class ResponseReader:
         self._reason = b""
         self._chunks: ChunkedBody | None = None
         self._left: int | None = None  # bytes of the body that are to come; None: until the end, or in chunks
-        self._first = b""  # piece of the body, which mostly is all of it
-        self._block: BytesIO | None = None  # of all pieces, from the second one on: there may be millions
+        self._body = BytesIO()  # one block: it may come as millions of pieces
         self._size = 0
 
     def feed(self, data: bytes) -> Response | None:
@@ -536,23 +534,14 @@ class ResponseReader:
 
     def _take(self, piece: bytes) -> None:
         """Keep a part of the body, unless it is too much already."""
-        if self._size > self._max_body:
-            return
-        if not self._size:
-            self._first = piece
-        else:
-            if self._block is None:
-                self._block = BytesIO()
-                self._block.write(self._first)
-            self._block.write(piece)
-        self._size += len(piece)
+        if self._size <= self._max_body:
+            self._size += self._body.write(piece)
 
     def _complete(self, *, is_all: bool) -> Response:
         """Return the answer; where not ``is_all`` was taken, nothing else may be asked."""
         if not is_all:
             self.is_reusable = False
-        body = self._first if self._block is None else self._block.getvalue()
-        response = Response(self._status, self._headers, body, self._reason)
+        response = Response(self._status, self._headers, self._body.getvalue(), self._reason)
         self._begin()
         return response
 

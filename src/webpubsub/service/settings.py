@@ -24,6 +24,7 @@ from webpubsub.model.errors import ConfigurationError, ConnectionStringError, In
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.http import HttpBounds
 from webpubsub.model.names import HubName
+from webpubsub.service.filters import FilterBounds
 from webpubsub.service.protocols.frames import MAX_MESSAGE_BYTES
 
 __all__ = [
@@ -231,6 +232,7 @@ class ServiceSettings(Compatibility, frozen=True, kw_only=True):
             port needs the port here too, such as ``localhost:8080``.
         token_issuers: Whose tokens callers of the REST API may have instead of an access key's.
         http: What its server takes of requests.
+        filters: How long filters may be.
     """
 
     access_keys: tuple[str, ...] = (DEFAULT_ACCESS_KEY,)
@@ -238,6 +240,7 @@ class ServiceSettings(Compatibility, frozen=True, kw_only=True):
     origin: str = msgspec.field(default="localhost", name="webhookRequestOrigin")
     token_issuers: tuple[TokenIssuer, ...] = ()
     http: HttpBounds = HttpBounds()
+    filters: FilterBounds = FilterBounds()
 
     def hub(self, name: HubName) -> HubSettings:
         return self.hubs.get(name, _NO_SETTINGS)

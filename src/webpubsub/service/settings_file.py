@@ -66,6 +66,7 @@ from webpubsub.model.http import HttpBounds
 from webpubsub.model.json_file import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
+from webpubsub.service.filters import FilterBounds
 from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
 
 _LOOK_MILLISECONDS: Final = 500
@@ -76,6 +77,7 @@ class _File(Compatibility, frozen=True, kw_only=True):
     hubs: dict[str, Any] = msgspec.field(default_factory=dict)
     token_issuers: tuple[Any, ...] = ()
     http: HttpBounds = HttpBounds()
+    filters: FilterBounds = FilterBounds()
     webhook_request_origin: str = ServiceSettings().origin
 
 
@@ -125,6 +127,7 @@ class _Text:
                 for number, value in enumerate(found.token_issuers)
             ),
             http=found.http,
+            filters=found.filters,
             origin=found.webhook_request_origin,
         )
 

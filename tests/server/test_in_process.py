@@ -400,6 +400,7 @@ EVENTS: dict[str, EventRequest] = {
     "states with a blank": user("echo", states=ConnectionStates("e30= ")),
     "states with a line feed": user("echo", states=ConnectionStates("e30=\n")),
     "sets a state of 30 KiB": user("sets", 16_000, "json"),
+    "sets a state of 53 KiB, which is too long": user("sets", 30_000, "json"),
     "1 MiB and one byte": user("echo", b"x" * 1_048_577),
     **{f"answers {name}": user("json", name) for name in ODD},
     **{f"sets {name}": user("states", name) for name in ODD},

@@ -67,7 +67,7 @@ from webpubsub.model.json_file import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
 from webpubsub.service.filters import FilterBounds
-from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
+from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings, origin_problem
 
 _LOOK_MILLISECONDS: Final = 500
 
@@ -118,6 +118,8 @@ class _Text:
 
     def settings(self) -> ServiceSettings:
         found = self._convert(self._parsed(), (), _File)
+        if (problem := origin_problem(found.webhook_request_origin)) is not None:
+            raise self._problem(("webhookRequestOrigin",), problem)
         shared = {name: getattr(found, name) for name in _SHARED}
         return ServiceSettings(
             **shared,

@@ -11,8 +11,13 @@ import pytest
 from kit.asgi_client import AsgiClient
 from webpubsub.host import expressions
 from webpubsub.host.bindings.http_trigger import build_request, request_data
+from webpubsub.model.access.signature import signature_header
+from webpubsub.model.trace import TraceEvent
 
 Run = Callable[..., Any]
+
+KEY = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
+CONNECTION = f"Endpoint=http://localhost:8080;AccessKey={KEY};Version=1.0;"
 
 APP = """
 import azure.functions as func
@@ -34,7 +39,7 @@ def app(user: str, route: str = "f") -> str:
 
 
 def body_of(size: int) -> bytes:
-    start, end = b'{"id": "body", "sys": {"methodname": "x"}, "x": "', b'"}'
+    start, end = b'{"id": "body", "Who": "a", "sys": {"methodname": "x"}, "x": "', b'"}'
     return start + b"x" * (size - len(start) - len(end)) + end
 
 
@@ -70,7 +75,7 @@ async def test_no_body_is_decoded_for_anything_else(run_app: Run, decoded: list[
     ("size", "status", "text"),
     [(1_048_576, 200, b"done"), (1_048_577, 413, REFUSED), (5_000_000, 413, REFUSED)],
 )
-@pytest.mark.parametrize("user", ["{x}", "a-{x}", "{x}{query.id}"])
+@pytest.mark.parametrize("user", ["{who}", "a-{WHO}", "{Who}{query.id}"])
 async def test_a_body_is_decoded_up_to_the_limit(
     run_app: Run, decoded: list[int], user: str, size: int, status: int, text: bytes
 ) -> None:
@@ -98,6 +103,43 @@ def test_of_a_body_only_what_is_asked_for_comes_first(decoded: list[int]) -> Non
     assert len(data) == 5
 
 
-CONNECTION = (
-    "Endpoint=http://localhost:8080;AccessKey=ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH;Version=1.0;"
+EVENT_APP = """
+import azure.functions as func
+app = func.FunctionApp()
+
+@app.generic_trigger(
+    arg_name="request", type="webPubSubTrigger", hub="chat", eventType="user", eventName="message")
+@app.generic_input_binding(arg_name="found", type="webPubSubConnection", hub="chat", userId="{user}")
+def f(request, found):
+    return "done"
+"""
+EVENT = {
+    "Content-Type": "text/plain",
+    "WebHook-Request-Origin": "localhost",
+    "ce-type": "azure.webpubsub.user.message",
+    "ce-connectionId": "c1",
+    "ce-hub": "chat",
+    "ce-eventName": "message",
+    "ce-userId": "ann",
+}
+
+
+@pytest.mark.parametrize(
+    ("user", "size", "status"),
+    [
+        ("{connectionContext.userId}", 1_048_576, 200),
+        ("{connectionContext.userId}", 1_048_577, 500),
+        ("{sys.MethodName}", 1_048_577, 200),
+        ("plain", 1_048_577, 200),
+    ],
 )
+async def test_so_is_the_message_of_an_event(
+    run_app: Run, events: list[TraceEvent], user: str, size: int, status: int
+) -> None:
+    client: AsgiClient = await run_app(
+        EVENT_APP.replace("{user}", user), {"WebPubSubConnectionString": CONNECTION}
+    )
+    headers = EVENT | {"ce-signature": signature_header([KEY], "c1")}
+    answer = await client.request("POST", "/runtime/webhooks/webpubsub", headers, b"x" * size)
+    assert answer.status == status
+    assert (status == 200) is not any("maxExpressionBodyBytes" in str(event.error) for event in events)

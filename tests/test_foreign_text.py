@@ -21,6 +21,7 @@ from webpubsub.model.access.jws import signed_payload, unverified_payload
 from webpubsub.model.access.signature import split_list
 from webpubsub.model.cloudevents import header_values
 from webpubsub.model.errors import WebPubSubError
+from webpubsub.model.http import RequestHead
 from webpubsub.model.metadata import parse_metadata_headers
 from webpubsub.model.protobuf import check_any
 from webpubsub.model.rest.rest_parameters import decode_segment, fold_names, parse_query
@@ -63,9 +64,9 @@ HOSTILE: Final[dict[str, tuple[str, str, str]]] = {
     "http.chunked:_TRAILER": ("a", ":", "\0"),
     "http.exchange:_NO_NAME": ("", "a", ""),
     "http.exchange:_NO_VALUE": ("", "\t", ""),
-    "http.server:_ABSOLUTE": ("http://", "a", "\n#"),
-    "http.server:_HOST": ("", "a", "/"),
-    "http.server:_TOKENS": ("", "\t", "a"),
+    "http.heads:_ABSOLUTE": ("http://", "a", "\n#"),
+    "http.heads:_HOST": ("[", ":", ""),
+    "http.heads:TOKENS": ("", "\t", "a"),
     "http.urls:_IPV6": ("::%", "a", "/"),
     "http.urls:_LONE_PERCENT": ("", "%41", ""),
     "http.urls:_NAME": ("", "a", "/"),
@@ -85,6 +86,8 @@ HOSTILE: Final[dict[str, tuple[str, str, str]]] = {
     "service.hub.permissions:_PATTERN": ("", "\\*", "\\"),
     "service.hub.permissions:_TOKEN": ("", "*", "\\"),
     "service.protocols:_TOKEN": ("", "a", " "),
+    "service.protocols.handshake:_KEY": ("", "A", "="),
+    "service.protocols.handshake:_ORIGIN_FORM": ("/", "?", "#"),
     "service.rest.bodies:_END": ("", "; ", "a"),
     "service.rest.bodies:_PARAMETER": (" ;a=", '"', ""),
     "service.rest.bodies:_TYPE": (" ", "a", ""),
@@ -177,11 +180,22 @@ def _quietly(read: Callable[[Any], object]) -> Callable[[Any], object]:
     return run
 
 
-def _head(line: str) -> Callable[[str], bytes]:
-    """A client's request whose lines are given for each character."""
-    start = "GET /client/hubs/chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-    rest = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    return lambda text: f"{start}{rest}{line % text}\r\n\r\n".encode()
+def _head(name: bytes) -> Callable[[str], RequestHead]:
+    """A client's request with a text in one header, and in its target."""
+    fixed = [
+        (b"host", b"h"),
+        (b"upgrade", b"websocket"),
+        (b"connection", b"upgrade"),
+        (b"sec-websocket-version", b"13"),
+        (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+    ]
+
+    def make(text: str) -> RequestHead:
+        others = [line for line in fixed if line[0] != name]
+        target = b"/client/hubs/chat?" + (text.encode() if name == b"target" else b"")
+        return RequestHead("GET", target, [*others, (name, text.encode())])
+
+    return make
 
 
 def _scope(text: str) -> dict[str, Any]:
@@ -206,8 +220,17 @@ READERS: Final[dict[str, tuple[Callable[[str], Any], Callable[[Any], object]]]] 
     "its binding data": (_scope, lambda scope: request_data(build_request(scope, {}, b""))),
     "a query": (str.encode, lambda query: fold_names(parse_query(query))),
     "a segment of a REST path": (str.encode, decode_segment),
-    "a client's headers": (_head("Sec-WebSocket-Protocol: %s"), parse_request),
-    "a client's target": (_head("X: %s"), parse_request),
+    **{
+        f"a client's {name.decode()}": (_head(name), parse_request)
+        for name in (
+            b"target",
+            b"host",
+            b"upgrade",
+            b"sec-websocket-protocol",
+            b"sec-websocket-key",
+            b"cookie",
+        )
+    },
     "repeated headers of an event": (_signed, header_values),
     "a list in a header": (str, split_list),
     "an endpoint": (lambda text: f"Endpoint={text};AccessKey=x", ConnectionString.parse),

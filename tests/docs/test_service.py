@@ -23,7 +23,7 @@ from werkzeug.serving import make_server
 from kit.command_line import options_of, read_command_line
 from kit.contract_clients import client_url
 from kit.docs_pages import DOCS, Block, Section, Table, sections, write_files
-from webpubsub.model import metadata
+from webpubsub.model import carried, metadata
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
@@ -31,7 +31,7 @@ from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import HttpBounds
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service.filters import FilterBounds
-from webpubsub.service.hub import delivery, permissions
+from webpubsub.service.hub import connection, delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS
 from webpubsub.service.rest import bodies as rest_bodies
 from webpubsub.service.settings import (
@@ -242,6 +242,9 @@ LIMITS: Final = {
     "a message of a client": f"{ServiceSettings().max_message_bytes // MIB} MiB (",
     "a message by REST": f"{rest_bodies.MAX_MESSAGE_BYTES // MIB} MiB",
     "the answer of an event handler": f"{MAX_ANSWER_BYTES // MIB} MiB",
+    "requests of a client that wait for the event before them": (
+        f"{connection.MAX_WAITING // MIB} MiB, each counted with {connection.OVERHEAD} bytes more;"
+    ),
     "messages that wait for a reliable client": (
         f"{delivery.MAX_UNACKED:,}, {delivery.MAX_WAITING_BYTES // MIB} MiB;"
     ),
@@ -255,6 +258,10 @@ LIMITS: Final = {
         f"{metadata.MAX_BYTES // 1024} KiB; a name {metadata.MAX_NAME_BYTES}, "
         f"a value {metadata.MAX_VALUE_BYTES:,} characters"
     ),
+    "a user id; the state of a connection (`ce-connectionState`)": (
+        f"{carried.MAX_USER_ID_BYTES // 1024} KiB; {carried.MAX_STATE_BYTES // 1024} KiB"
+    ),
+    "a filter": (f"{FilterBounds().max_bytes // 1024} KiB, {FilterBounds().max_clauses:,} conditions (["),
 }
 
 

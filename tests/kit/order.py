@@ -51,13 +51,13 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "http": (
-        "asgi errors",
-        "urls",
-        "client",
-        "__init__",
+        "asgi chunked errors exchange heads",
+        "body server_state urls",
+        "client protocol",
+        "__init__ server",
     ),
     "model": (
-        "__init__ errors http logs",
+        "__init__ carried errors http logs",
         "json_file metadata mqtt names protobuf",
         "payload",
         "send_actions states",
@@ -69,7 +69,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "observe": ("__init__ logs",),
     "server": (
-        "__init__ ending http_protocol overview tls",
+        "__init__ ending overview tls",
         "options process serving",
         "embedded",
         "addresses in_process standalone",
@@ -81,6 +81,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__ filters keep_alive protocols",
         "hub protobuf_messages settings",
         "events service settings_file",
-        "rest websocket",
+        "admission rest",
+        "websocket",
     ),
 }

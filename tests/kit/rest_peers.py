@@ -16,7 +16,7 @@ from kit.service_peers import (
     Handler,
     Socket,
     connection,
-    group,
+    enter,
     raw_connection,
     serve,
     server_frames,
@@ -28,7 +28,6 @@ from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.http import HttpAnswer
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.effects import Close
 from webpubsub.service.rest.api import RestApi
 
 VERSIONS = "2021-10-01, 2022-11-01, 2023-07-01, 2024-01-01, 2024-12-01"
@@ -70,15 +69,20 @@ class Api:
         found = msgspec.structs.replace(keyed, token_issuers=token_issuers, **changed)
         self.service = serve(found, Handler(), trace=Trace(self.traced.append))
         self.app = RestApi(self.service)
-        self.closes: list[Close] = []
+        self.sockets: dict[str, Socket] = {}
         self.alice = self.open(connection("j1", "alice"))
         self.raw = self.open(raw_connection("r1", "alice"))
         self.received = 0
 
     def open(self, client: Connection, *groups: str) -> Connection:
-        client.transport = Socket()
-        self.service.open(client, [group(name) for name in groups or ("room",)], self.closes.append)
+        self.sockets[client.id] = enter(self.service, client, *(groups or ("room",)))
         return client
+
+    @property
+    def closes(self) -> list[tuple[str, int, str]]:
+        """Which connections were closed, with code and reason."""
+        ends = [event for event in self.traced if event.name == "connection" and event.phase == "completed"]
+        return [(end.ids["connection"], end.detail["code"], end.detail["reason"]) for end in ends]
 
     def groups(self) -> dict[str, set[str]]:
         """Who is in which group."""
@@ -170,6 +174,5 @@ class Api:
 
     def got(self, client: Connection) -> list[tuple[int, str]]:
         """What a client was sent, without its greeting."""
-        assert isinstance(client.transport, Socket)
-        frames = server_frames(client.transport.take())
+        frames = server_frames(self.sockets[client.id].take())
         return [(head, body.decode("latin-1")) for head, body in frames if b'"system"' not in body]

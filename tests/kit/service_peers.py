@@ -13,8 +13,11 @@ from typing import Any
 from webpubsub.model.events import EventRequest, WebPubSubEventType
 from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service.hub.connection import Connection
+from webpubsub.service import admission
+from webpubsub.service.hub.connection import Connection, Ending
 from webpubsub.service.protocols import RAW, SUBPROTOCOLS, Codec
+from webpubsub.service.protocols.frames import FramedMessages
+from webpubsub.service.protocols.handshake import ClientRequest
 from webpubsub.service.protocols.numbered import Numbered
 from webpubsub.service.service import Service
 from webpubsub.service.settings import EventHandlerSettings, HubSettings, ServiceSettings
@@ -123,6 +126,17 @@ class Socket(asyncio.Transport):
         self.ended.append("abort")
 
 
+class Shell:
+    """A client's socket as its connection sees it: remembers how it was to end."""
+
+    def __init__(self, transport: Socket | None = None) -> None:
+        self.transport = transport or Socket()
+        self.endings: list[Ending] = []
+
+    def end(self, ending: Ending) -> None:
+        self.endings.append(ending)
+
+
 Asked = Callable[[EventRequest], Awaitable[EventAnswer]]
 Answer = EventAnswer | Exception | Asked
 
@@ -183,10 +197,40 @@ def settings(*system_events: Any, user_events: str = "*", keys: tuple[str, ...] 
     return ServiceSettings(access_keys=keys, hubs={CHAT: HubSettings(event_handlers=(handler,))})
 
 
-def connection(name: str = "c1", user: str | None = None, codec: Codec = JSON, **members: Any) -> Connection:
-    return Connection(
-        ConnectionId(name), CHAT, codec=codec, user_id=None if user is None else UserId(user), **members
-    )
+async def admit(service: Service, request: ClientRequest) -> tuple[Connection, tuple[GroupName, ...]]:
+    """Admit a client, and return its connection and the groups that this will join."""
+    newcomer = admission.authenticate(service, request)
+    groups = admission.admit(service, newcomer, await admission.ask(service, newcomer))
+    return newcomer.connection, groups
+
+
+def enter(service: Service, client: Connection, *groups: str, shell: Shell | None = None) -> Socket:
+    """Open a connection, and return the socket of its client."""
+    shell = shell or Shell()
+    if client.protocol is None:  # else it was admitted
+        client.protocol = FramedMessages(client.codec)
+    service.open(client, [group(name) for name in groups], shell, b"")
+    return shell.transport
+
+
+def send(service: Service, client: Connection, *bodies: bytes) -> None:
+    """Let the client of an open connection send texts."""
+    for body in bodies:
+        service.take_all(client, client.receive(client_frame(TEXT, body)))
+
+
+def connection(
+    name: str = "c1",
+    user: str | None = None,
+    codec: Codec = JSON,
+    *,
+    subprotocol: str | None = None,
+    **members: Any,
+) -> Connection:
+    user_id = None if user is None else UserId(user)
+    found = Connection(ConnectionId(name), CHAT, codec=codec, user_id=user_id, **members)
+    found.subprotocol = subprotocol
+    return found
 
 
 def raw_connection(name: str = "c1", user: str | None = None) -> Connection:

@@ -1,11 +1,9 @@
-"""A service without sockets, as uvicorn would run it, and clients with their ends of fake ones."""
+"""A service without sockets, as a server would run it, and clients with their ends of fake ones."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,9 +21,10 @@ from kit.service_peers import (
     turns,
 )
 from webpubsub.model.events import DisconnectedEventRequest
+from webpubsub.model.http import RequestHead
 from webpubsub.model.trace import Trace, TraceEvent
-from webpubsub.service.keep_alive import KeepAlive
-from webpubsub.service.websocket import CLOSE_TIMEOUT, WebSocketProtocol, protocol_factory
+from webpubsub.service.hub.connection import CLOSE_TIMEOUT, Connection
+from webpubsub.service.websocket import WebSocketProtocol, web_sockets
 
 ALL = "connect", "connected", "disconnected"
 ACCEPTED = (
@@ -41,7 +40,9 @@ ALICE = token(
 )
 
 
-def upgrade(client_token: str | None = ALICE, *, target: str = "/client/hubs/chat", **headers: str) -> bytes:
+def upgrade(
+    client_token: str | None = ALICE, *, target: str = "/client/hubs/chat", **headers: str
+) -> RequestHead:
     lines = {
         "Host": "localhost:8080",
         "Upgrade": "websocket",
@@ -50,26 +51,25 @@ def upgrade(client_token: str | None = ALICE, *, target: str = "/client/hubs/cha
         "Sec-WebSocket-Version": "13",
     } | {name.replace("_", "-"): value for name, value in headers.items()}
     query = "" if client_token is None else f"?access_token={client_token}"
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"GET {target}{query} HTTP/1.1\r\n{head}\r\n".encode()
+    fields = [(name.lower().encode(), value.encode()) for name, value in lines.items()]
+    return RequestHead("GET", f"{target}{query}".encode(), fields)
 
 
 class Server:
-    """A service without sockets, as uvicorn would run it."""
+    """A service without sockets, as a server would run it."""
 
     def __init__(self, handler: Handler | None = None, *events: Any) -> None:
         self.handler = handler or Handler()
         self.traced: list[TraceEvent] = []
         self.service = serve(settings(*(events or ALL)), self.handler, trace=Trace(self.traced.append))
-        self.keep_alive = KeepAlive()
-        self.state = SimpleNamespace(connections=set())
-        self.make: Callable[..., WebSocketProtocol] = protocol_factory(self.service, self.keep_alive)
+        self.open_sockets: set[WebSocketProtocol] = set()
+        self.make = web_sockets(self.service)
 
-    async def connect(self, request: bytes | None = None, *, wait: bool = True) -> Client:
-        protocol = self.make(config=None, server_state=self.state, app_state={})
+    async def connect(self, request: RequestHead | None = None, *, wait: bool = True) -> Client:
+        head = upgrade(Sec_WebSocket_Protocol=JSON_V1) if request is None else request
+        protocol = self.make(head, self.open_sockets)
         client = Client(protocol)
         protocol.connection_made(client.socket)
-        protocol.data_received(upgrade(Sec_WebSocket_Protocol=JSON_V1) if request is None else request)
         if wait:
             await turns()
         return client
@@ -82,10 +82,10 @@ class Server:
 
     def assert_nothing_is_left(self) -> None:
         assert self.service.hubs == {}
-        assert self.service._closers == {}
         assert self.service._notifications == {}
-        assert self.state.connections == set()
-        assert not any(self.keep_alive._shares)
+        assert self.service._events == set()
+        assert self.open_sockets == set()
+        assert not any(self.service.keep_alive._shares)
 
     @property
     def reasons(self) -> list[str]:
@@ -108,6 +108,12 @@ class Client:
 
     def lose(self, error: Exception | None = None) -> None:
         self.protocol.connection_lost(error)
+
+    @property
+    def connection(self) -> Connection:
+        connection = self.protocol.connection
+        assert connection is not None
+        return connection
 
     def close_timer(self) -> asyncio.TimerHandle:
         timer = self.protocol._closing

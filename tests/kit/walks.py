@@ -54,14 +54,14 @@ class Limits:
 
 # Where a goal is given, a walk may be 15% over it; the last figures of a row are a ceiling of its own, where
 # the goal is not reached yet, or there is none. What the design found for a send is nearest to one without an
-# ack; for a connect, each header of the client's request costs two returns.
+# ack.
 WALKS: Final = {
     "send": Limits("a client's send to a group, no handler", Figures(11, 8), Figures(11, 8), None),
-    "acked": Limits("the same with an ack", None, None, Figures(10, 7)),
+    "acked": Limits("the same with an ack", None, None, Figures(10, 4)),
     "rest": Limits("a REST send to a group of one", Figures(21, 22), Figures(15, 10), None),
     "event": Limits("an event, its answer and ack", Figures(39, 71), Figures(26, 25), None),
     "action": Limits("an event that sends to a group", Figures(59, 121), Figures(38, 40), None),
-    "connect": Limits("a connect with a function", Figures(51, 107), Figures(32, 35), Figures(36, 77)),
+    "connect": Limits("a connect with a function", Figures(51, 107), Figures(32, 35), Figures(32, 40)),
 }
 
 Steps = list[tuple[str, str]]

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from kit.service_peers import Socket, connection, group
+from kit.service_peers import connection, enter
 from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.http import Deadlines
+from webpubsub.http.server import HttpServer
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import (
     Action,
@@ -64,7 +65,7 @@ from webpubsub.model.trace import SILENT, Trace, TracedActions, TraceEvent
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
 from webpubsub.server.in_process import send_events_to, sinks_of
-from webpubsub.server.serving import Server, bind, reachable_url
+from webpubsub.server.serving import bind, reachable_url
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
     EventHandlerSettings,
@@ -266,9 +267,9 @@ async def joined(
     sink = sinks.get(
         "webpubsubconnectionstring", TracedActions(client, Trace(events.append), client.endpoint)
     )
-    server = Server(host, app_listener, lane=host.webhook)
+    server = HttpServer(host, lane=host.webhook)
     await host.start()
-    await server.start()
+    await server.start(app_listener)
     code = f"?code={host.access.webhook_code}" if host.access is not None else ""
     handler = EventHandlerSettings(
         f"{url}{WEBHOOK_PATH}{code}", "*", SYSTEM_EVENTS, credentials, GroupPresenceEvents(("joined", "left"))
@@ -498,7 +499,7 @@ async def both_ways(folder: Path, ask: Callable[[Joined], Awaitable[Any]], **giv
     return found
 
 
-STATES_TOO_LARGE = "The request's head is larger than 65536 bytes."
+STATES_TOO_LARGE = "The request's head is larger than 65536 bytes (maxHeadBytes)."
 
 
 @pytest.mark.parametrize("auth", [False, True], ids=["open", "with keys"])
@@ -654,8 +655,7 @@ async def test_only_what_http_would_change_goes_over_http(
 async def test_events_of_a_connection_stay_in_order(tmp_path: Path) -> None:
     async def ask(way: Joined) -> list[Any]:
         service, alice = way.embedded.service, connection("c1", "alice")
-        alice.transport = Socket()
-        service.open(alice, [group("a"), group("b")], lambda _: None)
+        enter(service, alice, "a", "b")
         service.closed(alice, 1000, "bye")
         async with asyncio.timeout(5):
             while service._notifications:  # noqa: ASYNC110
@@ -675,12 +675,12 @@ ACTIONS: dict[str, Action] = {
     "to all but one": SendToAllAction({"a": 1.0}, excluded=["c1"]),
     "to a filter": SendToAllAction(b"\x00", filter="userId eq 'bob'"),
     "to no filter": SendToAllAction("x", filter="userId ="),
-    "to too long a filter": SendToAllAction("x", filter="userId eq 'b' or " * 1000 + "true"),
+    "to too long a filter": SendToAllAction("x", filter="true or " * 1000 + "true"),
     "to leave by too long a filter": RemoveConnectionsFromGroupsAction(
         ["i"], filter="true and " * 1000 + "true"
     ),
     "with metadata and a time to live": SendToAllAction("x", message_ttl_seconds=9, metadata={"A": "1"}),
-    "with metadata of several values": SendToAllAction("x", metadata={"A": " 1, 2 ", "a": "3", "B": ""}),
+    "with metadata of several values": SendToAllAction("x", metadata={"A": "1, 2", "a": "3", "B": ""}),
     "1 MiB": SendToAllAction(LONG[1:]),
     "over 1 MiB": SendToAllAction(LONG),
     "a tuple": SendToAllAction((1, (2,))),
@@ -738,25 +738,22 @@ async def performed(way: Joined, action: Action) -> Any:
 async def test_an_action_has_the_same_outcome_for_the_app_and_the_clients(tmp_path: Path) -> None:
     async def ask(way: Joined) -> list[Any]:
         way.embedded.use_hubs({})
-        service, sockets, closed = way.embedded.service, [], []
+        service, sockets = way.embedded.service, []
         for name, user_id in ("c1", "alice"), ("c2", "bob"), ("c3", None), ("c4", "bob"):
             each = connection(name, user_id)
-            each.transport = socket = Socket()
+            socket = enter(service, each, "g/1 \u65e5", *["k"] * (name == "c4"))
             sockets.append(socket)
-            groups = [group("g/1 \u65e5")] + [group("k")] * (name == "c4")
-            service.open(each, groups, lambda close: closed.append((close.connection.id, close.reason)))
             socket.take()
         found = []
         for name, action in ACTIONS.items():
             outcome = await performed(way, action)
-            found.append((name, outcome, [socket.take() for socket in sockets], closed[:]))
-            closed.clear()
+            found.append((name, outcome, [socket.take() for socket in sockets]))
         return found
 
     over_http, in_process = await both_ways(tmp_path, ask)
     for theirs, ours in zip(over_http, in_process, strict=True):
         assert ours == theirs
-    outcomes = {name: outcome for name, (outcome, _), _, _ in in_process}
+    outcomes = {name: outcome for name, (outcome, _), _ in in_process}
     assert outcomes["over 1 MiB"] == (
         '400 action sendToAll on hub \'chat\' was refused: {"code":"Error.BadRequest",'
         '"message":"Invalid Content-Length header.","target":"Content-Length"}'
@@ -779,8 +776,7 @@ async def test_what_one_action_wrote_goes_out_before_the_next(tmp_path: Path) ->
     async with joined(tmp_path, in_process=True) as way:
         way.embedded.use_hubs({})
         client = connection("c1")
-        client.transport = socket = Socket()
-        way.embedded.service.open(client, [], lambda _: None)
+        socket = enter(way.embedded.service, client)
         await asyncio.sleep(0)
         for _ in range(3):
             socket.take()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kit.service_peers import CHAT, KEY, NOW, Handler, serve, token
+from kit.service_peers import CHAT, KEY, NOW, Handler, admit, serve, token
 from webpubsub.model.actions import WebPubSubPermission
 from webpubsub.model.errors import EventRefused, TokenError
 from webpubsub.model.events import ConnectEventRequest, ConnectEventResponse
@@ -31,13 +31,13 @@ def request(client_token: str | None = None, hub: str = "chat") -> ClientRequest
         audiences=(f"http://localhost:8080/client/hubs/{hub}",),
         subprotocols=(),
         query={"room": ["a"]},
-        headers={},
+        headers=(),
     )
 
 
 async def test_an_allowed_client_is_nobody_in_particular() -> None:
     handler = Handler()
-    connection, groups = await service(handler, anonymous_connect_policy="allow").admit(request())
+    connection, groups = await admit(service(handler, anonymous_connect_policy="allow"), request())
     assert (connection.user_id, groups) == (None, ())
     assert not connection.permissions.allow(WebPubSubPermission.SEND_TO_GROUP, GroupName("a"))
     (event,) = handler.events
@@ -50,7 +50,7 @@ async def test_the_connect_handler_says_who_it_is() -> None:
         user_id="guest-7", groups=["lobby"], roles=["webpubsub.sendToGroups.lobby*"]
     )
     handler = Handler(connect=EventAnswer(response))
-    connection, groups = await service(handler, anonymous_connect_policy="allow").admit(request())
+    connection, groups = await admit(service(handler, anonymous_connect_policy="allow"), request())
     assert (connection.user_id, groups) == ("guest-7", ("lobby",))
     assert connection.permissions.allow(WebPubSubPermission.SEND_TO_GROUP, GroupName("lobby2"))
 
@@ -58,7 +58,7 @@ async def test_the_connect_handler_says_who_it_is() -> None:
 async def test_the_connect_handler_may_refuse_it() -> None:
     handler = Handler(connect=EventRefused(403, "members only"))
     with pytest.raises(EventRefused) as refused:
-        await service(handler, anonymous_connect_policy="allow").admit(request())
+        await admit(service(handler, anonymous_connect_policy="allow"), request())
     assert refused.value.status == 403
 
 
@@ -68,23 +68,23 @@ async def test_the_connect_handler_may_refuse_it() -> None:
 async def test_anybody_else_needs_a_token(policy: dict[str, Any], hub: str) -> None:
     handler = Handler()
     with pytest.raises(TokenError, match="the client has no access token"):
-        await service(handler, **policy).admit(request(hub=hub))
+        await admit(service(handler, **policy), request(hub=hub))
     assert handler.events == []
 
 
 async def test_one_hub_may_allow_what_another_does_not() -> None:
     found = service(Handler(), anonymous_connect_policy="allow")
     with pytest.raises(TokenError):
-        await found.admit(request(hub="other"))
+        await admit(found, request(hub="other"))
 
 
 @pytest.mark.parametrize("client_token", ["junk", token(exp=NOW - 301), token(key="another key" * 3)])
 async def test_a_wrong_token_is_not_the_same_as_none(client_token: str) -> None:
     with pytest.raises(TokenError):
-        await service(Handler(), anonymous_connect_policy="allow").admit(request(client_token))
+        await admit(service(Handler(), anonymous_connect_policy="allow"), request(client_token))
 
 
 async def test_a_token_still_counts() -> None:
     found = service(Handler(), anonymous_connect_policy="allow")
-    connection, groups = await found.admit(request(token(sub="alice", webpubsub_group="a")))
+    connection, groups = await admit(found, request(token(sub="alice", webpubsub_group="a")))
     assert (connection.user_id, groups) == ("alice", ("a",))

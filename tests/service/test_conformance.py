@@ -172,7 +172,7 @@ FRAGMENTS = {
     "5.4 an end of nothing": invalid(CONTINUES, b"\x80\x85" + Z + b"Hello"),
     "5.4 a continuation of nothing": invalid(CONTINUES, b"\x00\x85" + Z + b"Hello\x80\x80" + Z),
     "5.4 a continuation after a whole message": invalid(
-        CONTINUES, b"\x01\x80" + Z + b"\x80\x80" + Z + b"\x80\x80" + Z
+        CONTINUES, b"\x01\x80" + Z + b"\x80\x80" + Z + b"\x80\x80" + Z, (TEXT, b"")
     ),
     "5.4 a whole message between fragments": invalid(
         CONTINUES, b"\x01\x81" + Z + b"a" + b"\x81\x81" + Z + b"b"

@@ -11,6 +11,7 @@ import pytest
 
 from kit.rest_peers import HOST, Api
 from kit.service_peers import CHAT, KEY, NOW, token
+from kit.service_sockets import upgrade
 from webpubsub.model.access.tokens import decode_client_token
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.service.protocols.handshake import client_audiences, parse_request
@@ -91,9 +92,7 @@ async def test_tokens_for_clients_name_the_service_as_clients_know_it(
 )
 def test_clients_may_name_it_so_too(settings: dict[str, Any], further: list[str]) -> None:
     request = parse_request(
-        b"GET /client/hubs/Chat HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-Host: outer.example, inner\r\n\r\n"
+        upgrade(None, target="/client/hubs/Chat", X_Forwarded_Host="outer.example, inner")
     )
     assert request.hub == CHAT
     known = ServiceSettings(**settings)

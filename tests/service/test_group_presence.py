@@ -9,7 +9,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from kit.service_peers import CHAT, JSON_V1, KEY, Handler, Socket, connection, group, serve, token, turns
+from kit.service_peers import (
+    CHAT,
+    JSON_V1,
+    KEY,
+    Handler,
+    admit,
+    connection,
+    enter,
+    group,
+    send,
+    serve,
+    token,
+    turns,
+)
 from kit.webhook_peers import App, Handlers
 from kit.webhook_peers import context as context_of
 from webpubsub.model import actions
@@ -24,7 +37,6 @@ from webpubsub.model.events import (
 from webpubsub.model.names import GroupName, HubName
 from webpubsub.model.ports import EventAnswer
 from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.effects import Close
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.protocols.handshake import ClientRequest
 from webpubsub.service.service import Service
@@ -143,15 +155,10 @@ async def connect(found: Service, *groups: str, hub: str = "chat") -> Connection
         audiences=(audience,),
         subprotocols=(JSON_V1,),
         query={},
-        headers={},
+        headers=(),
     )
-    client, joined = await found.admit(request)
-    client.transport = Socket()
-
-    def close(effect: Close) -> None:
-        found.closed(client, effect.code, effect.reason)
-
-    found.open(client, joined, close)
+    client, joined = await admit(found, request)
+    enter(found, client, *joined)
     return client
 
 
@@ -175,9 +182,9 @@ async def test_a_clients_life_in_groups() -> None:
     handler = Handler()
     found = service(handler, BOTH, "connected", "disconnected")
     client = await connect(found, "from-token")
-    found.take(client, True, join("by-itself"))
+    send(found, client, join("by-itself"))
     found.perform(CHAT, actions.AddConnectionToGroupAction(client.id, "by-rest"))
-    found.take(client, True, join("by-itself", "leaveGroup"))
+    send(found, client, join("by-itself", "leaveGroup"))
     await turns(20)
     contexts = [event.connection_context for event in handler.events]
     assert [each.event_id for each in contexts] == [1, 2, 3, 4, 5]
@@ -212,8 +219,8 @@ async def test_only_matching_groups_are_told() -> None:
     handler = Handler()
     found = service(handler, GroupPresenceEvents(("left",), ("room-*",)))
     client = await connect(found, "room-1", "lobby")
-    found.take(client, True, join("lobby", "leaveGroup"))
-    found.take(client, True, join("room-1", "leaveGroup"))
+    send(found, client, join("lobby", "leaveGroup"))
+    send(found, client, join("room-1", "leaveGroup"))
     await turns(10)
     assert told(handler) == [("left", "room-1")]
     assert handler.events == []
@@ -235,7 +242,7 @@ async def test_settings_may_change_while_clients_are_there() -> None:
     found = service(handler, None)
     client = await connect(found, "a")
     found.settings = service(handler, BOTH).settings
-    found.take(client, True, join("b"))
+    send(found, client, join("b"))
     await turns(10)
     assert told(handler) == [("joined", "b")]
 
@@ -244,9 +251,9 @@ async def test_a_failing_handler_changes_nothing() -> None:
     handler = Handler(joined=EventRefused(500, "no"))
     found = service(handler)
     client = await connect(found, "a")
-    found.take(client, True, join("b"))
+    send(found, client, join("b"))
     await turns(10)
-    assert client.groups == {"a", "b"}
+    assert set(client.groups) == {"a", "b"}
     assert told(handler) == [("joined", "a"), ("joined", "b")]
 
 

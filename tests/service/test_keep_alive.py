@@ -17,7 +17,7 @@ class Client:
         self.pings += 1
 
 
-def clients(keep_alive: KeepAlive, count: int, interval: int) -> list[Client]:
+def clients(keep_alive: KeepAlive[Client], count: int, interval: int) -> list[Client]:
     found = [Client() for _ in range(count)]
     for client in found:
         keep_alive.add(client, interval)
@@ -25,7 +25,7 @@ def clients(keep_alive: KeepAlive, count: int, interval: int) -> list[Client]:
 
 
 def test_each_client_is_pinged_once_in_its_interval() -> None:
-    keep_alive = KeepAlive()
+    keep_alive = KeepAlive(Client.ping)
     slow, quick = clients(keep_alive, 45, 20), clients(keep_alive, 3, 2)
     for _ in range(20):
         keep_alive.tick()
@@ -34,7 +34,7 @@ def test_each_client_is_pinged_once_in_its_interval() -> None:
 
 
 def test_the_pings_of_an_interval_are_spread_over_its_seconds() -> None:
-    keep_alive = KeepAlive()
+    keep_alive = KeepAlive(Client.ping)
     found = clients(keep_alive, 45, 20)
     seconds = []
     for _ in range(20):
@@ -45,7 +45,7 @@ def test_the_pings_of_an_interval_are_spread_over_its_seconds() -> None:
 
 
 def test_who_is_gone_is_not_pinged() -> None:
-    keep_alive = KeepAlive()
+    keep_alive = KeepAlive(Client.ping)
     one, other = clients(keep_alive, 2, 1)
     keep_alive.discard(one)
     keep_alive.discard(one)
@@ -54,7 +54,7 @@ def test_who_is_gone_is_not_pinged() -> None:
 
 
 async def test_the_clock_ticks_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_alive, slept = KeepAlive(), list[float]()
+    keep_alive, slept = KeepAlive(Client.ping), list[float]()
     [client] = clients(keep_alive, 1, 1)
 
     async def sleep(seconds: float) -> None:

@@ -239,6 +239,20 @@ async def test_the_new_socket_wins(server: Server) -> None:
     assert server.reasons == []
 
 
+async def test_a_socket_that_said_goodbye_has_nothing_to_say_any_more(server: Server) -> None:
+    alice = await connect(server)
+    await alice.client.send(closing(1001))
+    again = await alice.come_back()
+    assert after_greeting(again, alice.id) == []
+    alice.client.socket.take()
+    await alice.client.say('{"type":"ping"}')
+    await alice.client.send(closing(1000))
+    alice.client.lose()
+    assert (alice.client.socket.take(), again.socket.take()) == (b"", b"")
+    await again.say('{"type":"ping"}')
+    assert again.socket.frames() == text('{"type":"pong"}')
+
+
 # --- refusals -------------------------------------------------------------------------------------------
 
 
@@ -453,11 +467,11 @@ async def test_requests_wait_for_an_event_from_before(time: VirtualTime, is_noti
     if not is_noticed:
         alice.client.lose()
     after_greeting(again, alice.id)
-    await again.say('{"type":"ping"}')
+    await again.say('{"type":"leaveGroup","group":"x","ackId":2}')
     assert again.socket.frames() == []
     held.futures[0].set_result(EventAnswer(UserEventResponse(5)))
     await turns()
-    assert again.socket.frames() == text(SERVER_MESSAGE % (5, 1), ACK % 1, '{"type":"pong"}')
+    assert again.socket.frames() == text(SERVER_MESSAGE % (5, 1), ACK % 1, ACK % 2)
     await again.say('{"type":"ping"}')
     assert again.socket.frames() == text('{"type":"pong"}')
 
@@ -526,7 +540,7 @@ async def test_a_goodbye_counts_though_the_socket_is_lost_before_its_turn(time: 
 async def test_who_misses_pings_loses_only_the_socket(server: Server) -> None:
     alice = await connect(server)
     for _ in range(80):
-        server.keep_alive.tick()
+        server.service.keep_alive.tick()
     assert alice.client.socket.frames() == [(PING, b"")] * 3
     assert alice.client.socket.ended == ["abort"]
     alice.client.lose()
@@ -540,7 +554,7 @@ async def test_the_ping_interval_is_a_setting_of_the_hub(server: Server) -> None
     server.service.settings = structs.replace(server.service.settings, hubs=hubs)
     alice = await connect(server)
     for _ in range(10):
-        server.keep_alive.tick()
+        server.service.keep_alive.tick()
     assert alice.client.socket.frames() == [(PING, b"")] * 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from kit.service_peers import (
     CHAT,
+    CLOSE,
     JSON,
     JSON_V1,
     KEY,
@@ -17,7 +19,10 @@ from kit.service_peers import (
     SECOND_KEY,
     Handler,
     Held,
-    Socket,
+    Shell,
+    admit,
+    enter,
+    send,
     serve,
     settings,
     text,
@@ -25,7 +30,7 @@ from kit.service_peers import (
     turns,
 )
 from webpubsub.model import actions, rest
-from webpubsub.model.errors import EventRefused, PeerError, ProtocolError, RestError, TokenError
+from webpubsub.model.errors import EventRefused, PeerError, RestError, TokenError
 from webpubsub.model.events import (
     ConnectedEventRequest,
     ConnectEventRequest,
@@ -37,8 +42,8 @@ from webpubsub.model.events import (
 from webpubsub.model.names import HubName
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.trace import Name, Trace, TraceEvent
-from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.effects import Close
+from webpubsub.service.hub.connection import Connection, Ending
+from webpubsub.service.hub.effects import Raise
 from webpubsub.service.protocols import RAW
 from webpubsub.service.protocols.handshake import ClientRequest
 from webpubsub.service.service import Service
@@ -60,31 +65,37 @@ def request(client_token: str | None = None, *subprotocols: str, hub: str = "cha
         audiences=(f"http://localhost:8080/client/hubs/{hub}",),
         subprotocols=subprotocols or (JSON_V1,),
         query={"q": ["1"]},
-        headers={"host": ["localhost:8080"]},
+        headers=[(b"host", b"localhost:8080"), (b"authorization", b"Bearer x")],
     )
 
 
-async def admit(found: Service, *args: Any, **given: Any) -> Connection:
-    connection, _ = await found.admit(request(*args, **given))
+async def admitted(found: Service, *args: Any, **given: Any) -> Connection:
+    connection, _ = await admit(found, request(*args, **given))
     return connection
 
 
 class Client:
-    """A connection that is open, with its socket and what it was closed with."""
+    """A connection that is open, with its socket and how that is to end."""
 
-    def __init__(self, found: Service, connection: Connection, groups: Any = ()) -> None:
+    def __init__(self, found: Service, connection: Connection, groups: Iterable[str] = ()) -> None:
         self.service, self.connection = found, connection
-        self.socket = Socket()
-        self.closes: list[Close] = []
-        connection.transport = self.socket
-        found.open(connection, groups, self.closes.append)
+        self.shell = Shell()
+        self.socket = enter(found, connection, *groups, shell=self.shell)
 
     def closed(self, code: int | None = 1000, reason: str = "bye") -> None:
         self.service.closed(self.connection, code, reason)
 
+    @property
+    def closed_with(self) -> tuple[int, str]:
+        """Code and reason of the close frame, the last one written; the client has not said goodbye."""
+        assert self.shell.endings == [Ending.AWAIT]
+        head, body = self.socket.frames()[-1]
+        assert head == CLOSE
+        return int.from_bytes(body[:2]), body[2:].decode()
+
 
 async def connect(found: Service, *args: Any) -> Client:
-    connection, groups = await found.admit(request(*args))
+    connection, groups = await admit(found, request(*args))
     return Client(found, connection, groups)
 
 
@@ -94,8 +105,8 @@ async def connect(found: Service, *args: Any) -> Client:
 async def test_a_token_says_user_roles_and_groups() -> None:
     found = service()
     roles = ["webpubsub.joinLeaveGroup"]
-    connection, groups = await found.admit(
-        request(token(sub="alice", role=roles, webpubsub_group=["a", "b"]))
+    connection, groups = await admit(
+        found, request(token(sub="alice", role=roles, webpubsub_group=["a", "b"]))
     )
     assert (connection.hub, connection.user_id, connection.states.header) == ("chat", "alice", None)
     assert groups == ("a", "b")
@@ -108,17 +119,17 @@ async def test_a_token_says_user_roles_and_groups() -> None:
 
 async def test_connection_ids_differ() -> None:
     found = service()
-    assert (await admit(found)).id != (await admit(found)).id
+    assert (await admitted(found)).id != (await admitted(found)).id
 
 
 async def test_an_anonymous_client_and_an_empty_user() -> None:
     found = service()
-    assert (await admit(found)).user_id is None
-    assert (await admit(found, token(sub=""))).user_id == ""
+    assert (await admitted(found)).user_id is None
+    assert (await admitted(found, token(sub=""))).user_id == ""
 
 
 async def test_either_key_may_have_signed() -> None:
-    assert (await admit(service(), token(key=SECOND_KEY, sub="bob"))).user_id == "bob"
+    assert (await admitted(service(), token(key=SECOND_KEY, sub="bob"))).user_id == "bob"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +152,7 @@ async def test_without_a_valid_token_nobody_is_asked(client_token: str, words: s
             **{name: getattr(asked, name) for name in asked.__struct_fields__} | {"token": None}
         )
     with pytest.raises(TokenError, match=words) as caught:
-        await service(handler, *ALL).admit(asked)
+        await admit(service(handler, *ALL), asked)
     assert caught.value.status == 401
     assert handler.events == []
 
@@ -150,14 +161,14 @@ async def test_without_a_valid_token_nobody_is_asked(client_token: str, words: s
 async def test_an_invalid_group_in_the_token_is_400(name: str) -> None:
     handler = Handler()
     with pytest.raises(PeerError) as caught:
-        await admit(service(handler, *ALL), token(webpubsub_group=["ok", name]))
+        await admitted(service(handler, *ALL), token(webpubsub_group=["ok", name]))
     assert caught.value.status == 400
     assert handler.events == []
 
 
 async def test_the_connect_event_tells_everything() -> None:
     handler = Handler()
-    connection = await admit(
+    connection = await admitted(
         service(handler, *ALL), token(sub="alice", role="r", custom=1), "custom", JSON_V1
     )
     [event] = handler.events
@@ -197,7 +208,7 @@ async def test_the_connect_handler_may_override(
     response: Any, user: str, groups: tuple[str, ...], may_send: bool
 ) -> None:
     found = service(Handler(connect=EventAnswer(response)), "connect")
-    connection, joined = await found.admit(request(TOKEN))
+    connection, joined = await admit(found, request(TOKEN))
     assert (connection.user_id, joined) == (user, groups)
     assert connection.permissions.allow(SEND, joined[0]) is may_send
 
@@ -215,7 +226,7 @@ async def test_the_connect_handler_may_choose_the_subprotocol(
     offered: list[str], chosen: str | None, name: str | None, codec: Any
 ) -> None:
     found = service(Handler(connect=EventAnswer(ConnectEventResponse(subprotocol=chosen))), "connect")
-    connection = await admit(found, None, *offered)
+    connection = await admitted(found, None, *offered)
     assert (connection.subprotocol, connection.codec) == (name, codec)
 
 
@@ -223,7 +234,7 @@ async def test_the_connect_handler_may_choose_the_subprotocol(
 async def test_the_connect_handler_may_refuse(status: int) -> None:
     handler = Handler(connect=EventRefused(status, "no"))
     with pytest.raises(EventRefused) as caught:
-        await admit(service(handler, *ALL))
+        await admitted(service(handler, *ALL))
     assert caught.value.status == status
     await turns()
     assert handler.names == ["connect"]
@@ -235,7 +246,7 @@ async def test_the_connect_handler_may_refuse(status: int) -> None:
 async def test_an_answer_that_cannot_be_used_is_500(response: ConnectEventResponse) -> None:
     found = service(Handler(connect=EventAnswer(response)), "connect")
     with pytest.raises(EventRefused, match="the answer to the connect event cannot be used") as caught:
-        await admit(found)
+        await admitted(found)
     assert caught.value.status == 500
 
 
@@ -243,15 +254,15 @@ async def test_a_handler_that_raises_anything_else_refuses_too() -> None:
     traced: list[TraceEvent] = []
     fault = ZeroDivisionError("oh")
     with pytest.raises(EventRefused, match="raised ZeroDivisionError") as caught:
-        await admit(service(Handler(connect=fault), "connect", trace=Trace(traced.append)))
+        await admitted(service(Handler(connect=fault), "connect", trace=Trace(traced.append)))
     assert caught.value.status == 500
     assert [event.error for event in traced if event.phase == "failed"] == [fault]
 
 
 async def test_without_a_handler_for_connect_it_is_not_asked() -> None:
     handler = Handler(connect=EventRefused(403, "never asked"))
-    await admit(service(handler, "connected"))
-    await admit(service(handler, settings=ServiceSettings(access_keys=(KEY,))))
+    await admitted(service(handler, "connected"))
+    await admitted(service(handler, settings=ServiceSettings(access_keys=(KEY,))))
     assert handler.events == []
 
 
@@ -266,7 +277,7 @@ NOBODY = msgspec.structs.replace(request(), token=None)
 
 async def test_a_hub_may_take_clients_without_a_token() -> None:
     handler = Handler(connect=EventAnswer(ConnectEventResponse(user_id="guest", roles=["r"])))
-    connection, groups = await service(handler, settings=anonymous("allow")).admit(NOBODY)
+    connection, groups = await admit(service(handler, settings=anonymous("allow")), NOBODY)
     assert (connection.user_id, groups) == ("guest", ())
     [event] = handler.events
     assert isinstance(event, ConnectEventRequest)
@@ -275,12 +286,12 @@ async def test_a_hub_may_take_clients_without_a_token() -> None:
 
 async def test_even_there_a_token_has_to_be_right() -> None:
     with pytest.raises(TokenError):
-        await admit(service(settings=anonymous("allow")), "x.y.z")
+        await admitted(service(settings=anonymous("allow")), "x.y.z")
 
 
 async def test_other_hubs_do_not() -> None:
     with pytest.raises(TokenError, match="the client has no access token"):
-        await service(settings=anonymous("deny")).admit(NOBODY)
+        await admit(service(settings=anonymous("deny")), NOBODY)
 
 
 # --- what event handlers keep of a connection ---------------------------------------------------------
@@ -289,7 +300,7 @@ async def test_other_hubs_do_not() -> None:
 async def test_who_is_refused_is_forgotten() -> None:
     handler = Handler(connect=EventRefused(401, "no"))
     with pytest.raises(EventRefused):
-        await admit(service(handler, "connect"))
+        await admitted(service(handler, "connect"))
     assert handler.forgotten == [handler.events[0].connection_context.connection_id]
 
 
@@ -311,13 +322,12 @@ async def test_an_event_that_ends_after_its_connection_leaves_nothing_behind() -
     held = Held()
     handler = Handler(e=held)
     alice = await open_client(handler)
-    raising = asyncio.create_task(raise_event(alice))
-    await turns()
+    await raise_event(alice)
     alice.closed()
     await turns()
     before = len(handler.forgotten)
     held.futures[0].set_result(EventAnswer())
-    await raising
+    await turns()
     assert handler.forgotten[before:] == [alice.connection.id]
 
 
@@ -377,7 +387,6 @@ async def test_who_is_gone_is_announced_once_and_leaves_nothing_behind() -> None
     assert isinstance(event, DisconnectedEventRequest)
     assert (event.reason, event.connection_context.event_id) == ("lunch", 2)
     assert found.hubs == {}
-    assert found._closers == {}
     assert found._notifications == {}
 
 
@@ -409,7 +418,7 @@ async def test_a_failed_notification_changes_nothing(fault: Exception) -> None:
     found = service(handler, *ALL)
     alice = await connect(found)
     await turns()
-    assert alice.closes == []
+    assert alice.shell.endings == []
     alice.closed()
     await turns()
     assert handler.names == ["connect", "connected", "disconnected"]
@@ -431,30 +440,37 @@ async def test_retire_says_goodbye_to_everybody() -> None:
     found = service()
     clients = [await connect(found), await connect(found, None, "custom")]
     await found.retire(60)
-    for client in clients:
-        assert client.closes == [Close(client.connection, 1001, "Service reload", "Service reload")]
+    assert [client.closed_with for client in clients] == [(1001, "Service reload")] * 2
 
 
-async def test_a_retired_service_takes_no_more_clients_but_still_acts() -> None:
-    handler = Handler()
+async def test_a_service_that_retires_takes_no_more_clients_but_still_acts() -> None:
+    held = Held()
+    handler = Handler(e=held)
     found = service(handler, *ALL)
     alice = await connect(found)
     await turns()
     alice.socket.take()
-    await found.retire(60)
+    send(found, alice.connection, EVENT)
+    await turns()
+    retiring = asyncio.create_task(found.retire(60))
+    await turns()
     with pytest.raises(PeerError, match="the service is stopping") as caught:
-        await admit(found)
+        await admitted(found)
     assert caught.value.status == 503
-    assert handler.names == ["connect", "connected"]
+    assert handler.names == ["connect", "connected", "e"]
     found.perform(CHAT, actions.SendToConnectionAction(alice.connection.id, "still here"))
     await turns()
     assert len(alice.socket.frames()) == 1
+    held.futures[0].set_result(EventAnswer())
+    await retiring
+    [(_, ack), _, _] = alice.socket.frames()
+    assert ack == ACK.encode()
 
 
 async def test_who_is_being_decided_on_when_the_service_retires_is_not_taken() -> None:
     held = Held()
     found = service(Handler(connect=held), *ALL)
-    deciding = asyncio.create_task(admit(found))
+    deciding = asyncio.create_task(admitted(found))
     await turns()
     await found.retire(60)
     held.futures[0].set_result(EventAnswer())
@@ -498,16 +514,18 @@ async def open_client(handler: Handler, *args: Any) -> Client:
     return alice
 
 
-async def raise_event(client: Client, body: bytes = EVENT, *, is_text: bool = True) -> None:
-    event = client.service.take(client.connection, is_text, body)
-    assert event is not None
-    await client.service.raise_event(client.connection, event)
+def take(client: Client, body: bytes = EVENT) -> Raise | None:
+    return client.service.take(client.connection, client.connection.codec.decode(True, body))
+
+
+async def raise_event(client: Client, body: bytes = EVENT) -> None:
+    send(client.service, client.connection, body)
     await turns()
 
 
 async def test_requests_are_done_at_once() -> None:
     alice = await open_client(Handler(), TOKEN)
-    assert alice.service.take(alice.connection, True, b'{"type":"ping"}') is None
+    assert take(alice, b'{"type":"ping"}') is None
     await turns(1)
     assert alice.socket.frames() == text('{"type":"pong"}')
 
@@ -549,7 +567,7 @@ async def test_a_failed_event_is_an_ack_without_the_reason(fault: Exception) -> 
         '{"type":"ack","ackId":1,"success":false,'
         '"error":{"name":"InternalServerError","message":"Internal server error"}}'
     )
-    assert alice.closes == []
+    assert alice.shell.endings == []
     handler.answers["e"] = EventAnswer(None, "b25l")
     await raise_event(alice)
     assert alice.socket.frames() == text(ACK)
@@ -558,7 +576,7 @@ async def test_a_failed_event_is_an_ack_without_the_reason(fault: Exception) -> 
 async def test_a_failed_event_closes_a_simple_client_with_1011() -> None:
     simple = await open_client(Handler(message=EventRefused(500, "secret")), None, "custom")
     await raise_event(simple, b"hi")
-    assert simple.closes == [Close(simple.connection, 1011, "Internal server error", "Internal server error")]
+    assert simple.closed_with == (1011, "Internal server error")
 
 
 @pytest.mark.parametrize(
@@ -572,14 +590,14 @@ async def test_a_failed_event_may_close_any_client_after_its_ack(event: bytes, a
     alice = await open_client(Handler(e=EventRefused(500, "no")))
     alice.service.settings = msgspec.structs.replace(alice.service.settings, failed_user_event="close")
     await raise_event(alice, event)
-    assert ack.encode() in alice.socket.take()
-    assert alice.closes == [Close(alice.connection, 1011, "Internal server error", "Internal server error")]
+    assert ack.encode() in alice.socket.written
+    assert alice.closed_with == (1011, "Internal server error")
 
 
 async def test_an_event_that_completes_after_the_end_has_no_effect() -> None:
     held = Held()
     alice = await open_client(Handler(e=held))
-    event = alice.service.take(alice.connection, True, EVENT)
+    event = take(alice)
     assert event is not None
     raising = asyncio.create_task(alice.service.raise_event(alice.connection, event))
     await turns()
@@ -597,7 +615,7 @@ async def test_a_cancelled_event_is_traced_and_stays_cancelled() -> None:
     traced: list[TraceEvent] = []
     held = Held()
     alice = await connect(service(Handler(e=held), trace=Trace(traced.append)))
-    event = alice.service.take(alice.connection, True, EVENT)
+    event = take(alice)
     assert event is not None
     raising = asyncio.create_task(alice.service.raise_event(alice.connection, event))
     await turns()
@@ -611,8 +629,10 @@ async def test_a_cancelled_event_is_traced_and_stays_cancelled() -> None:
 
 async def test_what_is_no_message_is_a_protocol_error() -> None:
     alice = await open_client(Handler())
-    with pytest.raises(ProtocolError):
-        alice.service.take(alice.connection, True, b"junk")
+    send(alice.service, alice.connection, b"junk")
+    head, body = alice.socket.frames()[-1]
+    assert (head, body[:2]) == (CLOSE, b"\x03\xef")
+    assert alice.shell.endings == [Ending.HALF_CLOSE]
 
 
 # --- actions ------------------------------------------------------------------------------------------
@@ -623,9 +643,15 @@ async def test_actions_reach_clients() -> None:
     alice.service.perform(CHAT, actions.SendToUserAction("alice", "hi"))
     alice.service.perform(CHAT, actions.CloseClientConnectionAction(alice.connection.id, reason="lunch"))
     await turns()
-    assert alice.socket.frames() == text('{"type":"message","from":"server","dataType":"text","data":"hi"}')
-    reason = "Application server closed the connection. Reason: lunch"
-    assert alice.closes == [Close(alice.connection, 1000, reason)]
+    assert alice.socket.frames() == [
+        *text(
+            '{"type":"message","from":"server","dataType":"text","data":"hi"}',
+            '{"type":"system","event":"disconnected",'
+            '"message":"Application server closed the connection. Reason: lunch"}',
+        ),
+        (CLOSE, b"\x03\xe8"),
+    ]
+    assert alice.shell.endings == [Ending.AWAIT]
 
 
 def test_an_action_on_an_unused_hub_leaves_no_trace_of_it() -> None:
@@ -651,8 +677,7 @@ async def test_a_slow_client_is_closed() -> None:
     alice.socket.buffered = 16 * 1024 * 1024 + 1
     alice.service.perform(CHAT, actions.SendToAllAction("hi"))
     await turns()
-    text = "The client does not read its messages."
-    assert alice.closes == [Close(alice.connection, 1008, text, text)]
+    assert alice.closed_with == (1008, "The client does not read its messages.")
 
 
 # --- trace --------------------------------------------------------------------------------------------
@@ -707,7 +732,7 @@ async def test_the_trace_hears_of_deliveries_with_the_ids_of_who_caused_them() -
     told.clear()
     found.perform(CHAT, actions.SendToGroupAction("room", "hi"), {"request": "r"})
     found.perform(CHAT, actions.SendToGroupAction("empty", "hi"))
-    alice.service.take(alice.connection, True, b'{"type":"sendToGroup","group":"room","data":1}')
+    take(alice, b'{"type":"sendToGroup","group":"room","data":1}')
     deliveries = [(event.ids, event.detail) for event in told if event.name is Name.DELIVERY]
     one = {"receivers": 1, "ttl": 0}
     assert deliveries == [

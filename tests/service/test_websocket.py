@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec import structs
 
 from kit.service_peers import (
     BINARY,
@@ -37,9 +37,11 @@ from webpubsub.model.events import (
     EventRequest,
     UserEventResponse,
 )
+from webpubsub.model.http import RequestHead
 from webpubsub.model.ports import EventAnswer
-from webpubsub.service import websocket
+from webpubsub.service import admission, service
 from webpubsub.service.hub import delivery
+from webpubsub.service.hub.connection import Stage
 from webpubsub.service.settings import ServiceSettings
 
 
@@ -50,6 +52,7 @@ async def server() -> Server:
 
 EVENT = '{"type":"event","event":"e","data":1,"ackId":1}'
 ACK = '{"type":"ack","ackId":1,"success":true}'
+LARGE = '{"type":"sendToGroup","group":"x","dataType":"text","data":"%s"}' % ("x" * 600_000)
 
 
 # --- the upgrade --------------------------------------------------------------------------------------
@@ -65,7 +68,7 @@ async def test_an_upgrade_a_greeting_and_a_request(server: Server) -> None:
     assert written[len(head) :] == b"\x81" + bytes([len(greeting)]) + greeting
     await client.say('{"type":"joinGroup","group":"x","ackId":1}')
     assert client.socket.frames() == text(ACK)
-    assert server.state.connections == {client.protocol}
+    assert server.open_sockets == {client.protocol}
     assert server.handler.names == ["connect", "connected"]
 
 
@@ -78,8 +81,8 @@ async def test_a_simple_client_gets_the_upgrade_and_nothing_else(server: Server)
     assert client.socket.frames() == [(TEXT, b'{"a":1}'), (BINARY, b"\xff")]
 
 
-REFUSALS: list[tuple[str, bytes, int, bytes]] = [
-    ("no WebSocket", b"GET /client/hubs/chat HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"not a WebSocket request"),
+REFUSALS: list[tuple[str, RequestHead, int, bytes]] = [
+    ("no WebSocket", structs.replace(upgrade(), method="POST"), 400, b"not a WebSocket request"),
     ("no token", upgrade(None), 401, b"the client has no access token"),
     ("forged", upgrade(token(key="x" * 32)), 401, b"the token is signed with another key"),
     ("invalid hub", upgrade(target="/client/hubs/1x"), 400, b"'1x' is not a valid hub name"),
@@ -96,12 +99,12 @@ REFUSALS: list[tuple[str, bytes, int, bytes]] = [
 
 
 @pytest.mark.parametrize(
-    ("request_bytes", "status", "words"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+    ("head", "status", "words"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
 )
-async def test_refused_upgrades(server: Server, request_bytes: bytes, status: int, words: bytes) -> None:
-    client = await server.connect(request_bytes)
-    head, _, body = client.socket.take().partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 %d " % status)
+async def test_refused_upgrades(server: Server, head: RequestHead, status: int, words: bytes) -> None:
+    client = await server.connect(head)
+    answer, _, body = client.socket.take().partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert body.startswith(words)
     assert client.socket.ended == ["close"]
     assert server.handler.events == []
@@ -128,16 +131,17 @@ async def test_the_handlers_status_is_the_upgrades(status: int, answered: int) -
     server.assert_nothing_is_left()
 
 
+@pytest.mark.parametrize("step", ["authenticate", "ask", "admit"])
 async def test_a_fault_of_ours_is_500_and_reaches_asyncio(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     errors: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context["exception"]))
 
-    async def admit(_request: Any) -> Any:
+    def fail(*_: Any) -> Any:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(server.service, "admit", admit)
+    monkeypatch.setattr(admission, step, fail)
     client = await server.connect()
     assert client.socket.take().startswith(b"HTTP/1.1 500 ")
     assert client.socket.ended == ["close"]
@@ -301,7 +305,6 @@ async def test_protocol_errors_close_with_their_code(
     # What it still sends is not looked at, and does not pile up.
     for _ in range(10):
         await client.send(b"\xff" * 100_000)
-    assert len(client.protocol._parser._buffer) < 100
     assert client.socket.take() == b""
     client.close_timer()
     client.lose()
@@ -311,7 +314,7 @@ async def test_protocol_errors_close_with_their_code(
 
 
 async def test_how_large_a_message_may_be_is_a_setting(server: Server) -> None:
-    server.service.settings = msgspec.structs.replace(server.service.settings, max_message_bytes=15)
+    server.service.settings = structs.replace(server.service.settings, max_message_bytes=15)
     client = await server.open()
     await client.say('{"type":"ping"}')
     assert client.socket.frames() == text('{"type":"pong"}')
@@ -348,7 +351,6 @@ async def test_requests_wait_for_the_event_before_them() -> None:
         EVENT,
         '{"type":"joinGroup","group":"x","ackId":2}',
         '{"type":"event","event":"e","data":2,"ackId":3}',
-        '{"type":"ping"}',
     )
     await client.say('{"type":"sendToGroup","group":"x","data":1,"ackId":4}')
     assert client.socket.take() == b""
@@ -363,29 +365,27 @@ async def test_requests_wait_for_the_event_before_them() -> None:
     await turns()
     assert [body for _, body in client.socket.frames()] == [
         b'{"type":"ack","ackId":3,"success":true}',
-        b'{"type":"pong"}',
         b'{"type":"message","from":"group","group":"x","fromUserId":"alice","dataType":"json","data":1}',
         b'{"type":"ack","ackId":4,"success":true}',
     ]
     await client.say('{"type":"ping"}')  # nothing waits any more
     assert client.socket.frames() == text('{"type":"pong"}')
-    assert client.protocol._waiting is None
-    assert client.protocol._event is None
+    assert (client.connection.stage, client.connection.work) == (Stage.OPEN, None)
 
 
 async def test_a_flood_waits_until_delivery_has_caught_up(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (delivery, websocket):
+    for module in (delivery, service):
         monkeypatch.setattr(module, "MAX_QUEUED", 1)
     client = await server.open()
     flood = [f'{{"type":"sendToGroup","group":"g","data":{number}}}' for number in range(5)]
     client.protocol.data_received(b"".join(client_frame(TEXT, each.encode()) for each in flood))
-    assert client.protocol._waiting is not None
-    assert len(client.protocol._waiting.requests) == 3
+    assert client.connection.waiting is not None
+    assert len(client.connection.waiting) == 3
     await turns(20)
     assert [body[-2:] for _, body in client.socket.frames()] == [b"0}", b"1}", b"2}", b"3}", b"4}"]
-    assert client.protocol._waiting is None
+    assert client.connection.waiting is None
 
 
 async def test_a_flood_waits_for_a_member_that_reads_slowly_and_no_message_is_lost(server: Server) -> None:
@@ -401,9 +401,9 @@ async def test_a_flood_waits_for_a_member_that_reads_slowly_and_no_message_is_lo
         piece = b"".join(client_frame(TEXT, each.encode()) for each in flood[start : start + 300])
         flooder.protocol.data_received(piece)
         await turns()
-        assert not flooder.socket.reading
+        assert flooder.connection.stage is Stage.BUSY
         member.protocol.resume_writing()
-        await asyncio.wait_for(_until(lambda: flooder.protocol._waiting is None), 5)
+        await asyncio.wait_for(_until(lambda: flooder.connection.stage is Stage.OPEN), 5)
         await turns()  # what was taken last is written at the end of its turn
         read()
     assert heard == list(range(3000))
@@ -485,15 +485,16 @@ async def test_reading_pauses_when_too_many_requests_wait() -> None:
     held = Held()
     server = Server(Handler(e=held))
     client = await server.open()
-    await client.say(EVENT, *['{"type":"ping"}'] * 64)
+    small = '{"type":"leaveGroup","group":"x"}'  # counts 257 bytes
+    await client.say(EVENT, *[small] * 4080)
     assert client.socket.reading
-    await client.say('{"type":"ping"}')
+    await client.say(small)
     assert not client.socket.reading
     await client.say(EVENT.replace("1}", "2}"))  # what was read before the pause is not lost
     held.futures[0].set_result(EventAnswer())
-    await turns()
+    await turns(50)
     assert client.socket.reading
-    assert client.socket.frames() == text(ACK, *['{"type":"pong"}'] * 65)
+    assert client.socket.frames() == text(ACK)
     held.futures[1].set_result(EventAnswer())
     await turns()
     assert client.socket.frames() == text('{"type":"ack","ackId":2,"success":true}')
@@ -503,23 +504,22 @@ async def test_reading_goes_on_when_half_has_been_taken() -> None:
     held = Held()
     server = Server(Handler(e=held))
     client = await server.open()
-    await client.say(*[EVENT.replace(":1}", f":{number}}}") for number in range(70)])
-    assert not client.socket.reading
-    for number in range(70):
-        assert client.socket.reading is (number > 36), number  # 69 - number wait
+    large = '{"type":"event","event":"e","dataType":"text","data":"%s"}' % ("x" * 100_000)
+    await client.say(*[large] * 12)
+    assert not client.socket.reading  # 11 wait, and 10 are more than 1 MiB less 48 KiB
+    for number in range(12):
+        assert client.socket.reading is (number > 5), number  # 11 - number wait
         held.futures[number].set_result(EventAnswer())
         await turns()
-    assert len(client.socket.frames()) == 70
 
 
 async def test_reading_pauses_when_too_many_bytes_wait() -> None:
     held = Held()
     server = Server(Handler(e=held))
     client = await server.open()
-    large = '{"type":"sendToGroup","group":"x","dataType":"text","data":"%s"}' % ("x" * 600_000)
-    await client.say(EVENT, large)
+    await client.say(EVENT, LARGE)
     assert client.socket.reading
-    await client.say(large)
+    await client.say(LARGE)
     assert not client.socket.reading
     held.futures[0].set_result(EventAnswer())
     await turns()
@@ -530,12 +530,14 @@ async def test_a_waiting_request_that_is_no_message_closes_in_its_turn() -> None
     held = Held()
     server = Server(Handler(e=held))
     client = await server.open()
-    await client.say(EVENT, '{"type":"ping"}', "junk", '{"type":"ping"}')
+    leave = '{"type":"leaveGroup","group":"x","ackId":2}'
+    await client.say(EVENT, leave, "junk", '{"type":"ping"}')
     assert client.socket.ended == []
+    assert client.socket.take() == b""
     held.futures[0].set_result(EventAnswer())
     await turns()
     written = client.socket.frames()
-    assert written[:2] == text(ACK, '{"type":"pong"}')
+    assert written[:2] == text(ACK, '{"type":"ack","ackId":2,"success":true}')
     assert written[2][1][:2] == b"\x03\xef"
     assert len(written) == 3
     assert client.socket.ended == ["eof"]
@@ -755,7 +757,7 @@ async def test_a_close_lets_reading_go_on_so_that_the_answer_is_seen() -> None:
     held = Held()
     server = Server(Handler(e=held))
     client = await server.open()
-    await client.say(EVENT, *['{"type":"ping"}'] * 65)
+    await client.say(EVENT, *[LARGE] * 2)
     assert not client.socket.reading
     server.service.perform(CHAT, actions.CloseAllConnectionsAction())
     assert client.socket.reading
@@ -803,7 +805,7 @@ async def test_events_under_way_are_cancelled_when_a_closed_client_is_gone() -> 
 
 def ticks(server: Server, seconds: int) -> None:
     for _ in range(seconds):
-        server.keep_alive.tick()
+        server.service.keep_alive.tick()
 
 
 @pytest.mark.feature("keep-alive")
@@ -826,7 +828,7 @@ async def test_three_missed_pings_are_too_many(server: Server) -> None:
     assert server.reasons == ["PingTimeout"]
     ticks(server, 40)
     assert client.socket.take() == b""
-    assert not any(server.keep_alive._shares)
+    assert not any(server.service.keep_alive._shares)
 
 
 async def test_anything_received_counts_as_an_answer(server: Server) -> None:
@@ -841,7 +843,7 @@ async def test_anything_received_counts_as_an_answer(server: Server) -> None:
 async def test_a_client_we_do_not_read_from_is_not_blamed() -> None:
     server = Server(Handler(e=Held()))
     client = await server.open()
-    await client.say(EVENT, *['{"type":"ping"}'] * 65)
+    await client.say(EVENT, *[LARGE] * 2)
     assert not client.socket.reading
     ticks(server, 200)
     assert client.socket.frames() == [(PING, b"")] * 10

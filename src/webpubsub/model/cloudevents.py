@@ -40,7 +40,7 @@ from webpubsub.model.logs.text import fact
 from webpubsub.model.metadata import NO_METADATA, Metadata, build_metadata_headers
 from webpubsub.model.mqtt.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, response_for
-from webpubsub.model.names import parse_group_name
+from webpubsub.model.names import PLAIN_GROUP, parse_group_name
 from webpubsub.model.payload import CONTENT_TYPES, MALFORMED_JSON, Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import NO_STATES, STATE_HEADER, ConnectionStates
@@ -461,7 +461,8 @@ def _parse_connect_answer(request: ConnectEventRequest, body: bytes) -> ConnectE
     try:
         found = parse_accepted(request, body)
         for group in (found and found.groups) or ():
-            parse_group_name(group)
+            if not PLAIN_GROUP.fullmatch(group):
+                parse_group_name(group)
     except (*MALFORMED_JSON, InvalidName) as error:
         raise EventRefused(500, f"the answer to the connect event cannot be read: {error}") from error
     if found is not None and found.user_id and (problem := user_id_problem(found.user_id)) is not None:

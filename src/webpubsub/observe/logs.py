@@ -36,6 +36,7 @@ logger = logging.getLogger("webpubsub")
 _FORESEEN: Final = (WebPubSubError, asyncio.CancelledError)
 _COLOURS: Final = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", logging.DEBUG: "\x1b[2m"}
 _RESET: Final = "\x1b[0m"
+_LEVELS: Final = {(name, phase): row.level(phase) for name, row in NAMES.items() for phase in Phase}
 
 
 def start_logging(log_format: str, *, verbose: bool, worker: int = 0) -> Trace:
@@ -105,11 +106,11 @@ class _Log:
     """The listener."""
 
     def __call__(self, event: TraceEvent) -> None:
-        logger.handle(_record(NAMES[event.name].level(event.phase), event))
+        logger.handle(_record(_LEVELS[event.name, event.phase], event))
 
     def hears(self, name: Name, phase: Phase) -> bool:
         """Whether it is logged, as levels are now."""
-        return logger.isEnabledFor(NAMES[name].level(phase))
+        return logger.isEnabledFor(_LEVELS[name, phase])
 
 
 def _record(level: int, event: TraceEvent) -> logging.LogRecord:

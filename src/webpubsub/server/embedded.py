@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -20,35 +19,10 @@ from webpubsub.server.process import Background
 from webpubsub.server.serving import shown_url
 from webpubsub.server.tls import Tls, context_of
 from webpubsub.service.events.webhooks import WebhookEventHandler
-from webpubsub.service.keep_alive import KeepAlive
 from webpubsub.service.rest.api import RestApi
 from webpubsub.service.service import Service
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
-from webpubsub.service.websocket import protocol_factory
-
-
-def _shim(factory):  # type: ignore
-    from types import SimpleNamespace
-
-    def make(head, open_sockets):
-        p = factory(config=None, server_state=SimpleNamespace(connections=open_sockets), app_state={})
-
-        class S(asyncio.Protocol):
-            def connection_made(self, transport):
-                transport.set_protocol(p)
-                p.connection_made(transport)
-                p.data_received(
-                    b"GET %b HTTP/1.1\r\n" % head.target
-                    + b"".join(b"%b: %b\r\n" % h for h in head.headers)
-                    + b"\r\n"
-                )
-
-            def data_received(self, d):
-                p.data_received(d)
-
-        return S()
-
-    return make
+from webpubsub.service.websocket import web_sockets
 
 
 class EmbeddedService:
@@ -70,13 +44,13 @@ class EmbeddedService:
         self._trace = trace
         self.handler = WebhookEventHandler(settings, trace=trace)
         self.service = Service(settings, self.handler, now=time.time, trace=trace)
-        self._keep_alive = KeepAlive()
         api = RestApi(self.service)
         self._listener = listener
         self._tls = tls
-        web_sockets = _shim(protocol_factory(self.service, self._keep_alive))
-        self._server = HttpServer(api, lane=api, web_sockets=web_sockets, trace=trace, bounds=settings.http)
-        self._pings = Background(self._keep_alive.run)
+        self._server = HttpServer(
+            api, lane=api, web_sockets=web_sockets(self.service), trace=trace, bounds=settings.http
+        )
+        self._pings = Background(self.service.keep_alive.run)
         self._is_started = False
 
     async def start(self) -> None:

@@ -9,41 +9,39 @@ Source: client spec, section 1.7.
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+C = TypeVar("C")
 
 
-class Pinged(Protocol):
-    """Who gets pings."""
-
-    def ping(self) -> None:
-        """Ping the client, or give it up."""
-        ...
-
-
-class _Round:
+class _Round(Generic[C]):
     """The connections of one interval, a share for each of its seconds."""
 
     def __init__(self, interval: int) -> None:
-        self._shares: list[set[Pinged]] = [set() for _ in range(interval)]
+        self._shares: list[set[C]] = [set() for _ in range(interval)]
         self._second = 0
 
-    def smallest(self) -> set[Pinged]:
+    def smallest(self) -> set[C]:
         return min(self._shares, key=len)
 
-    def tick(self) -> None:
-        for client in list(self._shares[self._second]):
-            client.ping()
+    def take(self) -> list[C]:
+        """Return those whose second it is."""
+        share = self._shares[self._second]
         self._second = (self._second + 1) % len(self._shares)
+        return list(share)
 
 
-class KeepAlive:
+class KeepAlive(Generic[C]):
     """Pings every client once in its interval."""
 
-    def __init__(self) -> None:
-        self._rounds: dict[int, _Round] = {}
-        self._shares: dict[Pinged, set[Pinged]] = {}
+    def __init__(self, ping: Callable[[C], None]) -> None:
+        """Let ``ping`` ping a client, or give it up."""
+        self._ping = ping
+        self._rounds: dict[int, _Round[C]] = {}
+        self._shares: dict[C, set[C]] = {}
 
-    def add(self, client: Pinged, interval: int) -> None:
+    def add(self, client: C, interval: int) -> None:
         """Ping a client every ``interval`` seconds from now on."""
         found = self._rounds.get(interval)
         if found is None:
@@ -51,7 +49,7 @@ class KeepAlive:
         share = self._shares[client] = found.smallest()
         share.add(client)
 
-    def discard(self, client: Pinged) -> None:
+    def discard(self, client: C) -> None:
         share = self._shares.pop(client, None)
         if share is not None:
             share.discard(client)
@@ -59,7 +57,8 @@ class KeepAlive:
     def tick(self) -> None:
         """Ping those whose second it is."""
         for found in list(self._rounds.values()):
-            found.tick()
+            for client in found.take():
+                self._ping(client)
 
     async def run(self) -> None:
         """Tick once a second until cancelled."""

@@ -2,41 +2,43 @@
 
 ::
 
-    client --frames--> websocket.py --messages--> requests.py, hub.py --effects--> here
-    here --Deliver--> delivery.py        --Close--> websocket.py       --Raise--> event handler
+    client --bytes--> websocket.py --> connection.py --messages--> here
+    here --messages--> requests.py, hub.py --effects--> here
+    here --Deliver--> delivery.py    --Close, Part, Fail--> connection.py    --Raise--> event handler
     REST --values--> perform() --> hub.py --effects--> here
 """
 
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
-from webpubsub.model.access.tokens import ClientToken, decode_client_token
-from webpubsub.model.errors import EventRefused, InvalidName, PeerError
+from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import (
     ConnectedEventRequest,
-    ConnectEventRequest,
-    ConnectEventResponse,
     DisconnectedEventRequest,
     EventRequest,
     GroupJoinedEventRequest,
     GroupLeftEventRequest,
     WebPubSubEventType,
 )
-from webpubsub.model.names import ConnectionId, GroupName, HubName, UserId, parse_group_name
-from webpubsub.model.ports import NOBODY_ASKED, EventAnswer, EventHandler
+from webpubsub.model.names import (
+    GroupName,
+    HubName,
+)
+from webpubsub.model.ports import EventHandler
 from webpubsub.model.trace import SILENT, Ids, Name, Phase, Trace, TracedEvents, event_ids
-from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.delivery import Delivery
-from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
+from webpubsub.service.hub.connection import ClientSocket, Connection, Ending, Stage
+from webpubsub.service.hub.delivery import MAX_QUEUED, Delivery
+from webpubsub.service.hub.effects import Close, Deliver, Effects, End, Fail, Part, Raise
 from webpubsub.service.hub.hub import Hub
-from webpubsub.service.hub.recovery import AwayConnections, find_recoverable, greeting
+from webpubsub.service.hub.recovery import reconnection_token
 from webpubsub.service.hub.requests import complete_event, event_context, fail_event, take_request
-from webpubsub.service.protocols import RAW, Codec, choose_subprotocol
-from webpubsub.service.protocols.handshake import ClientRequest, client_audiences, required_token
+from webpubsub.service.keep_alive import KeepAlive
+from webpubsub.service.protocols.frames import FramedMessages
+from webpubsub.service.protocols.messages import ClientMessage, Goodbye, Malformed, PingFrame
 from webpubsub.service.settings import ServiceSettings
 
 SERVICE_RELOAD = "Service reload"
@@ -45,10 +47,22 @@ UNACKNOWLEDGED = "The client does not acknowledge its messages."
 _NO_IDS: Final[Ids] = {}
 
 NOT_RECOVERED = "The connection recovery timeout expired."
+PING_TIMEOUT = "PingTimeout"
+FAULT = "Internal server error"
+
+# What is answered even when the service is stopping: that is WebSocket's own.
+_ALWAYS_TAKEN: Final[frozenset[type[Any]]] = frozenset({PingFrame, Goodbye, Malformed})
+TURN: Final = 100
+"""Requests that had to wait are done so many at a time, so that the loop is not held."""
+
+_DECIDING, _OPEN, _BUSY, _CLOSING, _AWAY, _OVER = Stage
 
 
 class Service:
     """A Web PubSub service.
+
+    Attributes:
+        is_stopping: Whether clients and requests are taken no more.
 
     Args:
         settings: Keys and hub settings.
@@ -70,13 +84,11 @@ class Service:
         self.now = now
         self.trace = trace
         self.hubs: dict[HubName, Hub] = {}
-        self.delivery = Delivery(self._close, self._cut_off)
-        # How the shell closes a socket; set for each connection while it is open.
-        self._closers: dict[Connection, Callable[[Close], None]] = {}
+        self.delivery = Delivery(self._end, self._cut_off)
+        self.keep_alive = KeepAlive(self._ping)
         self._notifications: dict[Connection, asyncio.Task[None]] = {}
-        self.events_under_way: dict[Connection, asyncio.Task[Any]] = {}  # each connection's user event
-        self._away = AwayConnections(lambda connection: self.closed(connection, None, NOT_RECOVERED))
-        self._is_stopping = False
+        self._events: set[asyncio.Task[Any]] = set()  # users' events under way
+        self.is_stopping = False
 
     def hub(self, name: HubName) -> Hub:
         """Return a hub; using it creates it."""
@@ -107,175 +119,166 @@ class Service:
         """
         return (self.hubs.get(name) or Hub(name)).ask(question)
 
+    # --- a connection's life --------------------------------------------------------------------------
+
+    def open(
+        self, connection: Connection, groups: Iterable[GroupName], socket: ClientSocket, accepted: bytes
+    ) -> None:
+        """Take an admitted connection in: its upgrade is answered, it is greeted, joins, and is announced.
+
+        Args:
+            connection: Which.
+            groups: Those it joins.
+            socket: Its client's.
+            accepted: The answer to the upgrade.
+        """
+        assert connection.protocol is not None
+        hub, ids = self.hub(connection.hub), _ids(connection)
+        connection.hub = hub.name  # one text for all that are in it
+        connection.open(socket, connection.protocol)
+        greeting = (
+            connection.codec.connected(connection.id, connection.user_id)
+            if connection.unacked is None
+            else self._greeting(connection)
+        )
+        # Not by delivery, which would take another turn of the loop: nothing can come before it.
+        socket.transport.write(accepted + (greeting or b""))
+        interval = self.settings.hub(hub.name).web_socket_keep_alive_interval_in_seconds
+        self.keep_alive.add(connection, interval)
+        if Name.CONNECTION in self.trace.heard:
+            detail: dict[str, Any] = {"subprotocol": connection.subprotocol}
+            ignored = connection.permissions.roles.ignored
+            if ignored:  # it goes on without them
+                detail["ignored_roles"] = ignored
+            self.trace.tell(Name.CONNECTION, Phase.STARTED, ids, detail)
+        if self.handler.takes(hub.name, WebPubSubEventType.SYSTEM, "connected"):
+            self._tell_later(connection, "connected", ConnectedEventRequest)  # before those of its groups
+        hub.add(connection, groups)
+
+    def reopen(self, connection: Connection, socket: ClientSocket, accepted: bytes) -> None:
+        """Go on with a connection whose client is back, by another socket; see `open` for the arguments."""
+        if connection.transport is not None:  # its end was not noticed here
+            connection.transport.abort()
+            self.keep_alive.discard(connection)
+            self.delivery.detach(connection)
+        _stop_timer(connection)
+        protocol = FramedMessages(connection.codec, self.settings.max_message_bytes)
+        connection.open(socket, protocol, asyncio.get_running_loop().time())
+        interval = self.settings.hub(connection.hub).web_socket_keep_alive_interval_in_seconds
+        self.keep_alive.add(connection, interval)
+        self.delivery.reattach(connection, accepted + (self._greeting(connection) or b""))
+        self._report(Name.RECOVERY, Phase.COMPLETED, connection)
+
+    def _greeting(self, connection: Connection) -> bytes | None:
+        """Return the first frame for a reliable client, with a token to come back with."""
+        token = reconnection_token(connection.id, self.settings.access_keys[0], now=self.now())
+        return connection.codec.connected(connection.id, connection.user_id, token)
+
+    def gone(self, connection: Connection, socket: ClientSocket) -> None:
+        """Hear that a socket is gone, which the client or we closed, or which broke.
+
+        A reliable client may come back, and the answer to its event waits for it like its connection.
+        """
+        if connection.socket is not socket:
+            return  # the connection has another, or waits for one
+        if connection.is_open:
+            last = connection.last  # it counts though it was not its turn yet
+            code, reason = (last.code, last.reason) if isinstance(last, Goodbye) else (None, "")
+            self._lost(connection, code, reason)
+        if connection.stage is not _AWAY:
+            connection.forget_socket()
+            if connection.work is not None:
+                connection.work.cancel()
+
+    def _lost(self, connection: Connection, code: int | None, reason: str) -> None:
+        """Let a connection's socket go; a reliable client that did not close with 1000 may come back."""
+        self.keep_alive.discard(connection)
+        if self.is_stopping or not connection.may_return(code):
+            self.closed(connection, code, reason)
+            return
+        self.delivery.detach(connection)
+        loop = asyncio.get_running_loop()
+        connection.lose(loop.time() + self.settings.reliable_recovery_window_in_seconds)
+        connection.timer = loop.call_at(connection.until, self.closed, connection, None, NOT_RECOVERED)
+        self._report(Name.RECOVERY, Phase.STARTED, connection, {"code": code})
+
+    def say_goodbye(self, connection: Connection) -> None:
+        """Close a connection, as the service stops."""
+        self._close(Close(connection, 1001, SERVICE_RELOAD, SERVICE_RELOAD))
+
+    def _end(self, effect: End) -> None:
+        _END[type(effect)](self, effect)
+
     def _close(self, effect: Close) -> None:
-        closer = self._closers.get(effect.connection)
-        if closer is not None:
-            closer(effect)
-        else:  # its client is away
-            self.closed(effect.connection, effect.code, effect.reason)
+        """Close from our side: what waits, a word why, the close frame; then the client has 5 seconds."""
+        connection, transport, socket = (
+            effect.connection,
+            effect.connection.transport,
+            effect.connection.socket,
+        )
+        if connection.stage is _AWAY:
+            self.closed(connection, effect.code, effect.reason)
+            return
+        if not connection.is_open or transport is None or socket is None:
+            return
+        goodbye, ending = connection.close(effect.code, effect.reason, effect.text)
+        self.delivery.release(connection)
+        transport.write(goodbye)
+        self.keep_alive.discard(connection)
+        self.closed(connection, effect.code, effect.reason)
+        socket.end(ending)
+
+    def _part(self, effect: Part) -> None:
+        """Answer the client's goodbye, or hear its answer to ours."""
+        connection, goodbye, socket = effect.connection, effect.goodbye, effect.connection.socket
+        if connection.is_open and connection.transport is not None:
+            transport = connection.transport
+            answer = connection.leave(goodbye.code)
+            self.delivery.release(connection)
+            transport.write(answer)
+            self._lost(connection, goodbye.code, goodbye.reason)
+        if socket is not None:
+            socket.end(Ending.CLOSE)
+
+    def _fail(self, effect: Fail) -> None:
+        """Say what is wrong, and look at nothing that the client still sends (RFC 6455, section 7.1.7)."""
+        connection, malformed = effect.connection, effect.malformed
+        connection.last = malformed
+        if connection.is_open:
+            self._close(Close(connection, malformed.code, malformed.reason, malformed.reason))
+        elif connection.socket is not None:
+            connection.socket.end(Ending.HALF_CLOSE)
 
     def _cut_off(self, connection: Connection) -> None:
         reason = SLOW_CLIENT if connection.unacked is None else UNACKNOWLEDGED
         self._close(Close(connection, 1008, reason, reason))
 
-    # --- a connection's life --------------------------------------------------------------------------
-
-    async def admit(self, request: ClientRequest) -> tuple[Connection, tuple[GroupName, ...]]:
-        """Decide whether a client may connect, before its upgrade is answered.
-
-        Returns:
-            The connection, and the groups it joins when it opens.
-
-        Raises:
-            PeerError: Its token or a name in it is not valid, or the service is stopping; ``status``
-                answers the upgrade.
-            EventRefused: The connect handler refused it; ``status`` answers the upgrade.
-        """
-        self._check_stopping()
-        token = self._token(request)
-        connection_id = ConnectionId(uuid.uuid4().hex)
-        try:
-            return await self._admit(connection_id, request, token)
-        except BaseException:
-            self.handler.forget(connection_id)  # no more events come
-            raise
-
-    def _token(self, request: ClientRequest) -> ClientToken:
-        if request.token is None and self.settings.hub(request.hub).anonymous_connect_policy == "allow":
-            return ClientToken()
-        return decode_client_token(
-            required_token(request),
-            self.settings.access_keys,
-            expected=client_audiences(
-                request,
-                self.settings.public_endpoints,
-                trust_forwarded_headers=self.settings.trust_forwarded_headers,
-            ),
-            now=self.now(),
-        )
-
-    async def _admit(
-        self, connection_id: ConnectionId, request: ClientRequest, token: ClientToken
-    ) -> tuple[Connection, tuple[GroupName, ...]]:
-        groups = _group_names(token.groups, PeerError)
-        answer = await self._ask_connect(connection_id, request, token)
-        self._check_stopping()
-        response = answer.response
-        if not isinstance(response, ConnectEventResponse):
-            response = ConnectEventResponse()
-        subprotocol, codec = _chosen(request.subprotocols, response.subprotocol)
-        user_id = token.user_id if response.user_id is None else response.user_id
-        connection = Connection(
-            connection_id,
-            request.hub,
-            codec=codec,
-            user_id=None if user_id is None else UserId(user_id),
-            subprotocol=subprotocol,
-            roles=token.roles if response.roles is None else response.roles,
-            state=answer.state,
-            decode=request.publisher.decode if request.publisher and codec is RAW else None,
-        )
-        return connection, _group_names(response.groups, _unusable_answer) if response.groups else groups
-
-    def _check_stopping(self) -> None:
-        if self._is_stopping:
-            raise PeerError("the service is stopping", status=503)
-
-    async def _ask_connect(
-        self, connection_id: ConnectionId, request: ClientRequest, token: ClientToken
-    ) -> EventAnswer:
-        if not self.handler.takes(request.hub, WebPubSubEventType.SYSTEM, "connect"):
-            return NOBODY_ASKED
-        newcomer = Connection(
-            connection_id,
-            request.hub,
-            codec=choose_subprotocol((), None)[1],
-            user_id=None if token.user_id is None else UserId(token.user_id),
-        )
-        context = event_context(newcomer, WebPubSubEventType.SYSTEM, "connect", 0)
-        event = ConnectEventRequest(
-            context,
-            claims=token.claims,
-            query=request.query,
-            headers=request.headers,
-            subprotocols=request.subprotocols,
-        )
-        return await self.handler.handle(event)
-
-    def open(
-        self, connection: Connection, groups: Iterable[GroupName], closer: Callable[[Close], None]
-    ) -> None:
-        """Take a connection in once its upgrade was answered: it joins, is greeted, and is announced."""
-        self._closers[connection] = closer
-        detail: dict[str, Any] = {"subprotocol": connection.subprotocol}
-        if connection.permissions.ignored:  # it goes on without them
-            detail["ignored_roles"] = connection.permissions.ignored
-        self._report(Name.CONNECTION, Phase.STARTED, connection, **detail)
-        self._notify(connection, "connected", ConnectedEventRequest)  # before those of its groups
-        self.hub(connection.hub).add(connection, groups)
-        first = self._greeting(connection)
-        if first is not None:
-            self.delivery.deliver(Deliver(first, (connection,)))
-
-    def _greeting(self, connection: Connection) -> bytes | None:
-        return greeting(connection, self.settings.access_keys[0], now=self.now())
-
-    def lost(self, connection: Connection, code: int | None, reason: str) -> None:
-        """Let a connection's socket go, which the client closed or which broke.
-
-        A reliable client that did not close with 1000 may come back; until then its connection goes on.
-        """
-        if connection.unacked is None or code == 1000 or self._is_stopping:
-            self.closed(connection, code, reason)
+    def _ping(self, connection: Connection) -> None:
+        """Ping a client; one that was silent for three pings is gone, and a reliable one may come back."""
+        if connection.transport is None:
             return
-        self._closers.pop(connection, None)
-        self.delivery.detach(connection)
-        self._away.add(connection, self.settings.reliable_recovery_window_in_seconds)
-        self._report(Name.RECOVERY, Phase.STARTED, connection, code=code)
-
-    def goes_on(self, connection: Connection) -> bool:
-        """Whether a connection is in its hub, though its client may be away."""
-        hub = self.hubs.get(connection.hub)
-        return hub is not None and connection.id in hub.connections
-
-    def recover(self, request: ClientRequest) -> Connection:
-        """Return the connection a client wants back; it has lost its former socket.
-
-        Raises:
-            PeerError: There is no such connection in this hub, it is not reliable, or the client's token is
-                not for it; a connection there is stays as it was.
-        """
-        hub = self.hubs.get(request.hub) or Hub(request.hub)
-        connection = find_recoverable(hub, request, self.settings.access_keys, now=self.now())
-        self._away.discard(connection)
-        if connection.transport is not None:  # its end was not noticed here
+        ping = connection.ping()
+        if ping is not None:
+            connection.transport.write(ping)
+        elif connection.may_return(None):
             connection.transport.abort()
-            self.delivery.detach(connection)
-        return connection
-
-    def reopen(self, connection: Connection, closer: Callable[[Close], None]) -> None:
-        """Go on with a recovered connection once its upgrade was answered."""
-        self._closers[connection] = closer
-        self.delivery.reattach(connection, self._greeting(connection) or b"")
-        self._report(Name.RECOVERY, Phase.COMPLETED, connection)
+        else:
+            self._close(Close(connection, 1008, PING_TIMEOUT, PING_TIMEOUT))
 
     def closed(self, connection: Connection, code: int | None, reason: str) -> None:
         """Let a connection go for good."""
-        connection.transport = None
+        connection.end()
+        _stop_timer(connection)
         self.delivery.forget(connection)
-        self._away.discard(connection)
-        self._closers.pop(connection, None)
         hub = self.hubs.get(connection.hub)
         if hub is None or not hub.remove(connection):
             return
         if not hub.connections:
             del self.hubs[connection.hub]
-        self._report(Name.CONNECTION, Phase.COMPLETED, connection, code=code, reason=reason)
-        self._notify(
-            connection,
-            "disconnected",
-            lambda context: DisconnectedEventRequest(context, reason),
-        )
+        self._report(Name.CONNECTION, Phase.COMPLETED, connection, {"code": code, "reason": reason})
+        if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, "disconnected"):
+            request = partial(DisconnectedEventRequest, reason=reason)
+            self._tell_later(connection, "disconnected", request)
         last = self._notifications.get(connection)
         if last is None:
             self.handler.forget(connection.id)
@@ -284,17 +287,31 @@ class Service:
 
     # --- requests and events --------------------------------------------------------------------------
 
-    def take(self, connection: Connection, is_text: bool, body: bytes) -> Raise | None:
+    def take_all(self, connection: Connection, messages: Iterable[ClientMessage]) -> None:
+        """Do what a client asks for, or let it wait for its turn."""
+        delivery = self.delivery
+        for message in messages:
+            if delivery.queued > MAX_QUEUED and connection.stage is _OPEN:
+                connection.wait(asyncio.get_running_loop().create_task(self._work(connection, None)))
+            if connection.stage is not _OPEN and not connection.hears(message):
+                continue
+            event = self.take(connection, message)
+            if event is not None or (delivery.is_outrun and connection.stage is _OPEN):
+                connection.wait(asyncio.get_running_loop().create_task(self._work(connection, event)))
+        if connection.stage is _BUSY and connection.is_full and connection.transport is not None:
+            connection.pause_reading()
+            connection.transport.pause_reading()
+
+    def take(self, connection: Connection, message: ClientMessage) -> Raise | None:
         """Do what a client's message asks for; an event comes back, to be handed to `raise_event`.
 
-        Once the service is stopping nothing is taken any more: no ack says that it was.
-
-        Raises:
-            ProtocolError: The message is not one of the subprotocol's.
+        Once the service is stopping no request is taken any more: no ack says that it was.
         """
-        if self._is_stopping:
+        if self.is_stopping and type(message) not in _ALWAYS_TAKEN:
             return None
-        effects = take_request(self.hub(connection.hub), connection, connection.decode(is_text, body))
+        # Who is being closed may be in no hub.
+        hub = self.hubs.get(connection.hub) or Hub(connection.hub)
+        effects = take_request(hub, connection, message)
         if effects and type(effects[0]) is Raise:
             return effects[0]
         if Name.DELIVERY in self.trace.heard:
@@ -302,11 +319,36 @@ class Service:
         self.delivery.apply(effects)
         return None
 
+    async def _work(self, connection: Connection, event: Raise | None) -> None:
+        """Raise one event, if there is one, then take the requests that came meanwhile, in their order."""
+        delivery, taken = self.delivery, 0
+        try:
+            while True:
+                if event is not None:
+                    await self.raise_event(connection, event)
+                if delivery.is_outrun or delivery.queued > MAX_QUEUED:
+                    await delivery.catch_up()
+                elif taken % TURN == TURN - 1:
+                    await asyncio.sleep(0)
+                request = connection.next_request()
+                if request is None:
+                    break
+                event = self.take(connection, request)
+                taken += 1
+                if connection.may_resume and connection.transport is not None:
+                    connection.resume_reading(asyncio.get_running_loop().time())
+                    connection.transport.resume_reading()
+        except Exception:
+            self._close(Close(connection, 1011, FAULT, FAULT))
+            raise  # a fault of ours: asyncio logs it
+        finally:
+            connection.work = None
+
     async def raise_event(self, connection: Connection, event: Raise) -> None:
         """Ask the event handler and complete the client's request with its answer."""
         task = asyncio.current_task()
         assert task is not None
-        self.events_under_way[connection] = task
+        self._events.add(task)
         try:
             try:
                 answer = await self.handler.handle(event.request)
@@ -319,15 +361,9 @@ class Service:
                 self._tell_deliveries(effects, event_ids(event.request.connection_context))
             self.delivery.apply(effects)
         finally:
-            del self.events_under_way[connection]
-            hub = self.hubs.get(connection.hub)
-            if hub is None or connection.id not in hub.connections:  # it was closed while we waited
+            self._events.discard(task)
+            if connection.stage is _CLOSING or connection.stage is _OVER:  # it was closed while we waited
                 self.handler.forget(connection.id)
-
-    def _notify(self, connection: Connection, name: str, build: Callable[[Any], EventRequest]) -> None:
-        """Send a system event nobody waits for."""
-        if self.handler.takes(connection.hub, WebPubSubEventType.SYSTEM, name):
-            self._tell_later(connection, name, build)
 
     def _tell_presence(self, connection: Connection, group: GroupName, joined: bool) -> None:
         name = "joined" if joined else "left"
@@ -363,20 +399,23 @@ class Service:
         Args:
             timeout: Seconds for all of it; requests under way have half of them.
         """
-        self._is_stopping = True
+        self.is_stopping = True
         end = asyncio.get_running_loop().time() + timeout
-        if self.events_under_way:
-            await asyncio.wait(list(self.events_under_way.values()), timeout=timeout / 2)
-        for connection in [*self._closers, *self._away]:
-            self._close(Close(connection, 1001, SERVICE_RELOAD, SERVICE_RELOAD))
+        if self._events:
+            await asyncio.wait(list(self._events), timeout=timeout / 2)
+        for connection in [each for hub in self.hubs.values() for each in hub.everybody]:
+            self.say_goodbye(connection)
         if self._notifications:
             left = max(0.0, end - asyncio.get_running_loop().time())
             await asyncio.wait(self._notifications.values(), timeout=left)
 
     # --- trace ----------------------------------------------------------------------------------------
 
-    def _report(self, name: Name, phase: Phase, connection: Connection, **detail: Any) -> None:
-        self.trace.tell(name, phase, _ids(connection), detail)
+    def _report(
+        self, name: Name, phase: Phase, connection: Connection, detail: dict[str, Any] | None = None
+    ) -> None:
+        if name in self.trace.heard:
+            self.trace.tell(name, phase, _ids(connection), detail)
 
     def _tell_deliveries(self, effects: Effects, ids: Ids) -> None:
         for effect in effects:
@@ -385,26 +424,21 @@ class Service:
                 self.trace.tell(Name.DELIVERY, Phase.COMPLETED, ids, detail)
 
 
+_END: Final[dict[type[Any], Callable[[Service, Any], None]]] = {
+    Close: Service._close,
+    Part: Service._part,
+    Fail: Service._fail,
+}
+
+
+def _stop_timer(connection: Connection) -> None:
+    if connection.timer is not None:
+        connection.timer.cancel()
+        connection.timer = None
+
+
 def _ids(connection: Connection) -> Ids:
     ids: dict[str, str] = {"hub": connection.hub, "connection": connection.id}
     if connection.user_id is not None:
         ids["user"] = connection.user_id
     return ids
-
-
-def _group_names(names: Iterable[str], problem: Callable[[str], Exception]) -> tuple[GroupName, ...]:
-    try:
-        return tuple(parse_group_name(name) for name in names)
-    except InvalidName as error:
-        raise problem(str(error)) from error
-
-
-def _chosen(offered: Sequence[str], chosen: str | None) -> tuple[str | None, Codec]:
-    try:
-        return choose_subprotocol(offered, chosen)
-    except InvalidName as error:
-        raise _unusable_answer(str(error)) from error
-
-
-def _unusable_answer(message: str) -> EventRefused:
-    return EventRefused(500, f"the answer to the connect event cannot be used: {message}")

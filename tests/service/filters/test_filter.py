@@ -14,14 +14,14 @@ from kit.growth import LINEAR, growth
 from kit.service_peers import JSON, JSON_V1, connection, group
 from webpubsub.model.errors import RestError
 from webpubsub.service.filters import FilterBounds, check_filter, parse_filter
-from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.connection import PLAIN_MEMBER, Connection
 
 
 def client(
     user: str | None = None, *groups: str, name: str = "c1", subprotocol: str | None = JSON_V1
 ) -> Connection:
     found = connection(name, user, JSON, subprotocol=subprotocol)
-    found.groups |= {group(each) for each in groups}
+    found.groups |= {group(each): PLAIN_MEMBER for each in groups}
     return found
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kit.service_peers import JSON, connection, raw_connection
-from webpubsub.service.hub.connection import Audience, Connection
+from webpubsub.service.hub.connection import Connection
+from webpubsub.service.hub.hub import Audience
 from webpubsub.service.protocols import RAW, Codec
 
 

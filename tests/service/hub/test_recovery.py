@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from kit.service_peers import KEY, NOW, SECOND_KEY, connection, token
-from kit.virtual_time import VirtualTime
+from kit.service_peers import KEY, NOW, SECOND_KEY, token
 from webpubsub.model.errors import TokenError
 from webpubsub.model.names import ConnectionId
-from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.recovery import AwayConnections, check_reconnection_token, reconnection_token
+from webpubsub.service.hub.recovery import check_reconnection_token, reconnection_token
 
 C1 = ConnectionId("c1")
 WEEK = 7 * 24 * 3600
@@ -66,25 +64,3 @@ def made(audience: str = "c1", **given: Any) -> str:
 def test_any_other_token_is_refused(found: str, words: str) -> None:
     with pytest.raises(TokenError, match=words):
         check_reconnection_token(found, "c1", (KEY, SECOND_KEY), now=NOW)
-
-
-async def test_a_connection_waits_for_so_long() -> None:
-    time, ended = VirtualTime(), list[Connection]()
-    away, one, other = AwayConnections(ended.append), connection("c1"), connection("c2")
-    away.add(one, 30)
-    await time.go_on(10)
-    away.add(other, 30)
-    await time.go_on(19.9)
-    assert (ended, list(away)) == ([], [one, other])
-    await time.go_on(0.2)
-    assert (ended, list(away)) == ([one], [other])
-
-
-async def test_who_is_back_does_not_end() -> None:
-    time, ended = VirtualTime(), list[Connection]()
-    away, client = AwayConnections(ended.append), connection()
-    away.add(client, 30)
-    away.discard(client)
-    away.discard(client)
-    await time.go_on(31)
-    assert (ended, list(away)) == ([], [])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webpubsub.model.errors import PeerError, TokenError
+from webpubsub.model.http import RequestHead
 from webpubsub.model.names import GroupName
 from webpubsub.service.protocols.handshake import (
     accept_response,
@@ -21,7 +22,9 @@ from webpubsub.service.protocols.raw import RawPublisher
 PATH = "/client/hubs/chat"
 
 
-def request(target: str = PATH, *more: str, method: str = "GET", **changed: str | None) -> bytes:
+def request(
+    target: str = PATH, *more: tuple[str, str], method: str = "GET", **changed: str | None
+) -> RequestHead:
     """An upgrade request; ``changed`` replaces a header, None leaves it out."""
     headers = {
         "Host": "localhost:8080",
@@ -30,8 +33,10 @@ def request(target: str = PATH, *more: str, method: str = "GET", **changed: str 
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Version": "13",
     } | {name.replace("_", "-"): value for name, value in changed.items()}
-    lines = [f"{name}: {value}" for name, value in headers.items() if value is not None]
-    return "\r\n".join([f"{method} {target} HTTP/1.1", *lines, *more, "", ""]).encode()
+    fields = [(name, value) for name, value in headers.items() if value is not None] + [*more]
+    return RequestHead(
+        method, target.encode(), [(name.lower().encode(), value.encode()) for name, value in fields]
+    )
 
 
 # --- what the client wants ----------------------------------------------------------------------------
@@ -45,7 +50,7 @@ def test_a_plain_request() -> None:
     assert found.audiences == ("http://localhost:8080/client/hubs/chat",)
     assert found.subprotocols == ()
     assert found.query == {"a": ["1", "2"], "b": ["x y"]}
-    assert found.headers == {
+    assert found.shown_headers() == {
         "host": ["localhost:8080"],
         "upgrade": ["websocket"],
         "connection": ["Upgrade"],
@@ -74,25 +79,31 @@ def test_the_hub_is_in_the_path_or_in_the_query(target: str) -> None:
         (PATH, [], None),
         (f"{PATH}?access_token=", [], None),
         (f"{PATH}?ACCESS_TOKEN=q", [], "q"),
-        (PATH, ["Authorization: Bearer h"], "h"),
-        (PATH, ["authorization: BEARER h"], "h"),
-        (PATH, ["Authorization: Basic h"], None),
-        (PATH, ["Authorization: Bearer "], None),
-        (f"{PATH}?access_token=q", ["Authorization: Bearer h"], "q"),
-        (f"{PATH}?access_token=", ["Authorization: Bearer h"], "h"),
+        (PATH, ["Bearer h"], "h"),
+        (PATH, ["BEARER h"], "h"),
+        (PATH, ["Basic h"], None),
+        (PATH, ["Bearer "], None),
+        (f"{PATH}?access_token=q", ["Bearer h"], "q"),
+        (f"{PATH}?access_token=", ["Bearer h"], "h"),
     ],
 )
 def test_the_token_is_in_the_query_or_in_a_header(target: str, more: list[str], token: str | None) -> None:
-    assert parse_request(request(target, *more)).token == token
+    fields = [("Authorization", value) for value in more]
+    assert parse_request(request(target, *fields)).token == token
 
 
 def test_the_token_is_shown_to_nobody() -> None:
     found = parse_request(
-        request(f"{PATH}?Access_Token=s&x=1", "Authorization: Bearer s", "X-Y: 1", "x-y: 2")
+        request(
+            f"{PATH}?Access_Token=s&x=1&ACCESS_TOKEN=t",
+            ("Authorization", "Bearer s"),
+            ("X-Y", "1"),
+            ("x-y", "é"),
+        )
     )
     assert found.query == {"x": ["1"]}
-    assert "authorization" not in found.headers
-    assert found.headers["x-y"] == ["1", "2"]
+    assert "authorization" not in found.shown_headers()
+    assert found.shown_headers()["x-y"] == ["1", "é"]
 
 
 def test_a_token_may_be_required() -> None:
@@ -105,13 +116,14 @@ def test_a_token_may_be_required() -> None:
 @pytest.mark.parametrize(
     ("lines", "offered"),
     [
-        (["Sec-WebSocket-Protocol: a"], ("a",)),
-        (["Sec-WebSocket-Protocol: b, a ,,c"], ("b", "a", "c")),
-        (["Sec-WebSocket-Protocol: b", "Sec-WebSocket-Protocol: a"], ("b", "a")),
+        (["a"], ("a",)),
+        (["b, a ,,c"], ("b", "a", "c")),
+        (["b", "a"], ("b", "a")),
     ],
 )
 def test_subprotocols_keep_the_clients_order(lines: list[str], offered: tuple[str, ...]) -> None:
-    assert parse_request(request(PATH, *lines)).subprotocols == offered
+    fields = [("Sec-WebSocket-Protocol", line) for line in lines]
+    assert parse_request(request(PATH, *fields)).subprotocols == offered
 
 
 @pytest.mark.parametrize("mode", ["", "sendEvent", "SENDEVENT"])
@@ -130,21 +142,10 @@ def test_a_client_that_wants_its_connection_back_keeps_its_mode() -> None:
     assert (found.recovers, found.publisher) == ("c1", None)
 
 
-@pytest.mark.parametrize("upgrade", ["WebSocket", "h2c, websocket"])
-@pytest.mark.parametrize("link", ["upgrade", "keep-alive, Upgrade"])
-def test_header_values_are_lists_in_any_case(upgrade: str, link: str) -> None:
-    assert parse_request(request(Upgrade=upgrade, Connection=link)).hub == "chat"
-
-
 # --- what is refused ----------------------------------------------------------------------------------
 
-REFUSED: list[tuple[bytes, int, str]] = [
-    (b"junk", 400, "not an HTTP request"),
-    (b"\x00\x01\r\n\r\n", 400, "not an HTTP request"),
-    (b"GET /client/hubs/chat HTTP/1.1\r\nHost: x\r\n\r\n", 400, "not a WebSocket request"),
+REFUSED: list[tuple[RequestHead, int, str]] = [
     (request(method="POST"), 400, "not a WebSocket request"),
-    (request(Upgrade="h2c"), 400, "not a WebSocket request"),
-    (request(Upgrade=None), 400, "not a WebSocket request"),
     (request(Sec_WebSocket_Version=None), 426, "version 13"),
     (request(Sec_WebSocket_Version="8"), 426, "version 13"),
     (request(Sec_WebSocket_Key=None), 400, "Sec-WebSocket-Key"),
@@ -168,12 +169,10 @@ REFUSED: list[tuple[bytes, int, str]] = [
     (request("/clients/hubs/chat"), 404, "not a client endpoint"),
     (request("/Client/hubs/chat"), 404, "not a client endpoint"),
     (request(Host=None), 400, "no Host, or more than one"),
-    (request(PATH, "Host: other"), 400, "no Host, or more than one"),
-    (request(PATH, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400, "Sec-WebSocket-Key"),
+    (request(PATH, ("Host", "other")), 400, "no Host, or more than one"),
+    (request(PATH, ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")), 400, "Sec-WebSocket-Key"),
     (request(Sec_WebSocket_Version="13, 8"), 426, "version 13"),
     (request(Sec_WebSocket_Version="0"), 426, "version 13"),
-    (request(Connection=None), 400, "not a WebSocket request"),
-    (request(Connection="keep-alive"), 400, "not a WebSocket request"),
     (request(method="OPTIONS"), 400, "not a WebSocket request"),
     (request("*"), 404, "not a client endpoint"),
     (request("http://a:99999/client/hubs/chat"), 400, "not"),
@@ -185,7 +184,7 @@ REFUSED: list[tuple[bytes, int, str]] = [
 
 @pytest.mark.feature("protocols that are not served")
 @pytest.mark.parametrize(("data", "status", "words"), REFUSED, ids=[words for _, _, words in REFUSED])
-def test_refusals(data: bytes, status: int, words: str) -> None:
+def test_refusals(data: RequestHead, status: int, words: str) -> None:
     with pytest.raises(PeerError) as caught:
         parse_request(data)
     assert caught.value.status == status
@@ -199,7 +198,7 @@ _header_text = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0")
     target=st.text(st.characters(codec="utf-8", exclude_characters=" \r\n"), max_size=30)
     | st.text("/client?hubs=%&#[]:@", max_size=40).map(lambda text: f"/client/{text}"),
     changed=st.dictionaries(
-        st.sampled_from(["Host", "Upgrade", "Sec_WebSocket_Key", "Sec_WebSocket_Version", "Authorization"]),
+        st.sampled_from(["Host", "Sec_WebSocket_Key", "Sec_WebSocket_Version", "Authorization"]),
         _header_text,
         max_size=2,
     ),

@@ -9,7 +9,6 @@ import pytest
 
 from kit.rest_peers import Api
 from kit.service_peers import connection, turns
-from webpubsub.service.hub.effects import Close
 from webpubsub.service.protocols import SUBPROTOCOLS
 
 ROOM = {"room": {"j1", "r1"}}
@@ -172,16 +171,17 @@ async def test_closes_are_for_those_there_and_tell_why(
     api: Api, target: str, closed: list[str], text: str
 ) -> None:
     assert (await api.call("POST", target)).status == 204
-    found = api.service.hubs[api.alice.hub].connections
-    assert api.closes == [Close(found[name], 1000, text) for name in closed]  # type: ignore[index]
-    assert {effect.text for effect in api.closes} <= {""}  # a close frame has no room for long reasons
+    assert api.closes == [(name, 1000, text) for name in closed]
+    closings = [api.got(each)[-1][1] for each in (api.alice, api.raw) if each.id in closed]
+    assert closings == ["\x03\xe8"] * len(closed)  # a close frame has no room for long reasons
 
 
 async def test_a_client_that_is_away_for_a_moment_is_here(api: Api) -> None:
     """Its connection may be recovered, so it joins, is listed, is permitted things, and is closed."""
     away = api.open(connection("r", "rob", SUBPROTOCOLS["json.reliable.webpubsub.azure.v1"]), "robs")
     await turns()
-    api.service.lost(away, None, "gone")
+    assert away.socket is not None
+    api.service.gone(away, away.socket)
     assert (await change(api, "addToGroups", {"groups": ["g"], "filter": "userId eq 'rob'"})).status == 200
     assert api.groups()["g"] == {"r"}
     listed = await api.call("GET", "/groups/g/connections")

@@ -39,13 +39,18 @@ class ClientToken(msgspec.Struct, frozen=True):
         user_id: The user, or None when anonymous; may be empty.
         roles: Role names.
         groups: Groups to join at once.
-        claims: Every claim as a list of strings, as the connect event shows them.
+        content: Every claim as it is written.
     """
 
     user_id: str | None = None
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    claims: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
+    content: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def claims(self) -> Mapping[str, Sequence[str]]:
+        """Every claim as a list of strings, as the connect event shows them; made when somebody asks."""
+        return {name: texts(value) for name, value in self.content.items()}
 
 
 def client_token(
@@ -147,7 +152,7 @@ def decode_client_token(
         user_id=user_id,
         roles=tuple(texts(claims.get("role"))),
         groups=tuple(texts(claims.get("webpubsub.group"))),
-        claims={name: texts(value) for name, value in claims.items()},
+        content=claims,
     )
 
 

@@ -75,6 +75,12 @@ def parse_in_path(attribute: str, text: str) -> Any:
 def parse_query(text: bytes) -> dict[str, list[str]]:
     """Return the parameters of a query string, name to values in order."""
     query: dict[str, list[str]] = {}
+    if b"%" not in text and b"+" not in text:  # nothing to decode, at a third of the cost
+        for piece in text.decode("latin-1").split("&"):
+            if piece:
+                name, _, value = piece.partition("=")
+                query.setdefault(name, []).append(value)
+        return query
     for name, value in parse_qsl(text.decode("latin-1"), keep_blank_values=True, errors="replace"):
         query.setdefault(name, []).append(value)
     return query

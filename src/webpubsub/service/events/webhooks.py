@@ -95,6 +95,7 @@ class WebhookEventHandler:
     ) -> None:
         self._settings = settings
         self._routes: dict[tuple[str, WebPubSubEventType, str], Route] = {}
+        self._taken: dict[tuple[str, WebPubSubEventType, str], bool] = {}
         self._validation_timeout = validation_timeout
         self._deadlines = Deadlines()
         self.in_time = partial(self._deadlines.within, event_timeout)
@@ -230,14 +231,20 @@ class WebhookEventHandler:
     def settings(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._routes.clear()
+        self._taken.clear()
 
     def takes(
         self, hub: HubName, event_type: WebPubSubEventType, name: str, group: GroupName | None = None
     ) -> bool:
         """See `EventHandler.takes`: the hub's settings say it."""
-        found = self.settings.hub(hub)
-        handler = found.handler(event_type, name) if group is None else found.presence_handler(name, group)
-        return handler is not None
+        if group is not None:
+            return self._settings.hub(hub).presence_handler(name, group) is not None
+        known = self._taken.get((hub, event_type, name))
+        if known is None:  # remembered, as this is asked about every client
+            known = self._settings.hub(hub).handler(event_type, name) is not None
+            if len(self._taken) < ROUTES:
+                self._taken[hub, event_type, name] = known
+        return known
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Drop the cookies of a connection that raises no more events."""

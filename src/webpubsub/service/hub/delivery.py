@@ -8,8 +8,9 @@ calls and pings.
 While a client does not read, its frames are held here instead of in its transport's buffer, where no
 message could expire; those of a reliable client that is away are held likewise. A client is cut off when
 more than `MAX_WAITING_BYTES` wait for it, or more than `MAX_HELD` messages (`MAX_UNACKED` for a reliable
-one), and nobody else's message is lost. Clients that publish faster than a receiver reads wait for it, so
-that a flood costs no healthy receiver its connection; but for no receiver longer than `PATIENCE`.
+one, unless it is we who do not read its acks), and nobody else's message is lost. Clients that publish faster
+than a receiver reads wait for it, so that a flood costs no healthy receiver its connection; but for no
+receiver longer than `PATIENCE`.
 
 Source: client spec, sections 1.7 and 4.2; service spec, section A.3.
 """
@@ -19,10 +20,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.effects import Close, Deliver, Effects
+from webpubsub.service.hub.effects import Deliver, Effects, End, Raise
 from webpubsub.service.hub.outbox import ExpiringFrame, Held
 from webpubsub.service.protocols.numbered import Burst, Numbered
 
@@ -45,14 +46,14 @@ class Delivery:
             `catch_up` before the next.
     """
 
-    def __init__(self, close: Callable[[Close], None], on_slow: Callable[[Connection], None]) -> None:
+    def __init__(self, end: Callable[[End], None], on_slow: Callable[[Connection], None]) -> None:
         """Begin with nothing.
 
         Args:
-            close: Closes a connection.
+            end: Performs the effects that end a connection.
             on_slow: Is told each connection that has too much waiting for it.
         """
-        self._close = close
+        self._end = end
         self._on_slow = on_slow
         self._waiting: deque[Connection] = deque()
         self._scheduled = False
@@ -80,8 +81,8 @@ class Delivery:
         for effect in effects:
             if type(effect) is Deliver:
                 self.deliver(effect)
-            elif type(effect) is Close:
-                self._close(effect)
+            elif type(effect) is not Raise:
+                self._end(cast(End, effect))
 
     def deliver(self, effect: Deliver) -> None:
         """Queue a frame for every receiver."""
@@ -116,9 +117,15 @@ class Delivery:
             return
         transport.write(data)
         if transport.get_write_buffer_size() > MAX_WAITING_BYTES or (
-            unacked is not None and _is_too_much(len(unacked), unacked.size)
+            unacked is not None and self._is_too_much(connection, len(unacked), unacked.size)
         ):
             self._on_slow(connection)
+
+    def _is_too_much(self, connection: Connection, count: int, size: int) -> bool:
+        """Whether a reliable client owes too many acks, or acks of too many bytes."""
+        if size > MAX_WAITING_BYTES:
+            return True
+        return count > MAX_UNACKED and connection.counts_acks(self._now())
 
     def _burst_of(self, frames: list[Any]) -> Burst:
         burst = self._burst
@@ -191,7 +198,7 @@ class Delivery:
         """
         unacked, transport = connection.unacked, connection.transport
         if unacked is not None:
-            return _is_too_much(len(held) + len(unacked), held.size + unacked.size)
+            return self._is_too_much(connection, len(held) + len(unacked), held.size + unacked.size)
         buffered = 0 if transport is None else transport.get_write_buffer_size()
         return before > MAX_HELD or held.size + buffered > MAX_WAITING_BYTES
 
@@ -217,7 +224,3 @@ def _expiring(frame: bytes | Numbered, expires_at: float) -> bytes | Numbered:
         frame.expires_at = expires_at
         return frame
     return ExpiringFrame(frame, expires_at)
-
-
-def _is_too_much(count: int, size: int) -> bool:
-    return count > MAX_UNACKED or size > MAX_WAITING_BYTES

@@ -8,7 +8,7 @@ import msgspec
 
 from webpubsub.model.events import UserEventRequest
 from webpubsub.service.hub.connection import Connection
-from webpubsub.service.protocols.messages import RaiseEvent
+from webpubsub.service.protocols.messages import Goodbye, Malformed, RaiseEvent
 from webpubsub.service.protocols.numbered import Numbered
 
 
@@ -44,6 +44,20 @@ class Close(msgspec.Struct, frozen=True):
     text: str = ""
 
 
+class Part(msgspec.Struct, frozen=True):
+    """Answer the goodbye of a client."""
+
+    connection: Connection
+    goodbye: Goodbye
+
+
+class Fail(msgspec.Struct, frozen=True):
+    """End the connection of a client that broke its protocol, and say how."""
+
+    connection: Connection
+    malformed: Malformed
+
+
 class Raise(msgspec.Struct, frozen=True):
     """Ask the event handler, then complete the client's request with its answer."""
 
@@ -51,5 +65,6 @@ class Raise(msgspec.Struct, frozen=True):
     message: RaiseEvent
 
 
-Effect = Deliver | Close | Raise
+End = Close | Part | Fail
+Effect = Deliver | End | Raise
 Effects = list[Effect]

@@ -15,7 +15,7 @@ Source: client spec, section 8; service spec, sections A.7 and B.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -105,8 +105,13 @@ def _rule(role: str, given: str) -> _Rule:
     return None
 
 
-class _Roles:
-    """The rules of a set of roles."""
+class Roles:
+    """The rules of a set of roles.
+
+    Attributes:
+        rules: By permission.
+        ignored: The roles that give nothing: their pattern is none, or there are too many before them.
+    """
 
     __slots__ = ("__weakref__", "ignored", "rules")
 
@@ -117,18 +122,21 @@ class _Roles:
 
 
 # Shared for as long as there is a connection that has them.
-_shared: Final[WeakValueDictionary[frozenset[str], _Roles]] = WeakValueDictionary()
+_shared: Final[WeakValueDictionary[frozenset[str], Roles]] = WeakValueDictionary()
 
 
-def _shared_roles(roles: frozenset[str]) -> _Roles:
+def _shared_roles(roles: frozenset[str]) -> Roles:
     found = _shared.get(roles)
     if found is None:
-        found = _shared[roles] = _Roles(roles)
+        found = _shared[roles] = Roles(roles)
     return found
 
 
 class Permissions:
     """The permissions of one connection.
+
+    Attributes:
+        roles: What its roles say.
 
     Example:
         >>> permissions = Permissions(["webpubsub.sendToGroups.room.*", "webpubsub.joinLeaveGroup.chess"])
@@ -138,24 +146,19 @@ class Permissions:
         False
     """
 
-    __slots__ = ("_overrides", "_roles")
+    __slots__ = ("_overrides", "roles")
 
     def __init__(self, roles: Iterable[str] = ()) -> None:
         """Start from role names; others than those of the two permissions mean nothing here."""
-        self._roles = _shared_roles(frozenset(roles))
+        self.roles = _shared_roles(frozenset(roles))
         self._overrides: dict[tuple[WebPubSubPermission, GroupName], bool] | None = None
-
-    @property
-    def ignored(self) -> Sequence[str]:
-        """The roles that give nothing: their pattern is none, or there are too many before them."""
-        return self._roles.ignored
 
     def allow(self, permission: WebPubSubPermission, group: GroupName) -> bool:
         if self._overrides:
             override = self._overrides.get((permission, group))
             if override is not None:
                 return override
-        rules = self._roles.rules[permission]
+        rules = self.roles.rules[permission]
         return rules.everywhere or rules.allow(group)
 
     def grant(self, permission: WebPubSubPermission, group: GroupName) -> None:
@@ -187,7 +190,7 @@ class Permissions:
 
     def _is_full(self, permission: WebPubSubPermission, group: GroupName) -> bool:
         """Whether a new rule for the group would be one too many; an override of a role's rule is none."""
-        literals = self._roles.rules[permission].literals
+        literals = self.roles.rules[permission].literals
         if group in literals or len(literals) + len(self._overrides or ()) < MAX_RULES:
             return False  # the latter spares most grants a look at all those before
         others = (kind is permission and group not in literals for kind, group in self._overrides or ())

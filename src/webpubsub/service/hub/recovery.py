@@ -9,10 +9,9 @@ Source: client spec, sections 4.3 and 4.4.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from webpubsub.model.access.tokens import signed_claims, signed_token
@@ -25,40 +24,6 @@ from webpubsub.service.protocols.handshake import ClientRequest
 RECOVERY_REFUSED: Final = "The connection could not be recovered."
 _ISSUER: Final = "https://webpubsub.azure.com"
 _LIFETIME: Final = 7 * 24 * 3600
-
-
-class AwayConnections:
-    """The connections whose clients may come back, each with its own time limit."""
-
-    def __init__(self, on_expired: Callable[[Connection], None]) -> None:
-        """Call ``on_expired`` with each connection whose client has not come back in time."""
-        self._on_expired = on_expired
-        self._timers: dict[Connection, asyncio.TimerHandle] = {}
-
-    def add(self, connection: Connection, seconds: float) -> None:
-        """Wait for the client of a connection."""
-        self._timers[connection] = asyncio.get_running_loop().call_later(seconds, self._expire, connection)
-
-    def discard(self, connection: Connection) -> None:
-        """Wait no longer, if it was waited for: its client is back, or it was closed."""
-        timer = self._timers.pop(connection, None)
-        if timer is not None:
-            timer.cancel()
-
-    def _expire(self, connection: Connection) -> None:
-        del self._timers[connection]
-        self._on_expired(connection)
-
-    def __iter__(self) -> Iterator[Connection]:
-        return iter(self._timers)
-
-
-def greeting(connection: Connection, access_key: str, *, now: float) -> bytes | None:
-    """Return the first frame for a client, with a token to come back with if it is reliable."""
-    codec, token = connection.codec, None
-    if codec.is_reliable:
-        token = reconnection_token(connection.id, access_key, now=now)
-    return codec.connected(connection.id, connection.user_id, token)
 
 
 def reconnection_token(connection_id: ConnectionId, access_key: str, *, now: float) -> str:

@@ -9,11 +9,12 @@ Source: client spec, sections 3.4 to 3.6.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
 from webpubsub.model.actions import WebPubSubPermission
-from webpubsub.model.errors import EventRefused, ProtocolError
+from webpubsub.model.errors import EventRefused
 from webpubsub.model.events import (
     UserEventRequest,
     UserEventResponse,
@@ -26,15 +27,19 @@ from webpubsub.model.payload import EMPTY_TEXT, Payload
 from webpubsub.model.ports import EventAnswer
 from webpubsub.model.states import ConnectionStates
 from webpubsub.service.hub.connection import Connection
-from webpubsub.service.hub.effects import Close, Deliver, Effects, Raise
+from webpubsub.service.hub.effects import Close, Deliver, Effects, Fail, Part, Raise
 from webpubsub.service.hub.hub import Hub
+from webpubsub.service.protocols.frames import pong_frame
 from webpubsub.service.protocols.messages import (
     AckError,
     ClientMessage,
+    Goodbye,
     JoinGroup,
     LeaveGroup,
+    Malformed,
     Message,
     Ping,
+    PingFrame,
     RaiseEvent,
     SendToGroup,
     SequenceAck,
@@ -42,6 +47,7 @@ from webpubsub.service.protocols.messages import (
 
 JOIN: Final = WebPubSubPermission.JOIN_LEAVE_GROUP
 SEND: Final = WebPubSubPermission.SEND_TO_GROUP
+REMEMBERED_ACKS: Final = 1000
 
 _INTERNAL_ERROR: Final = AckError("InternalServerError", "Internal server error")
 
@@ -49,24 +55,6 @@ _INTERNAL_ERROR: Final = AckError("InternalServerError", "Internal server error"
 def take_request(hub: Hub, connection: Connection, request: ClientMessage) -> Effects:
     """Do what a client asks for."""
     return _TAKE[type(request)](hub, connection, request)
-
-
-def take_sequence_ack(connection: Connection, is_text: bool, body: bytes) -> bool:
-    """Take a message of a reliable client if it is a sequence ack; whether it was.
-
-    For messages that have to wait: a sequence ack need not, and while an event's handler takes its time the
-    messages that the client has got would add up to too many.
-    """
-    if connection.unacked is None:
-        return False
-    try:
-        request = connection.decode(is_text, body)
-    except ProtocolError:
-        return False  # told when it is its turn
-    if not isinstance(request, SequenceAck):
-        return False
-    connection.unacked.release(request.sequence_id)
-    return True
 
 
 def _join(hub: Hub, connection: Connection, request: JoinGroup) -> Effects:
@@ -97,7 +85,7 @@ def _send(hub: Hub, connection: Connection, request: SendToGroup) -> Effects:
 
 
 def _raise(_hub: Hub, connection: Connection, request: RaiseEvent) -> Effects:
-    if request.ack_id is not None and request.ack_id in connection.acks.ids:
+    if request.ack_id is not None and connection.acks is not None and request.ack_id in connection.acks:
         return _ack(connection, request.ack_id, _duplicate(request.ack_id))
     event_id, connection.events = connection.events, connection.events + 1
     context = event_context(connection, WebPubSubEventType.USER, request.event, event_id, request.metadata)
@@ -107,6 +95,19 @@ def _raise(_hub: Hub, connection: Connection, request: RaiseEvent) -> Effects:
 def _ping(_hub: Hub, connection: Connection, _request: Ping) -> Effects:
     pong = connection.codec.pong()
     return [] if pong is None else [Deliver(pong, (connection,))]
+
+
+def _ping_frame(_hub: Hub, connection: Connection, request: PingFrame) -> Effects:
+    # By delivery, which cuts off those who send pings and never read the pongs.
+    return [Deliver(pong_frame(request.body), (connection,))]
+
+
+def _goodbye(_hub: Hub, connection: Connection, request: Goodbye) -> Effects:
+    return [Part(connection, request)]
+
+
+def _malformed(_hub: Hub, connection: Connection, request: Malformed) -> Effects:
+    return [Fail(connection, request)]
 
 
 def _sequence_ack(_hub: Hub, connection: Connection, request: SequenceAck) -> Effects:
@@ -122,6 +123,9 @@ _TAKE: Final[dict[type[Any], Callable[[Hub, Connection, Any], Effects]]] = {
     RaiseEvent: _raise,
     Ping: _ping,
     SequenceAck: _sequence_ack,
+    PingFrame: _ping_frame,
+    Goodbye: _goodbye,
+    Malformed: _malformed,
 }
 
 
@@ -153,7 +157,7 @@ def complete_event(connection: Connection, message: RaiseEvent, answer: EventAns
     effects: Effects = []
     payload, ack_id = _reply(answer), message.ack_id
     if ack_id is not None:
-        connection.acks.add(ack_id)
+        _remember(connection, ack_id)
     if payload is not None:
         reply = Message(payload, metadata=answer.metadata)
         effects.append(Deliver(connection.codec.message(reply), (connection,)))
@@ -191,7 +195,7 @@ def fail_event(
 def _refusal(
     connection: Connection, ack_id: int | None, permission: WebPubSubPermission, group: Any, verb: str
 ) -> Effects | None:
-    if ack_id is not None and ack_id in connection.acks.ids:
+    if ack_id is not None and connection.acks is not None and ack_id in connection.acks:
         return _ack(connection, ack_id, _duplicate(ack_id))
     if connection.permissions.allow(permission, group):
         return None
@@ -204,8 +208,19 @@ def _refusal(
 def _success(connection: Connection, ack_id: int | None) -> Effects:
     if ack_id is None:
         return []
-    connection.acks.add(ack_id)
+    _remember(connection, ack_id)
     return _ack(connection, ack_id, None)
+
+
+def _remember(connection: Connection, ack_id: int) -> None:
+    """Remember a success, of whatever kind; a request that failed may be tried again under the same id."""
+    if connection.acks is None:  # most clients never ask for acks
+        connection.acks = (
+            OrderedDict()
+        )  # in a plain dict the oldest is looked for behind all that were removed
+    connection.acks[ack_id] = None
+    if len(connection.acks) > REMEMBERED_ACKS:
+        connection.acks.popitem(last=False)
 
 
 def _ack(connection: Connection, ack_id: int | None, error: AckError | None) -> Effects:

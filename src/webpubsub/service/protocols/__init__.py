@@ -67,6 +67,25 @@ class Codec(Protocol):
         ...
 
 
+class ClientProtocol(Protocol):
+    """Turns the bytes of one client's socket into what it says, in its order.
+
+    One object a socket, so that bytes may be cut anywhere.
+    """
+
+    def receive(self, data: bytes) -> Sequence[ClientMessage]:
+        """Return what ``data`` completes.
+
+        Of what breaks the protocol a `Malformed` is made. That or a `Goodbye` is the last message there is:
+        nothing that comes behind is looked at, in this call and later.
+        """
+        ...
+
+    def ignore_messages(self) -> None:
+        """Tell of no more requests, but still of a goodbye, and of what breaks the framing."""
+        ...
+
+
 RAW: Final[Codec] = RawCodec()
 SUBPROTOCOLS: Final[dict[str, Codec]] = {
     "json.webpubsub.azure.v1": JsonCodec(),
@@ -75,6 +94,8 @@ SUBPROTOCOLS: Final[dict[str, Codec]] = {
     "protobuf.reliable.webpubsub.azure.v1": ReliableProtobufCodec(),
 }
 
+# As nearly all clients write them; one text for all.
+_KNOWN: Final = {name: (name, codec) for name, codec in SUBPROTOCOLS.items()}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -95,6 +116,9 @@ def choose_subprotocol(offered: Sequence[str], chosen: str | None) -> tuple[str 
         spelled = next((name for name in offered if name.lower() == chosen.lower()), chosen)
         return spelled, SUBPROTOCOLS.get(chosen.lower(), RAW)
     for name in offered:
+        known = _KNOWN.get(name)
+        if known is not None:
+            return known
         codec = SUBPROTOCOLS.get(name.lower())
         if codec is not None:
             return name, codec

@@ -1,5 +1,7 @@
 """WebSocket frames: bytes <-> messages, without I/O.
 
+`FrameParser` finds the frames' messages in the bytes, and `FramedMessages` has each read by a codec.
+
 A parser of our own, because it stands on the hottest path, where the sans-I/O parsers of
 ``websockets`` and ``wsproto`` would be the dearest part of a request. The masking itself is the C routine of
 ``websockets`` where that is installed.
@@ -10,13 +12,14 @@ Every rule of RFC 6455 for a server without extensions is checked; each check na
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from io import BytesIO
 from struct import Struct
-from typing import Final
+from typing import Final, Protocol
 
 from webpubsub.model.errors import ProtocolError
+from webpubsub.service.protocols.messages import ClientMessage, Goodbye, Malformed, PingFrame
 
 
 def unmask_in_python(data: bytes, mask: bytes) -> bytes:
@@ -55,6 +58,9 @@ class Opcode(IntEnum):
 
 _CONTINUATION: Final = Opcode.CONTINUATION
 _TEXT: Final = Opcode.TEXT
+_BINARY: Final = Opcode.BINARY
+_CLOSE: Final = Opcode.CLOSE
+_PING: Final = Opcode.PING
 _OPCODES: Final = {int(opcode): opcode for opcode in Opcode}
 _FIRST_CONTROL: Final = 8
 _FIN: Final = 0x80
@@ -78,7 +84,7 @@ class FrameParser:
 
     def __init__(self, max_size: int = MAX_MESSAGE_BYTES) -> None:
         """Take messages of at most ``max_size`` bytes."""
-        self._buffer = bytearray()  # an unfinished frame
+        self._buffer: bytes | bytearray = b""  # an unfinished frame
         self._needed = 0  # how many bytes it has at least
         self._max_size = max_size
         self._opcode: Opcode | None = None  # of the message whose fragments are being collected
@@ -114,7 +120,7 @@ class FrameParser:
             if len(self._buffer) < self._needed:
                 return  # looked at only when complete: a client may send a large frame byte by byte
             data = bytes(self._buffer)
-            self._buffer.clear()
+            self._buffer = b""
             self._needed = 0
         start, end = 0, len(data)
         try:
@@ -145,7 +151,7 @@ class FrameParser:
                     yield message
         finally:
             if start < end:
-                self._buffer += data[start:]
+                self._buffer = bytearray(data[start:])
 
     def _checked_opcode(self, head: int, size: int) -> Opcode:
         if head & _RESERVED:
@@ -178,6 +184,72 @@ class FrameParser:
         found = self._opcode, self._fragments.getvalue()  # the block itself, not a copy of it
         self._opcode, self._decoder, self._fragments, self._size = None, None, None, 0
         return found
+
+
+class Reader(Protocol):
+    """Reads WebSocket messages of one client: a codec does."""
+
+    def decode(self, is_text: bool, body: bytes) -> ClientMessage:
+        """Read one WebSocket message.
+
+        Raises:
+            ProtocolError: It is not one of the subprotocol's.
+        """
+        ...
+
+
+class FramedMessages(FrameParser):
+    """What a client says by one socket, where each WebSocket message is one message of its subprotocol.
+
+    A `ClientProtocol`.
+    """
+
+    __slots__ = ("_is_over", "_reader")
+
+    def __init__(self, reader: Reader, max_size: int = MAX_MESSAGE_BYTES) -> None:
+        """Take messages of at most ``max_size`` bytes, which ``reader`` reads."""
+        super().__init__(max_size)
+        self._reader: Reader | None = reader
+        self._is_over = False
+
+    def receive(self, data: bytes) -> Sequence[ClientMessage]:
+        """Return what ``data`` completes, in its order; see `ClientProtocol.receive`."""
+        if self._is_over:
+            return ()
+        reader = self._reader
+        try:
+            text = self.receive_text(data)
+            if text is not None:
+                return () if reader is None else (reader.decode(True, text),)
+        except ProtocolError as error:
+            return self._ended_by(Malformed(error.close_code, str(error)))
+        found: list[ClientMessage] = []
+        try:
+            for opcode, body in self.receive_data(data):
+                if opcode <= _BINARY:
+                    if reader is not None:
+                        found.append(reader.decode(opcode is _TEXT, body))
+                elif opcode is _CLOSE:
+                    last: Goodbye | Malformed = Goodbye(*parse_close(body))
+                    break
+                elif opcode is _PING:
+                    found.append(PingFrame(body))
+            else:
+                return found
+        except ProtocolError as error:
+            last = Malformed(error.close_code, str(error))
+        return self._ended_by(last, found)
+
+    def ignore_messages(self) -> None:
+        """Say nothing of messages from now on; see `ClientProtocol.ignore_messages`."""
+        self._reader = None
+
+    def _ended_by(
+        self, last: Goodbye | Malformed, found: Sequence[ClientMessage] = ()
+    ) -> Sequence[ClientMessage]:
+        self._is_over = True
+        self._buffer, self._fragments = b"", None  # what stands behind it
+        return (*found, last)
 
 
 def _invalid(detail: str) -> ProtocolError:

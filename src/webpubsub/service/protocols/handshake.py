@@ -1,4 +1,4 @@
-"""The WebSocket handshake, without I/O: request bytes -> what the client wants, decision -> response bytes.
+"""The WebSocket handshake, without I/O: request head -> what the client wants, decision -> response bytes.
 
 Source: RFC 6455, section 4.2; client spec, sections 1.1 to 1.6.
 """
@@ -6,18 +6,18 @@ Source: RFC 6455, section 4.2; client spec, sections 1.1 to 1.6.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import httptools
 import msgspec
 
 from webpubsub.model.errors import InvalidName, PeerError, TokenError
-from webpubsub.model.http import header_text
+from webpubsub.model.http import RawHeaders, RequestHead, header_text
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.rest import parse_query
 from webpubsub.service.protocols.raw import RawPublisher, parse_mode
@@ -26,7 +26,21 @@ _ACCEPT_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _PATH_PREFIX: Final = "/client/hubs/"
 _BARE_PATHS: Final = {"/client", "/client/"}
 _UNSERVED: Final = {"/clients/mqtt/": "MQTT", "/clients/socketio/": "Socket.IO"}
-_PRIVATE_HEADERS: Final = {"authorization", "sec-websocket-key", "sec-websocket-version", "cookie2"}
+_PRIVATE_HEADERS: Final = {b"authorization", b"sec-websocket-key", b"sec-websocket-version", b"cookie2"}
+_PROTOCOLS: Final = b"sec-websocket-protocol"
+_READ_HEADERS: Final = {
+    b"authorization",
+    b"host",
+    b"sec-websocket-key",
+    b"sec-websocket-version",
+    _PROTOCOLS,
+}
+_NO_FIELD: Final = (b"",)
+_NO_VALUE: Final = ("",)
+_IN_QUERY: Final = "access_token"
+_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")  # 16 bytes
+# A path and a query as nearly all that comes; whatever else it may be, the parser of URLs knows.
+_ORIGIN_FORM: Final = re.compile(rb"(/|/[!-\"$-.0->@-~][!-\"$->@-~]*)(?:\?([!-\"$-~]*))?")
 
 
 class ClientRequest(msgspec.Struct, frozen=True):
@@ -39,7 +53,7 @@ class ClientRequest(msgspec.Struct, frozen=True):
         audiences: The URLs its token may be for, as the client names this service.
         subprotocols: What it offers, in its order.
         query: Query parameters without the token.
-        headers: Request headers without credentials.
+        headers: Request headers, as they came.
         publisher: Reads its frames should it be a simple client, or None when they are events.
         recovers: The id of the connection it wants back, or None; see `recovery`.
     """
@@ -50,87 +64,83 @@ class ClientRequest(msgspec.Struct, frozen=True):
     audiences: tuple[str, ...]
     subprotocols: tuple[str, ...]
     query: Mapping[str, Sequence[str]]
-    headers: Mapping[str, Sequence[str]]
+    headers: RawHeaders
     publisher: RawPublisher | None = None
     recovers: str | None = None
 
-
-class _Head:
-    """Collects what httptools finds in a request head."""
-
-    def __init__(self) -> None:
-        self.url = b""
-        self.headers: dict[str, list[str]] = {}
-
-    def on_url(self, url: bytes) -> None:
-        self.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.setdefault(name.decode("latin-1").lower(), []).append(header_text(value))
-
-    def first(self, name: str) -> str:
-        return self.headers.get(name, [""])[0]
+    def shown_headers(self) -> dict[str, list[str]]:
+        """Return the headers without credentials, for the event handler."""
+        shown: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            if name not in _PRIVATE_HEADERS:
+                shown.setdefault(name.decode("latin-1"), []).append(_text(value))
+        return shown
 
 
-def parse_request(data: bytes) -> ClientRequest:
+def parse_request(head: RequestHead) -> ClientRequest:
     """Read the upgrade request of a client.
+
+    Args:
+        head: It asks for the upgrade to WebSocket, over HTTP/1.1.
 
     Raises:
         PeerError: It is not a WebSocket request to a hub; ``status`` is 400, 404 for another path, 426 for
             another version of WebSocket, or 501 for a protocol of Azure's that is not served.
-        InvalidName: The hub's name is outside its rules.
     """
-    head = _Head()
-    parser = httptools.HttpRequestParser(head)
-    try:
-        parser.feed_data(data)
-        raise PeerError("not a WebSocket request")
-    except httptools.HttpParserUpgrade:
-        url = _url(head.url)
-    except httptools.HttpParserError as error:
-        raise PeerError(f"not an HTTP request: {error}") from error
-    query = parse_query(url.query or b"")
-    key = _checked_key(parser, head)
-    hub = _hub(unquote((url.path or b"").decode("latin-1")), query)
-    recovers = query.get("awps_connection_id", [""])[-1] or None
-    publisher = None if recovers else parse_mode(query)
-    token = _token(head, query)
-    host = head.first("host")
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in head.headers:
+        if name in _READ_HEADERS:
+            fields.setdefault(name, []).append(value)
+    key = _checked_key(head.method, fields)
+    path, query_text = _split(head.target)
+    host, offered = _text(fields[b"host"][0]), _list(fields.get(_PROTOCOLS, ()))
+    query = parse_query(query_text) if query_text else {}
+    token = _taken_token(query, fields)
+    recovers = query.get("awps_connection_id", _NO_VALUE)[-1] or None
+    hub = _hub(path, query)
     return ClientRequest(
         hub=hub,
         key=key,
         token=token,
         audiences=(f"http://{host}{_PATH_PREFIX}{hub}",),
-        subprotocols=tuple(_list(head.headers.get("sec-websocket-protocol", []))),
-        query={name: values for name, values in query.items() if name.lower() != "access_token"},
-        headers={name: values for name, values in head.headers.items() if name not in _PRIVATE_HEADERS},
-        publisher=publisher,
+        subprotocols=tuple(offered),
+        query=query,
+        headers=head.headers,
+        publisher=None if recovers or "webpubsub_mode" not in query else parse_mode(query),
         recovers=recovers,
     )
 
 
-def _url(text: bytes) -> Any:
-    try:
-        return httptools.parse_url(text)
-    except httptools.HttpParserError as error:
-        raise PeerError("the request's target is not a URL") from error
+def _split(target: bytes) -> tuple[str, bytes]:
+    """Return the decoded path of a target, and its query."""
+    plain = _ORIGIN_FORM.fullmatch(target)
+    if plain is not None:
+        path, query = plain.groups()
+    else:
+        try:
+            url = httptools.parse_url(target)
+        except httptools.HttpParserError as error:
+            raise PeerError("the request's target is not a URL") from error
+        path, query = url.path or b"", url.query
+    text = path.decode("latin-1")
+    return unquote(text) if "%" in text else text, query
 
 
-def _checked_key(parser: httptools.HttpRequestParser, head: _Head) -> bytes:
-    upgrades = [piece.lower() for piece in _list(head.headers.get("upgrade", []))]
-    if parser.get_method() != b"GET" or "websocket" not in upgrades:
+def _checked_key(method: str, fields: Mapping[bytes, Sequence[bytes]]) -> bytes:
+    if method != "GET":
         raise PeerError("not a WebSocket request")
-    if len(head.headers.get("host", [])) != 1:
+    if len(fields.get(b"host", ())) != 1:
         raise PeerError("the request has no Host, or more than one")
-    if head.first("sec-websocket-version") != "13":
+    if fields.get(b"sec-websocket-version", _NO_FIELD)[0] != b"13":
         raise PeerError("only version 13 of WebSocket is spoken here", status=426)
-    key = ",".join(head.headers.get("sec-websocket-key", [])).encode("latin-1", "replace")
-    try:
-        if len(base64.b64decode(key, validate=True)) == 16:
-            return key
-    except (binascii.Error, ValueError):
-        pass
-    raise PeerError("Sec-WebSocket-Key is not 16 bytes in base64")
+    keys = fields.get(b"sec-websocket-key", ())
+    if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
+        raise PeerError("Sec-WebSocket-Key is not 16 bytes in base64")
+    return keys[0]
+
+
+def _text(value: bytes) -> str:
+    return value.decode() if value.isascii() else header_text(value)
 
 
 def _hub(path: str, query: Mapping[str, Sequence[str]]) -> HubName:
@@ -156,11 +166,15 @@ def refuse_unserved(path: str) -> None:
             raise PeerError(f"{protocol} is not served yet: connect to {_PATH_PREFIX}HUB", status=501)
 
 
-def _token(head: _Head, query: Mapping[str, Sequence[str]]) -> str | None:
-    for name, values in query.items():
-        if name.lower() == "access_token" and values[0]:
-            return values[0]
-    scheme, _, token = head.first("authorization").partition(" ")
+def _taken_token(query: dict[str, list[str]], fields: Mapping[bytes, Sequence[bytes]]) -> str | None:
+    """Take the token out of the query, where nobody is shown it, or out of the headers."""
+    token = ""
+    for name in [name for name in query if len(name) == len(_IN_QUERY) and name.lower() == _IN_QUERY]:
+        first = query.pop(name)[0]
+        token = token or first
+    if token or b"authorization" not in fields:
+        return token or None
+    scheme, _, token = _text(fields[b"authorization"][0]).partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
@@ -175,8 +189,8 @@ def required_token(request: ClientRequest) -> str:
     return request.token
 
 
-def _list(values: Sequence[str]) -> list[str]:
-    return [piece.strip() for value in values for piece in value.split(",") if piece.strip()]
+def _list(values: Sequence[bytes]) -> list[str]:
+    return [piece.strip() for value in values for piece in _text(value).split(",") if piece.strip()]
 
 
 def accept_response(key: bytes, subprotocol: str | None) -> bytes:
@@ -217,7 +231,9 @@ def client_audiences(
 ) -> list[str]:
     """Return the URLs that a client's token may be for; see `ServiceSettings` for what may be set."""
     path = urlsplit(request.audiences[0]).path
-    forwarded = request.headers.get("x-forwarded-host", ()) if trust_forwarded_headers else ()
-    hosts = [value.partition(",")[0].strip() for value in forwarded]
+    forwarded = request.headers if trust_forwarded_headers else ()
+    hosts = [
+        _text(value).partition(",")[0].strip() for name, value in forwarded if name == b"x-forwarded-host"
+    ]
     bases = [*(f"http://{host}" for host in hosts), *public_endpoints]
     return [*request.audiences, *(f"{base}{path}" for base in bases)]

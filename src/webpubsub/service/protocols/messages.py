@@ -1,6 +1,7 @@
 """What clients ask for and what they are sent, whatever their subprotocol.
 
-A subprotocol's codec turns frames into these values and these values into frames.
+A subprotocol's codec turns frames into these values and these values into frames. What WebSocket itself lets
+a client say is among them, so that everything a client says stands in one order.
 
 Source: client spec, section 3.
 """
@@ -61,7 +62,34 @@ class SequenceAck(msgspec.Struct, frozen=True):
     sequence_id: int
 
 
-ClientMessage = JoinGroup | LeaveGroup | SendToGroup | RaiseEvent | Ping | SequenceAck
+class PingFrame(msgspec.Struct, frozen=True):
+    """The client asks for a pong in WebSocket's own frames, with the same body."""
+
+    body: bytes
+
+
+class Goodbye(msgspec.Struct, frozen=True):
+    """The client closes; the code is None when it gave none. Nothing of it counts that comes behind."""
+
+    code: int | None
+    reason: str
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """What came is no message, so nothing of the client counts that comes behind.
+
+    Attributes:
+        code: The close code to end with.
+        reason: What is wrong, for the client and for the trace.
+    """
+
+    code: int
+    reason: str
+
+
+ClientMessage = (
+    JoinGroup | LeaveGroup | SendToGroup | RaiseEvent | Ping | SequenceAck | PingFrame | Goodbye | Malformed
+)
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from werkzeug.serving import make_server
 from kit.command_line import options_of, read_command_line
 from kit.contract_clients import client_url
 from kit.docs_pages import DOCS, Block, Section, Table, sections, write_files
-from webpubsub.model import metadata
+from webpubsub.model import carried, metadata
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
@@ -31,6 +31,7 @@ from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import HttpBounds
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service import notices
+from webpubsub.service.filters import FilterBounds
 from webpubsub.service.hub import connection, delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS
 from webpubsub.service.rest import bodies as rest_bodies
@@ -61,7 +62,7 @@ def block(found: Section, language: str, number: int = 0) -> Block:
 # --- settings -----------------------------------------------------------------------------------------
 
 # In the file beside those of `Compatibility`; keys are not.
-AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin", "http"}
+AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin", "http", "filters"}
 STRUCTS: Final[dict[str, Any]] = {
     "hub": HubSettings,
     "event handler": EventHandlerSettings,
@@ -69,6 +70,7 @@ STRUCTS: Final[dict[str, Any]] = {
     "auth": WebhookAuth,
     "token issuer": TokenIssuer,
     "http": HttpBounds,
+    "filters": FilterBounds,
     "compatibility": Compatibility,
 }
 WORDS: Final = {
@@ -262,6 +264,10 @@ LIMITS: Final = {
         f"{metadata.MAX_BYTES // 1024} KiB; a name {metadata.MAX_NAME_BYTES}, "
         f"a value {metadata.MAX_VALUE_BYTES:,} characters"
     ),
+    "a user id; the state of a connection (`ce-connectionState`)": (
+        f"{carried.MAX_USER_ID_BYTES // 1024} KiB; {carried.MAX_STATE_BYTES // 1024} KiB"
+    ),
+    "a filter": (f"{FilterBounds().max_bytes // 1024} KiB, {FilterBounds().max_clauses:,} conditions (["),
 }
 
 

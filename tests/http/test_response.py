@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.growth import peak_memory
 from webpubsub.http import InvalidAnswer, Response
 from webpubsub.http.client import MAX_BYTES_WITHOUT_BODY, ResponseReader
 
@@ -274,3 +275,20 @@ def test_how_much_is_no_body_is_counted_by_bytes(build: Callable[[int], bytes], 
     assert answer.status == 200
     with pytest.raises(InvalidAnswer, match="over 65536 bytes in a row without body"):
         read_in_pieces(build(MAX_BYTES_WITHOUT_BODY + 1))
+
+
+@pytest.mark.parametrize("each", [1, 2, 3, 1000])
+def test_a_body_in_many_pieces_takes_its_size_and_no_more(each: int) -> None:
+    reader, count = ResponseReader(2_000_000), 60_000 // each
+    piece = b"%x\r\n%b\r\n" % (each, b"x" * each)
+    reader.feed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+
+    def read() -> Response | None:
+        for _ in range(count):
+            reader.feed(piece)
+        return reader.feed(b"0\r\n\r\n")
+
+    found, peak = peak_memory(read)
+    assert found is not None
+    assert found.body == b"x" * (count * each)
+    assert peak < len(found.body) * 5 / 4 + 20_000

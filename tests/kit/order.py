@@ -57,7 +57,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__ server",
     ),
     "model": (
-        "__init__ errors http log_levels",
+        "__init__ carried errors http logs",
         "json_file metadata mqtt names protobuf",
         "payload",
         "send_actions states",

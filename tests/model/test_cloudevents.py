@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from webpubsub.model.carried import user_id_problem
 from webpubsub.model.cloudevents import (
     MAX_ANSWER_BYTES,
     answer_of,
@@ -634,7 +635,7 @@ def test_any_answer_is_read_or_refused(
 
 
 @given(
-    user_id=st.none() | st.text(),
+    user_id=st.none() | st.text().filter(lambda text: user_id_problem(text) is None),
     groups=st.none() | st.lists(st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)),
     roles=st.none() | st.lists(st.text()),
     states=st.dictionaries(st.text(), st.text()),

@@ -9,11 +9,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from webpubsub.model.errors import EventRefused
-from webpubsub.model.log_levels import LogLevels
+from webpubsub.model.errors import ConfigurationError, EventRefused, RestError
+from webpubsub.model.logs.levels import LogLevels
 from webpubsub.model.trace import Name, Phase, TraceEvent
 from webpubsub.observe.logs import set_log_levels, start_logging, telling_once
 
@@ -171,3 +172,113 @@ def test_problems_that_another_worker_told_are_not_told_again(capsys: pytest.Cap
     assert told == ["setting failed: old", "setting failed: new"]
     lines = [line[9:] for line in capsys.readouterr().err.splitlines()]
     assert lines == ["setting failed: new", "action failed: old", "setting failed: old"]
+
+
+# --- text of others -----------------------------------------------------------------------------------
+
+FORGED = "x\n12:00:00 rest failed\r\x1b[2J\x9b31m\x85\u2028\u202e\ud800"
+SHOWN = r"x\n12:00:00 rest failed\r\x1b[2J\x9b31m\x85\u2028\u202e\ud800"
+
+
+class Silent:
+    """A value, or an error, that cannot show itself."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+    __repr__ = __str__
+    __eq__ = __str__  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
+class SilentError(Silent, Exception): ...
+
+
+HOSTILE_EVENTS = {
+    "an id": TraceEvent(Name.REST, Phase.FAILED, {"request": FORGED}),
+    "a fact": TraceEvent(Name.REST, Phase.FAILED, {}, {"path": FORGED}),
+    "a message": TraceEvent(Name.REQUEST, Phase.FAILED, {}, {"message": FORGED}),
+    "a refusal": TraceEvent(Name.REST, Phase.FAILED, {}, {}, RestError(400, "Code", FORGED, FORGED)),
+    "an event's refusal": TraceEvent(Name.EVENT, Phase.FAILED, {}, {}, EventRefused(401, FORGED)),
+    "what the app is told": TraceEvent(Name.SETTING, Phase.FAILED, {}, {}, ConfigurationError(FORGED)),
+    "an error": TraceEvent(Name.FUNCTION, Phase.FAILED, {"function": "f"}, {}, ValueError(FORGED)),
+    "long": TraceEvent(Name.REST, Phase.FAILED, {"request": "x" * 500_000}, {"path": "y" * 500_000}),
+    "a long refusal": TraceEvent(Name.REST, Phase.FAILED, {}, {}, RestError(400, "C", "x" * 500_000, "t")),
+    "a long error": TraceEvent(Name.FUNCTION, Phase.FAILED, {"function": "f"}, {}, ValueError("x" * 500_000)),
+    "a silent fact": TraceEvent(Name.REST, Phase.FAILED, {}, {"path": Silent(), "message": Silent()}),
+    "a silent error": TraceEvent(Name.FUNCTION, Phase.FAILED, {"function": "f"}, {}, SilentError()),
+    "facts of facts": TraceEvent(Name.REST, Phase.FAILED, {}, {"a": {"b": [FORGED, Silent(), 2**70]}}),
+}
+
+
+@pytest.mark.parametrize("event", HOSTILE_EVENTS.values(), ids=HOSTILE_EVENTS)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_nobody_writes_more_than_part_of_a_line(
+    capsys: pytest.CaptureFixture[str], log_format: str, event: TraceEvent
+) -> None:
+    output = written(capsys, log_format, True, event)
+    first, *others = output.removesuffix("\n").split("\n")
+    assert all(line.isprintable() for line in (first, *others))
+    assert all(line.startswith("  ") for line in others)
+    assert len(output) < 60_000
+    if log_format == "json":
+        assert others == []
+        assert json.loads(first)["phase"] == "failed"
+
+
+def test_what_was_escaped_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert written(capsys, "text", True, HOSTILE_EVENTS["a fact"])[9:] == f"rest failed path='{SHOWN}'\n"
+    assert written(capsys, "text", True, HOSTILE_EVENTS["a message"])[9:] == f"request failed: {SHOWN}\n"
+    found = json.loads(written(capsys, "json", True, HOSTILE_EVENTS["a fact"]))["detail"]["path"]
+    assert found == FORGED.replace("\ud800", r"\ud800")
+
+
+def test_what_is_long_says_how_much_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    line = written(capsys, "text", True, HOSTILE_EVENTS["long"])
+    assert (
+        line[9:]
+        == "rest failed"
+        + "".join(
+            f" {name}={char * 1000}... (499000 characters more)"
+            for name, char in (("request", "x"), ("path", "y"))
+        )
+        + "\n"
+    )
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        (FORGED, ()),
+        ("%s", (FORGED,)),
+        ("%s and %s", (FORGED,)),
+        ("%d", ("x",)),
+        ("%s", (Silent(),)),
+        ("%r %s", (Silent(), "x" * 500_000)),
+        (Silent(), ()),
+        ("%(a)s", ({"a": Silent()},)),
+        ("%(a)s", ({"b": 1},)),
+    ],
+)
+def test_what_functions_log_writes_no_line_of_its_own_either(
+    capsys: pytest.CaptureFixture[str], log_format: str, message: Any, arguments: tuple[Any, ...]
+) -> None:
+    start_logging(log_format, verbose=False)
+    try:
+        raise SilentError
+    except SilentError:
+        logging.getLogger("my.app").exception(message, *arguments, stack_info=True)
+    output = capsys.readouterr().err
+    first, *others = output.removesuffix("\n").split("\n")
+    assert "Logging error" not in output
+    assert all(line.isprintable() for line in (first, *others))
+    assert all(line.startswith("  ") for line in others)
+    assert len(output) < 90_000
+    assert "SilentError" in output
+
+
+def test_lines_of_a_function_s_own_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    start_logging("text", verbose=False)
+    logging.getLogger("my.app").info("two\nlines\tof é")
+    assert capsys.readouterr().err[9:] == "two\n  lines\\tof é\n"

@@ -401,6 +401,7 @@ EVENTS: dict[str, EventRequest] = {
     "states with a blank": user("echo", states=ConnectionStates("e30= ")),
     "states with a line feed": user("echo", states=ConnectionStates("e30=\n")),
     "sets a state of 30 KiB": user("sets", 16_000, "json"),
+    "sets a state of 53 KiB, which is too long": user("sets", 30_000, "json"),
     "1 MiB and one byte": user("echo", b"x" * 1_048_577),
     **{f"answers {name}": user("json", name) for name in ODD},
     **{f"sets {name}": user("states", name) for name in ODD},
@@ -674,8 +675,12 @@ ACTIONS: dict[str, Action] = {
     "to all but one": SendToAllAction({"a": 1.0}, excluded=["c1"]),
     "to a filter": SendToAllAction(b"\x00", filter="userId eq 'bob'"),
     "to no filter": SendToAllAction("x", filter="userId ="),
+    "to too long a filter": SendToAllAction("x", filter="true or " * 1000 + "true"),
+    "to leave by too long a filter": RemoveConnectionsFromGroupsAction(
+        ["i"], filter="true and " * 1000 + "true"
+    ),
     "with metadata and a time to live": SendToAllAction("x", message_ttl_seconds=9, metadata={"A": "1"}),
-    "with metadata of several values": SendToAllAction("x", metadata={"A": " 1, 2 ", "a": "3", "B": ""}),
+    "with metadata of several values": SendToAllAction("x", metadata={"A": "1, 2", "a": "3", "B": ""}),
     "1 MiB": SendToAllAction(LONG[1:]),
     "over 1 MiB": SendToAllAction(LONG),
     "a tuple": SendToAllAction((1, (2,))),

@@ -12,6 +12,7 @@ from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import HttpBounds
 from webpubsub.model.names import HubName
+from webpubsub.service.filters import FilterBounds
 from webpubsub.service.settings import (
     EventHandlerSettings,
     HubSettings,
@@ -114,6 +115,15 @@ def test_what_is_not_set_below_http_is_as_ever(path: Path, text: str) -> None:
     )
 
 
+def test_how_long_filters_may_be_is_set_below_filters(path: Path) -> None:
+    path.write_text('{"filters": {"maxBytes": 100, "maxClauses": 3}}')
+    assert load_settings(path).filters == FilterBounds(max_bytes=100, max_clauses=3)
+    path.write_text('{"filters": {"maxClauses": 3}}')
+    assert load_settings(path).filters == FilterBounds(max_bytes=65536, max_clauses=3)
+    path.write_text("{}")
+    assert load_settings(path).filters == FilterBounds(max_bytes=65536, max_clauses=1000)
+
+
 def test_a_handler_may_get_authorization(path: Path) -> None:
     path.write_text(
         """{"hubs": {"chat": {"eventHandlers": [
@@ -183,6 +193,9 @@ def handler(inside: str) -> str:
         ('{"failedUserEvent": "no"}', ":1:21", "Invalid enum value 'no' (at failedUserEvent)"),
         ('{"missingConnectionSend": 200}', ":1:27", "Invalid enum value 200"),
         ('{"retryDelaysInSeconds": [1, -1]}', ":1:30", "Expected `float` >= 0.0"),
+        ('{"filters": {"maxBytes": 0}}', ":1:26", "Expected `int` >= 1 (at filters.maxBytes)"),
+        ('{"filters": {"maxClauses": "1"}}', ":1:28", "Expected `int`, got `str` (at filters.maxClauses)"),
+        ('{"filters": {"maxDepth": 1}}', ":1:26", "unknown field `maxDepth` (at filters.maxDepth)"),
         ('{"http": []}', ":1:10", "Expected `object`, got `array` (at http)"),
         ('{"http": {\n "headTimeout": 0.5}}', ":2:17", "Expected `float` >= 1.0 (at http.headTimeout)"),
         ('{"http": {"bodyTimeout": NaN}}', ":1:26", "Expected `float` >= 1.0 (at http.bodyTimeout)"),

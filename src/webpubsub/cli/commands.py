@@ -12,6 +12,7 @@ import click
 
 from webpubsub import __version__
 from webpubsub.model.errors import OptionError, WebPubSubError
+from webpubsub.model.logs.text import paragraph
 from webpubsub.server.ending import end_soon
 
 # In the messages, the variables of options (WEBPUBSUB_START_PORT) and that of completion.
@@ -327,6 +328,6 @@ def run() -> None:
     try:
         command(prog_name=NAME)
     except WebPubSubError as error:
-        sys.stderr.write(f"{NAME}: {error}\n")
+        sys.stderr.write(f"{NAME}: {paragraph(error)}\n")
         end_soon(1)  # the app may have been imported and started threads before it failed
         sys.exit(1)

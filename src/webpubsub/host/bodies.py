@@ -8,6 +8,8 @@ from webpubsub.http.asgi import Receive, receive_body
 from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders
 
 MAX_BODY_BYTES: Final = 100 * 1024 * 1024  # the Functions host's own limit
+MAX_EXPRESSION_BODY_BYTES: Final = 1024 * 1024
+"""What is decoded for an expression in a binding, unless host.json has another limit."""
 MAX_SMALL_DIGITS: Final = 8
 """A ``content-length`` of so many digits is within the limit."""
 

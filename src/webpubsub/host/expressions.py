@@ -11,7 +11,7 @@ BindingDataPathHelper and NameResolverExtensions.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -155,7 +155,9 @@ def _check_path(name: str, path: tuple[str, ...]) -> None:
 
 def _value(expression: _Expression, data: Mapping[str, Any], target: str) -> str:
     path = expression.path
-    found = _member(data, path[0])
+    found = data.get(path[0].lower(), _MISSING)
+    if found is _MISSING:
+        found = _member(data, path[0])
     if found is _MISSING:
         raise PeerError(f"{target}: No value for named parameter '{path[0]}'.", status=500)
     for name in path[1:]:
@@ -192,6 +194,56 @@ def _shown(found: Any, expression: _Expression, target: str) -> str:
 
 _TIMES: Final = {("datetime",), ("sys", "utcnow")}
 _GUIDS: Final = {("rand-guid",), ("sys", "randguid")}
+
+
+class BodyTooLong(PeerError):
+    """A body that is not decoded for an expression."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The body has more than {limit} bytes, and is not read for an expression in a binding "
+            "(extensions.http.maxExpressionBodyBytes).",
+            status=413,
+        )
+
+
+class BindingData(Mapping[str, Any]):
+    """Binding data of which some is made only when a name asks for it.
+
+    Attributes:
+        known: What is there, by name in lower case; it comes first.
+        more: Makes the rest.
+    """
+
+    def __init__(self, known: Mapping[str, Any], more: Callable[[], Mapping[str, Any]]) -> None:
+        self.known = known
+        self.more = more
+        self._made: Mapping[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.known[name] if name in self.known else self._rest()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._rest(), **self.known})
+
+    def __len__(self) -> int:
+        return len({**self._rest(), **self.known})
+
+    def _rest(self) -> Mapping[str, Any]:
+        if self._made is None:
+            self._made = self.more()
+        return self._made
+
+
+def body_members(body: bytes, limit: int) -> dict[str, Any]:
+    """Return what `json_members` does.
+
+    Raises:
+        BodyTooLong: It has more than ``limit`` bytes.
+    """
+    if len(body) > limit:
+        raise BodyTooLong(limit)
+    return json_members(body)
 
 
 def json_members(text: str | bytes) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import msgspec
 
 from webpubsub.functions.adapter import Adapter, adapter_of
 from webpubsub.host.azure.connections import Connections
-from webpubsub.host.expressions import system_data
+from webpubsub.host.bodies import MAX_EXPRESSION_BODY_BYTES
+from webpubsub.host.expressions import BindingData, system_data
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.settings.retry import RetryPolicy
 from webpubsub.model.errors import FunctionError
@@ -82,6 +83,7 @@ class Facilities(msgspec.Struct, frozen=True):
         connections: Web PubSub services by connection name.
         clock: Seconds since the epoch.
         route_prefix: See `HostSettings`.
+        max_expression_body_bytes: See `HttpOptions`.
         retry: The policy of functions that have none of their own.
         trace: The listener, or None.
     """
@@ -90,6 +92,7 @@ class Facilities(msgspec.Struct, frozen=True):
     connections: Connections
     clock: Callable[[], float]
     route_prefix: str = "api"
+    max_expression_body_bytes: int = MAX_EXPRESSION_BODY_BYTES
     retry: RetryPolicy | None = None
     trace: Trace = SILENT
 
@@ -223,10 +226,6 @@ class RetryContext(msgspec.Struct, frozen=True):
 FIRST_CALL: Final = RetryContext()
 
 
-# Python has no type for "nested mappings of JSON values".
-BindingData = Mapping[str, Any]
-
-
 class Invocation(msgspec.Struct, eq=False):
     """One call of a function.
 
@@ -248,7 +247,7 @@ class Invocation(msgspec.Struct, eq=False):
     headers: RawHeaders = ()
     retry: RetryContext = FIRST_CALL
     _id: str | None = None
-    _data: BindingData | None = None
+    _data: Mapping[str, Any] | None = None  # nested, of JSON values
 
     @property
     def id(self) -> str:
@@ -258,11 +257,15 @@ class Invocation(msgspec.Struct, eq=False):
         return self._id
 
     @property
-    def data(self) -> BindingData:
+    def data(self) -> Mapping[str, Any]:
         """What expressions in the bindings are resolved from."""
         if self._data is None:
             system = system_data(self.function.definition.name, self._utc_now, _new_guid)
-            self._data = {**system, **self.function.trigger.data(self.source)}
+            found = self.function.trigger.data(self.source)
+            if isinstance(found, BindingData):
+                self._data = BindingData({**system, **found.known}, found.more)
+            else:
+                self._data = {**system, **found}
         return self._data
 
     def _utc_now(self) -> datetime:

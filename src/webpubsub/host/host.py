@@ -99,6 +99,7 @@ class FunctionHost:
             self._connections,
             clock,
             route_prefix=settings.route_prefix,
+            max_expression_body_bytes=settings.http.max_expression_body_bytes,
             retry=settings.retry,
             trace=trace,
         )

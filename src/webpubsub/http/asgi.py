@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from io import BytesIO
 from typing import Any
 
 from webpubsub.model.http import BODILESS, HttpAnswer
@@ -24,19 +25,22 @@ async def receive_body(receive: Receive, limit: int) -> bytes | None:
     Raises:
         ClientGone: It never became complete.
     """
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            return None
-        chunks.append(chunk)
-        more = message.get("more_body", False)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    start, more = await _next_piece(receive)
+    if not more:
+        return start if len(start) <= limit else None
+    block = BytesIO()  # not a list: a body may come as millions of pieces
+    size = block.write(start)
+    while more and size <= limit:
+        piece, more = await _next_piece(receive)
+        size += block.write(piece)
+    return block.getvalue() if size <= limit else None
+
+
+async def _next_piece(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message.get("body", b""), message.get("more_body", False)
 
 
 async def send_answer(answer: HttpAnswer, send: Send, *, is_head: bool = False) -> None:

@@ -20,6 +20,7 @@ import ssl
 from asyncio import current_task, get_running_loop
 from collections import OrderedDict
 from collections.abc import Sequence
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Final, cast
 
@@ -361,6 +362,7 @@ class ResponseReader:
     """
 
     __slots__ = (
+        "_body",
         "_chunks",
         "_head_bytes",
         "_headers",
@@ -368,7 +370,6 @@ class ResponseReader:
         "_max_body",
         "_parser",
         "_partial",
-        "_pieces",
         "_reason",
         "_size",
         "_status",
@@ -397,7 +398,7 @@ class ResponseReader:
         self._reason = b""
         self._chunks: ChunkedBody | None = None
         self._left: int | None = None  # bytes of the body that are to come; None: until the end, or in chunks
-        self._pieces: list[bytes] = []
+        self._body = BytesIO()  # one block: it may come as millions of pieces
         self._size = 0
 
     def feed(self, data: bytes) -> Response | None:
@@ -534,15 +535,13 @@ class ResponseReader:
     def _take(self, piece: bytes) -> None:
         """Keep a part of the body, unless it is too much already."""
         if self._size <= self._max_body:
-            self._pieces.append(piece)
-            self._size += len(piece)
+            self._size += self._body.write(piece)
 
     def _complete(self, *, is_all: bool) -> Response:
         """Return the answer; where not ``is_all`` was taken, nothing else may be asked."""
         if not is_all:
             self.is_reusable = False
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        response = Response(self._status, self._headers, body, self._reason)
+        response = Response(self._status, self._headers, self._body.getvalue(), self._reason)
         self._begin()
         return response
 

@@ -17,7 +17,8 @@ OTHER_VERSION: Final = "The request is of another version than HTTP/1.1 and HTTP
 BESIDE_TARGET: Final = len("  HTTP/1.1")
 """Bytes of a request's first line beside its method and its target."""
 
-TOKENS: Final = re.compile(rb"[\t ]*,[\t ]*")
+# Blanks without a comma are looked through once, not from each of them on.
+TOKENS: Final = re.compile(rb"(?:(?<![\t ])[\t ]+)?,[\t ]*")
 """Splits the value of a header that is a list."""
 
 _HOST: Final = re.compile(rb"(?:\[[\w.~%!$&'()*+,;=:-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?")

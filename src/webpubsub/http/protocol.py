@@ -34,6 +34,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Coroutine
 from functools import partial
+from io import BytesIO
 from typing import Any, Final, cast
 
 import httptools
@@ -94,6 +95,7 @@ class HttpConnection(asyncio.Protocol):
         "_answering",
         "_behind",
         "_blank",
+        "_block",
         "_body",
         "_drained",
         "_exchange",
@@ -108,7 +110,6 @@ class HttpConnection(asyncio.Protocol):
         "_is_over",
         "_parser",
         "_partial",
-        "_pieces",
         "_server",
         "_target",
         "_transport",
@@ -132,7 +133,7 @@ class HttpConnection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         # The body that is read: how much is still to come, or its chunks; None when there is none.
         self._body: IncomingBody | None = None
-        self._pieces: list[bytes] = []  # for the lane
+        self._block: BytesIO | None = None  # the body for the lane: it may come as millions of pieces
         self._held = 0
         self._is_held_up = False  # the client cannot go on before the application does
         self._behind = b""  # what came behind a request that is not answered yet
@@ -374,7 +375,9 @@ class HttpConnection(asyncio.Protocol):
         if not self._holds(len(piece)):
             return
         if self._exchange is None:
-            self._pieces.append(piece)
+            if self._block is None:
+                self._block = BytesIO()
+            self._block.write(piece)
             return
         self._exchange.take(piece)
         if self._exchange.buffered > HIGH_WATER and not self._is_held_up:
@@ -406,7 +409,8 @@ class HttpConnection(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.end_body()
         elif self._handler is not None:
-            body, self._pieces = b"".join(self._pieces), []
+            body = b"" if self._block is None else self._block.getvalue()
+            self._block = None
             self._ask(self._handler, body)
 
     def read_on(self) -> None:
@@ -601,7 +605,7 @@ class HttpConnection(asyncio.Protocol):
         self.due = self._server.now + CLOSE_SECONDS
         self._unsent = self._transport.get_write_buffer_size()
         self._let_go()
-        self._pieces.clear()
+        self._block = None
         self._behind = b""
         if lingers and self._transport.can_write_eof():
             self._transport.resume_reading()

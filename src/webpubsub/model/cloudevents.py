@@ -13,6 +13,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, Final
 
+from webpubsub.model.carried import MAX_STATE_BYTES, carry_problem, user_id_problem
 from webpubsub.model.errors import CloudEventError, EventRefused, InvalidData, InvalidName, UsageError
 from webpubsub.model.event_json import (
     SYSTEM_EVENTS,
@@ -35,6 +36,7 @@ from webpubsub.model.events import (
     WebPubSubEventType,
 )
 from webpubsub.model.http import Headers, HttpAnswer, RawHeaders, header_text
+from webpubsub.model.logs.text import fact
 from webpubsub.model.metadata import NO_METADATA, Metadata, build_metadata_headers
 from webpubsub.model.mqtt.mqtt import MqttEventErrorResponse
 from webpubsub.model.mqtt_events import MqttConnectEventRequest, MqttConnectionContext, response_for
@@ -113,16 +115,12 @@ def parse_context(raw: RawHeaders, values: dict[bytes, bytes] | None = None) -> 
 
 
 def _without_repetition(raw: RawHeaders) -> dict[bytes, bytes]:
-    values: dict[bytes, bytes] = {}
+    values: dict[bytes, list[bytes]] = {}
     for name, value in raw:
-        if name in values:
-            if name in _ALONE:
-                raise CloudEventError(f"header {name.decode()} is given more than once")
-            if name not in _JOINED:
-                continue
-            value = values[name] + b"," + value
-        values[name] = value
-    return values
+        if name in values and name in _ALONE:
+            raise CloudEventError(f"header {name.decode()} is given more than once")
+        values.setdefault(name, []).append(value)
+    return {name: b",".join(found) if name in _JOINED else found[0] for name, found in values.items()}
 
 
 def _context(
@@ -438,12 +436,23 @@ def parse_answer(
         raise EventRefused(status, body[:1024].decode(errors="replace"), error)
     if len(body) > MAX_ANSWER_BYTES:
         raise EventRefused(500, f"the answer has {len(body)} bytes: at most {MAX_ANSWER_BYTES} are taken")
+    if state and isinstance(request, _AWAITED):
+        _check_state(state)
     if isinstance(request, ConnectEventRequest):
         found = _parse_connect_answer(request, body)
         return EventAnswer(found, state, NO_METADATA, status, attempts)
     if isinstance(request, UserEventRequest):
         return EventAnswer(_parse_user_answer(content_type, body), state, metadata, status, attempts)
     return EventAnswer(None, None, NO_METADATA, status, attempts)
+
+
+def _check_state(state: str) -> None:
+    """Make sure that a state can be sent with the connection's next events."""
+    problem = carry_problem(state, limit=MAX_STATE_BYTES)
+    if problem is not None:
+        raise EventRefused(
+            500, f"the answer's {STATE_HEADER} {fact(repr(state[:80]))} cannot be kept: {problem}"
+        )
 
 
 def _parse_connect_answer(request: ConnectEventRequest, body: bytes) -> ConnectEventResponse | None:
@@ -456,6 +465,8 @@ def _parse_connect_answer(request: ConnectEventRequest, body: bytes) -> ConnectE
                 parse_group_name(group)
     except (*MALFORMED_JSON, InvalidName) as error:
         raise EventRefused(500, f"the answer to the connect event cannot be read: {error}") from error
+    if found is not None and found.user_id and (problem := user_id_problem(found.user_id)) is not None:
+        raise EventRefused(500, f"the answer's user id {fact(repr(found.user_id))} cannot be used: {problem}")
     return found
 
 

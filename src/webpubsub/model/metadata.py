@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from webpubsub.model.carried import carry_problem
 from webpubsub.model.errors import InvalidData
 
 Metadata = Mapping[str, str]
@@ -33,7 +34,7 @@ def check_metadata(metadata: Metadata) -> None:
 
     Raises:
         InvalidData: A name is not made of the characters of an HTTP token or has over 256 bytes, a value is
-            not ASCII or has over 1,024, or all of it has over 8,192.
+            not ASCII, has over 1,024, or cannot travel in a header as it is, or all of it has over 8,192.
     """
     for name, value in metadata.items():
         if not _NAME.fullmatch(name) or len(name) > MAX_NAME_BYTES:
@@ -45,6 +46,8 @@ def check_metadata(metadata: Metadata) -> None:
             raise InvalidData(
                 f"the metadata value of {name[:80]!r} is not at most {MAX_VALUE_BYTES} ASCII characters"
             )
+        if (problem := carry_problem(value)) is not None:
+            raise InvalidData(f"the metadata value of {name[:80]!r} cannot travel in a header: {problem}")
     size = sum(len(name) + len(value) for name, value in metadata.items())
     if size > MAX_BYTES:
         raise InvalidData(f"the metadata has {size} bytes: at most {MAX_BYTES} are taken")

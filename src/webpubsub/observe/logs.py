@@ -15,8 +15,19 @@ from typing import Any, Final
 
 import msgspec
 
-from webpubsub.model.errors import WebPubSubError
-from webpubsub.model.log_levels import LogLevels
+from webpubsub.model.errors import ConfigurationError, WebPubSubError
+from webpubsub.model.logs.levels import LogLevels
+from webpubsub.model.logs.text import (
+    MAX_FACT,
+    as_json,
+    cut_lines,
+    encodable,
+    escape_json,
+    fact,
+    paragraph,
+    sentence,
+    text_of,
+)
 from webpubsub.model.trace import NAMES, Name, Phase, Trace, TraceEvent
 
 logger = logging.getLogger("webpubsub")
@@ -114,17 +125,46 @@ def _record(level: int, event: TraceEvent) -> logging.LogRecord:
 def _sentence(event: TraceEvent) -> str:
     detail = {name: value for name, value in event.detail.items() if name != "message"}
     shown = {**event.ids, **detail}.items()
-    facts = [f" {name}={_shown(value)}" for name, value in shown if value not in (None, "")]
+    facts = [f" {name}={_shown(value)}" for name, value in shown if not _is_nothing(value)]
     message = event.detail.get("message")
     if isinstance(event.error, _FORESEEN):
-        message = str(event.error) or "given up"
-    return f"{event.name} {event.phase}{''.join(facts)}" + (f": {message}" if message else "")
+        message = text_of(event.error) or "given up"
+    # Of all that is told only what is wrong with the app's own files has several lines.
+    is_own = event.name is Name.SETTING or isinstance(event.error, ConfigurationError)
+    told = "" if _is_nothing(message) else f": {paragraph(message) if is_own else sentence(message)}"
+    return f"{event.name} {event.phase}{''.join(facts)}{told}"
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value)
 
 
 def _shown(value: Any) -> str:
-    text = f"{value:.6f}" if isinstance(value, float) else str(value)
-    # Clients choose some of these, and are to write no lines of their own.
-    return text if text.isprintable() else repr(text)
+    if type(value) is str and len(value) <= MAX_FACT and value.isprintable():
+        return value  # as nearly all are
+    return f"{value:.6f}" if isinstance(value, float) else fact(value)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return what was logged, even with values that cannot be put into it."""
+    try:
+        return record.getMessage()
+    except BaseException as error:  # noqa: BLE001 - a value's own text may raise anything
+        given = record.args if isinstance(record.args, tuple) else (record.args,)
+        return f"{text_of(record.msg)} {as_json(given)} ({type(error).__name__} in place of the message)"
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    """Return the traceback and the stack that a record has, or nothing."""
+    if not record.exc_info or record.exc_info[1] is None:
+        return record.stack_info or ""
+    try:
+        found = "".join(traceback.format_exception(record.exc_info[1]))
+    except BaseException as error:  # noqa: BLE001 - an exception of others may be without all that
+        found = (
+            f"{type(record.exc_info[1]).__name__} (its traceback cannot be shown: {type(error).__name__})\n"
+        )
+    return found + (record.stack_info or "")
 
 
 @lru_cache(maxsize=1)
@@ -140,12 +180,17 @@ class _Formatter(logging.Formatter):
 
 class _TextFormatter(_Formatter):
     def __init__(self, coloured: bool, worker: int) -> None:
-        who = f" [worker {worker}, %(process)d]" if worker else ""
-        super().__init__(f"%(asctime)s{who} %(message)s", "%H:%M:%S")
+        super().__init__()
+        self._worker = worker
         self._coloured = coloured
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        who = f" [worker {self._worker}, {record.process}]" if self._worker else ""
+        is_ours = hasattr(record, "trace_event")  # and is escaped where it is made
+        message = _message(record) if is_ours else paragraph(_message(record))
+        text = f"{self.formatTime(record, '%H:%M:%S')}{who} {message}"
+        if found := _traceback(record):
+            text = f"{text}\n  {paragraph(found)}"
         colour = _COLOURS.get(record.levelno) if self._coloured else None
         return f"{colour}{text}{_RESET}" if colour else text
 
@@ -165,11 +210,12 @@ class _JsonFormatter(_Formatter):
             line |= {"worker": self._worker, "pid": record.process}
         event: TraceEvent | None = getattr(record, "trace_event", None)
         if event is None:
-            line["message"] = record.getMessage()
+            line["message"] = encodable(cut_lines(_message(record)))
         else:
-            line |= {"name": event.name, "phase": event.phase, **event.ids, "detail": event.detail}
+            line |= {"name": event.name.value, "phase": event.phase.value}
+            line |= as_json({**event.ids, "detail": event.detail})
             if event.error is not None:
-                line["error"] = str(event.error)
-        if record.exc_info and record.exc_info[1] is not None:
-            line["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
-        return msgspec.json.encode(line, enc_hook=repr).decode()
+                line["error"] = as_json(text_of(event.error))
+        if found := _traceback(record):
+            line["traceback"] = encodable(cut_lines(found))
+        return escape_json(msgspec.json.encode(line).decode())

@@ -40,6 +40,7 @@ from webpubsub.model.states import STATE_HEADER
 from webpubsub.model.trace import Trace, TracedActions
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.service.events.webhooks import HttpRequest, Route, WebhookEventHandler, late
+from webpubsub.service.filters import check_filter
 from webpubsub.service.rest.answers import error_answer
 from webpubsub.service.rest.bodies import MAX_MESSAGE_BYTES, bad_length
 from webpubsub.service.service import Service
@@ -160,6 +161,8 @@ class HubActions:
         """
         try:
             read = _as_read(action) if isinstance(action, SendAction) else action
+            if wanted := getattr(action, "filter", None):
+                check_filter(wanted, self._service.settings.filters)
             self._service.perform(hub, read, {"request": request_id or ""})
         except RestError as error:
             raise refused(hub, action, error.status, error_answer(error).body) from error

@@ -10,6 +10,7 @@ from webpubsub.host.keys.access import Access
 from webpubsub.host.loading.listing import FunctionListing
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.logs.text import escape
 
 HIDDEN: Final = "..."
 WHERE_KEYS_ARE: Final = (
@@ -67,7 +68,7 @@ def overview(
         ]
     if access is not None:
         lines.append(f"Master key: {access.master}" if is_embedded else WHERE_KEYS_ARE)
-    return "\n".join(lines) + "\n"
+    return "".join(f"{escape(line)}\n" for line in lines)
 
 
 def with_code(url: str, code: str | None) -> str:

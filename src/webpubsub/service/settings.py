@@ -20,10 +20,12 @@ import msgspec
 
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.access.issued_tokens import TokenIssuer
+from webpubsub.model.carried import carry_problem
 from webpubsub.model.errors import ConfigurationError, ConnectionStringError, InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.http import HttpBounds
 from webpubsub.model.names import HubName
+from webpubsub.service.filters import FilterBounds
 from webpubsub.service.protocols.frames import MAX_MESSAGE_BYTES
 
 __all__ = [
@@ -234,6 +236,7 @@ class ServiceSettings(Compatibility, frozen=True, kw_only=True):
             port needs the port here too, such as ``localhost:8080``.
         token_issuers: Whose tokens callers of the REST API may have instead of an access key's.
         http: What its server takes of requests.
+        filters: How long filters may be.
     """
 
     access_keys: tuple[str, ...] = (DEFAULT_ACCESS_KEY,)
@@ -241,12 +244,24 @@ class ServiceSettings(Compatibility, frozen=True, kw_only=True):
     origin: str = msgspec.field(default="localhost", name="webhookRequestOrigin")
     token_issuers: tuple[TokenIssuer, ...] = ()
     http: HttpBounds = HttpBounds()
+    filters: FilterBounds = FilterBounds()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (problem := origin_problem(self.origin)) is not None:
+            raise ConfigurationError(f"webhookRequestOrigin is {self.origin!r}: {problem}")
 
     def hub(self, name: HubName) -> HubSettings:
         return self.hubs.get(name, _NO_SETTINGS)
 
 
 _NO_SETTINGS: Final = HubSettings()
+
+
+def origin_problem(origin: str) -> str | None:
+    """Return why events could not say that they come from ``origin``, or None."""
+    problem = carry_problem(origin)
+    return None if problem is None else f"expected a host such as 'localhost:8080', but {problem}"
 
 
 def _public_endpoint(url: str) -> str:

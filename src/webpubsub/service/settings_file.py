@@ -67,7 +67,8 @@ from webpubsub.model.http import HttpBounds
 from webpubsub.model.json_file import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
-from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings
+from webpubsub.service.filters import FilterBounds
+from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings, origin_problem
 
 _LOOK_MILLISECONDS: Final = 500
 
@@ -77,6 +78,7 @@ class _File(Compatibility, frozen=True, kw_only=True):
     hubs: dict[str, Any] = msgspec.field(default_factory=dict)
     token_issuers: tuple[Any, ...] = ()
     http: HttpBounds = HttpBounds()
+    filters: FilterBounds = FilterBounds()
     webhook_request_origin: str = ServiceSettings().origin
 
 
@@ -84,7 +86,7 @@ _UNUSABLE: Final = "the service settings cannot be used"
 _Value = TypeVar("_Value")
 
 # How msgspec ends its sentences about values that do not fit, and what it says of a name too many.
-_PATH: Final = re.compile(r" - at `\$(?P<path>.*)`$", re.DOTALL)
+_PATH: Final = " - at `$"
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<number>\d+)\]")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _SHARED: Final = Compatibility.__struct_fields__
@@ -117,6 +119,8 @@ class _Text:
 
     def settings(self) -> ServiceSettings:
         found = self._convert(self._parsed(), (), _File)
+        if (problem := origin_problem(found.webhook_request_origin)) is not None:
+            raise self._problem(("webhookRequestOrigin",), problem)
         shared = {name: getattr(found, name) for name in _SHARED}
         return ServiceSettings(
             **shared,
@@ -126,6 +130,7 @@ class _Text:
                 for number, value in enumerate(found.token_issuers)
             ),
             http=found.http,
+            filters=found.filters,
             origin=found.webhook_request_origin,
         )
 
@@ -188,9 +193,10 @@ class _Text:
 
 def _split(text: str) -> tuple[JsonPath, str]:
     """Return the path in a sentence of msgspec, down to a name that should not be there, and the rest."""
-    found = _PATH.search(text)
-    sentence = text if found is None else text[: found.start()]
-    steps = _STEP.finditer("" if found is None else found["path"])
+    sentence, _, written = text.partition(_PATH)
+    if not written.endswith("`"):
+        sentence, written = text, ""
+    steps = _STEP.finditer(written.removesuffix("`"))
     path = tuple(step["name"] or int(step["number"]) for step in steps)
     unknown = _UNKNOWN.fullmatch(sentence)
     return (path if unknown is None else (*path, unknown["name"])), sentence

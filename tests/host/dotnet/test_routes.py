@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.growth import LINEAR, growth
 from webpubsub.host.dotnet.routes import CONSTRAINTS, RouteTemplate
 from webpubsub.model.errors import ConfigurationError
 
@@ -50,10 +53,67 @@ from webpubsub.model.errors import ConfigurationError
         ("f/{name}.{ext?}", "/f/a.txt", {"name": "a", "ext": "txt"}),
         ("f/{name}.{ext?}", "/f/a", {"name": "a"}),
         ("f/{name}.{ext?}", "/f/a.b.c", {"name": "a.b", "ext": "c"}),
+        ("f/{name}.{ext?}", "/f/a..b", {"name": "a.", "ext": "b"}),
+        ("f/{name}.{ext?}", "/f/.txt", {"name": ".txt"}),
+        ("f/{name}.{ext?}", "/f/a.", None),
+        ("f/{name}.{ext?}", "/f/a.b.", {"name": "a", "ext": "b."}),
+        # a segment of several parts is read from its end on, each literal where it comes last
+        ("{a}-{b}", "/x--y", {"a": "x-", "b": "y"}),
+        ("{a}-{b}", "/x-y-", {"a": "x", "b": "y-"}),
+        ("{a}-{b}", "/-x-", None),
+        ("{a}-{b}-{c}", "/1-2-3-4", {"a": "1-2", "b": "3", "c": "4"}),
+        ("{a}-{b}-{c}", "/---", None),
+        ("{a}-{b}-{c}", "/-----", {"a": "-", "b": "-", "c": "-"}),
+        ("{a}xY{b}", "/1Xy2", {"a": "1", "b": "2"}),
+        ("{a}\u00e9{b}", "/1\u00c92", {"a": "1", "b": "2"}),
+        ("a{b}c{d}", "/abcd", {"b": "b", "d": "d"}),
+        ("a{b}c{d}", "/aabcd", None),  # as .NET documents it
+        ("{a}.zip", "/x.zip.ZIP", {"a": "x.zip"}),
+        ("{a}.zip", "/x.zip.gz", None),
+        ("{a}.zip", "/.zip", None),
+        ("{*rest}", "/a\nb/c", {"rest": "a\nb/c"}),
     ],
 )
 def test_paths_match_templates(template: str, path: str, expected: dict[str, str] | None) -> None:
     assert RouteTemplate(template).match(path) == expected
+
+
+TEMPLATES = [
+    *["{y}-{m}", "days/{y}-{m}-{d}", "{a}-{b}-{c}-{d}-{e}-{f}", "files/{name}.{ext}", "files/{name}.{ext?}"],
+    *["{a}.{b}.{c?}", "x{a}", "x{a}x{b}x", "{a}x", "{a}--{b}", "{a}", "{a?}", "{a}/{b?}/{c?}", "{*all}"],
+    *[
+        "{a}/{*all}",
+        "x/x/x/{a}",
+        "{a:int}-{b:guid}",
+        "{a:alpha}.{b:datetime}",
+        "{a:decimal}",
+        "{a:double}x{b}",
+    ],
+    *[
+        "{a:file}",
+        "{a:nonfile}",
+        "{a:datetime}",
+        "{a:length(1,100)}-{b}",
+        "{a:regex(^(x+)+$)}-{b}",
+        "{a:bool}-{b}",
+    ],
+]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_time_grows_with_the_path(template: str) -> None:
+    route = RouteTemplate(template)
+    starts = ("/", "/days/", "/files/", "/x/x/x/")
+    units = ("-", ".", "x", "/", "x-", "x.", "x/", "-x", "--", "1", "1,", "1 ", "\n", "\u00e9")
+    paths = [(start, unit, end) for start in starts for unit in units for end in ("", "!", "-x", "/x")]
+
+    def match(path: tuple[str, str, str], size: int) -> Callable[[], object]:
+        start, unit, end = path
+        text = f"{start}{unit * (size // len(unit))}{end}"
+        return lambda: route.match(text)
+
+    slow = [path for path in paths if growth(lambda size, p=path: match(p, size), 4000, 16_000) > LINEAR]  # type: ignore[misc]
+    assert slow == []
 
 
 @pytest.mark.parametrize(

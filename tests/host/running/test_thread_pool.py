@@ -41,7 +41,7 @@ async def test_an_exception_comes_back_with_its_traceback(pool: ThreadPool) -> N
 
 
 async def test_stop_iteration_is_told_as_what_it_is(pool: ThreadPool) -> None:
-    with pytest.raises(RuntimeError, match=r"the function raised StopIteration\(None\)"):
+    with pytest.raises(RuntimeError, match=r"the function raised StopIteration\(\)"):
         await pool.run(next, iter(()))
 
 

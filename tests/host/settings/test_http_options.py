@@ -143,6 +143,8 @@ def test_what_the_server_takes_is_set_in_the_file_or_the_environment(
         ("bodyTimeout", "true", "a number of seconds, found a boolean"),
         ("idleTimeout", "NaN", "a number of seconds, found a number (NaN)"),
         ("idleTimeout", "1e999", "a number of seconds, found a number (Infinity)"),
+        ("maxExpressionBodyBytes", "-1", "a number of bytes from 0, found a number (-1)"),
+        ("maxExpressionBodyBytes", '"1 MB"', "a whole number, found a string"),
         ("maxBodiesBytes", "1048575", "a number of bytes from 1048576, found a number (1048575)"),
     ],
 )

@@ -74,7 +74,9 @@ def storage() -> MemoryStorage:
 async def start(
     load_app: Callable[..., FunctionHost], time: FakeTime, hosts: list[FunctionHost], storage: MemoryStorage
 ) -> AsyncIterator[Start]:
-    async def start_app(decorator: str, body: str = "runs.append(timer)", **given: Any) -> list[Any]:
+    async def start_app(
+        decorator: str, body: str = "runs.append(timer)", *, is_async: bool = True, **given: Any
+    ) -> list[Any]:
         host = load_app(
             f"""
 import asyncio
@@ -84,7 +86,7 @@ runs = []
 go = asyncio.Event()
 
 @app.{decorator}
-async def tick(timer: func.TimerRequest):
+{"async " * is_async}def tick(timer: func.TimerRequest):
     {body}
 """,
             clock=time.clock,
@@ -215,17 +217,37 @@ async def test_a_timer_that_fails_goes_on(start: Start, time: FakeTime, events: 
     assert [(event.name, type(event.error)) for event in failed] == [("function", ZeroDivisionError)] * 2
 
 
-@pytest.mark.parametrize("error", ["asyncio.CancelledError", "SystemExit", "KeyboardInterrupt"])
+@pytest.mark.parametrize("is_async", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *["asyncio.CancelledError", "SystemExit", "KeyboardInterrupt", "GeneratorExit", "StopIteration"],
+        *[
+            "StopAsyncIteration",
+            "type('Own', (BaseException,), {})",
+            "BaseExceptionGroup('', [SystemExit()])",
+        ],
+    ],
+)
 async def test_a_timer_that_gives_up_goes_on(
-    start: Start, time: FakeTime, events: list[TraceEvent], error: str
+    start: Start,
+    time: FakeTime,
+    hosts: list[FunctionHost],
+    events: list[TraceEvent],
+    error: str,
+    is_async: bool,
 ) -> None:
-    runs = await start(
-        "timer_trigger(arg_name='timer', schedule='0 * * * * *')", f"runs.append(timer); raise {error}"
-    )
-    await time.advance(120)
-    assert len(runs) == 2
-    failed = [str(event.error) for event in events if event.phase is Phase.FAILED]
-    assert failed == [f"the function raised {error.removeprefix('asyncio.')}()"] * 2
+    decorator = "timer_trigger(arg_name='timer', schedule='0 * * * * *')"
+    runs = await start(decorator, f"runs.append(timer); raise {error}", is_async=is_async)
+    for _ in range(3):
+        await time.advance(60)
+        await hosts[0]._invoker._deadlines.idle(5)  # in a thread no clock of ours passes
+        await time.settle()
+    assert len(runs) == 3
+    failed = [event.error for event in events if event.phase is Phase.FAILED]
+    assert [type(each) for each in failed] == [RuntimeError] * 3
+    assert all(each is not None and each.__cause__ is not None for each in failed)
+    assert all("raised" in str(each) for each in failed)
 
 
 async def test_a_function_never_overlaps_itself(start: Start, time: FakeTime) -> None:

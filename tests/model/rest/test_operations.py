@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from webpubsub.model import actions
 from webpubsub.model.actions import WebPubSubPermission
+from webpubsub.model.carried import user_id_problem
 from webpubsub.model.errors import RestError
 from webpubsub.model.names import HubName
 from webpubsub.model.payload import Payload, WebPubSubDataType
@@ -497,7 +498,7 @@ values = st.one_of(
     st.builds(UserExists, names),
     st.builds(
         GenerateClientToken,
-        st.none() | texts,
+        st.none() | texts.filter(lambda text: user_id_problem(text) is None),
         st.lists(texts, max_size=3).map(tuple),
         st.lists(names, max_size=3).map(tuple),
         st.integers(1, 10**9 - 1),

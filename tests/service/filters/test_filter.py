@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.growth import LINEAR, growth
 from kit.service_peers import JSON, JSON_V1, connection, group
 from webpubsub.model.errors import RestError
-from webpubsub.service.filters import parse_filter
+from webpubsub.service.filters import FilterBounds, check_filter, parse_filter
 from webpubsub.service.hub.connection import PLAIN_MEMBER, Connection
 
 
@@ -485,3 +486,115 @@ def test_any_other_text_is_refused_or_answers_yes_or_no(text: str) -> None:
     except RestError:
         return
     assert {found.matches(each) for each in EVERYBODY.values()} <= {True, False}
+
+
+# --- how long they may be -----------------------------------------------------------------------------
+
+CLAUSE = "userId eq 'a'"
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        (CLAUSE, 1),
+        (f"{CLAUSE} and {CLAUSE}", 2),
+        (f"{CLAUSE} or {CLAUSE} and {CLAUSE} or {CLAUSE}", 4),
+        (f"({CLAUSE} or {CLAUSE}) and not ({CLAUSE} or {CLAUSE})", 4),
+        (f"(({CLAUSE}))", 1),
+        ("userId in ('a','b','c')", 1),
+        ("true eq (true and false)", 2),
+        ("userId eq 'a and b or c'", 1),
+    ],
+)
+def test_clauses_are_what_is_joined(text: str, clauses: int) -> None:
+    assert parse_filter(text).clauses == clauses
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds", "limit"),
+    [
+        (f"{CLAUSE} or " * 999 + CLAUSE, FilterBounds(), None),
+        (f"{CLAUSE} or " * 1000 + CLAUSE, FilterBounds(), "1000 clauses (filters.maxClauses)"),
+        (f"{CLAUSE} and " * 1000 + CLAUSE, FilterBounds(), "1000 clauses (filters.maxClauses)"),
+        (f"({CLAUSE} or {CLAUSE}) and " * 500 + CLAUSE, FilterBounds(), "1000 clauses (filters.maxClauses)"),
+        (f"{CLAUSE} or {CLAUSE}", FilterBounds(max_clauses=1), "1 clauses (filters.maxClauses)"),
+        (CLAUSE.ljust(65_536), FilterBounds(), None),
+        (CLAUSE.ljust(65_537), FilterBounds(), "65536 bytes (filters.maxBytes)"),
+        ("userId eq '" + "x" * 65_525, FilterBounds(), None),  # and no end, which is its problem
+        (f"userId eq '{'é' * 30}'", FilterBounds(max_bytes=72), None),
+        (f"userId eq '{'é' * 30}'", FilterBounds(max_bytes=71), "71 bytes (filters.maxBytes)"),
+        ("(" * 65_537, FilterBounds(), "65536 bytes (filters.maxBytes)"),
+        (f"{CLAUSE} or " * 100_000, FilterBounds(), "65536 bytes (filters.maxBytes)"),
+        (f"{CLAUSE} or " * 2000 + CLAUSE, FilterBounds(max_clauses=2001), None),
+    ],
+)
+def test_a_filter_over_a_bound_is_refused_with_its_name(
+    text: str, bounds: FilterBounds, limit: str | None
+) -> None:
+    found: RestError | None = None
+    try:
+        check_filter(text, bounds)
+    except RestError as refused:
+        found = refused
+    told = f"The filter has more than {limit}. (Parameter 'filter')"
+    assert (str(found) == told) is (limit is not None)
+    assert found is None or (found.status, found.code, found.target) == (400, "Error.BadRequest", "filter")
+
+
+LONG = {
+    "or": "userId eq 'a' or ",
+    "and": "userId ne 'a' and ",
+    "both": "userId eq 'a' and true or ",
+    "not": "not (userId eq 'a') and ",
+    "calls": "startswith(tolower(userId),concat('a',userId)) or ",
+    "lists": "userId in ('a','b',concat(userId,'c')) or ",
+    "groups": "'a' in groups or ",
+    "comparisons": "length(userId) gt 100 or ",
+    "parentheses": "((((((((true)))))))) and ",
+    "constants": "substring(concat('aaa','bbb'),1,3) eq 'x' or ",
+    "mistaken types": "true and userId and ",
+    "mistaken names": "true or colour eq 'a' or ",
+}
+ENDS = ("true", "", "'", "userId", "(", "1 gt")
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("unit", LONG.values(), ids=LONG)
+def test_time_grows_with_the_length(unit: str, end: str) -> None:
+    assert growth(lambda size: _asked(unit * (size // len(unit)) + end), 2_000, 16_000) < LINEAR
+
+
+@pytest.mark.parametrize(
+    ("start", "unit", "end"),
+    [
+        ("userId in (", "'a',", "'b')"),
+        ("userId in (", "concat(userId,'a'),", "userId)"),
+        ("userId eq '", "a", "'"),
+        ("userId eq '", "''", "'"),
+        ("userId eq '", "''", ""),
+        ("", " ", "true"),
+        ("", "(", ""),
+        ("", "not ", "true"),
+        ("", "length(", "userId"),
+        ("", "1 ", ""),
+        ("contains('", "a", "','aab') and contains(userId,'aab')"),
+        ("length(", "'a',", "'a')"),
+        ("f(", "'a',", "'a')"),
+        ("userId eq ", "1", ""),
+    ],
+)
+def test_time_grows_with_the_length_of_one_clause(start: str, unit: str, end: str) -> None:
+    asked = lambda size: _asked(f"{start}{unit * (size // len(unit))}{end}")  # noqa: E731
+    assert growth(asked, 2_000, 16_000) < LINEAR
+
+
+def _asked(text: str) -> Callable[[], object]:
+    """Read, compile and ask, as for a filter that was not sent before."""
+
+    def ask() -> object:
+        try:
+            return [parse_filter.__wrapped__(text).matches(each) for each in EVERYBODY.values()]
+        except RestError as refused:
+            return refused
+
+    return ask

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.growth import peak_memory
 from kit.service_peers import client_frame
 from webpubsub.model.errors import ProtocolError
 from webpubsub.service.protocols import frames
@@ -191,13 +192,22 @@ def test_the_limit_counts_anew_for_each_message() -> None:
     assert list(parser.receive_data(data)) == [(2, b"ab"), (2, b"cd")]
 
 
-def test_empty_fragments_without_end_take_no_memory() -> None:
-    parser = FrameParser()
-    list(parser.receive_data(client_frame(0x01)))
-    before = sys.getsizeof(parser._fragments)
-    for _ in range(10_000):
-        list(parser.receive_data(b"\x00\x80\x00\x00\x00\x00"))
-    assert sys.getsizeof(parser._fragments) == before
+@pytest.mark.parametrize("each", [0, 1, 2, 3, 100, 20_000])
+@pytest.mark.parametrize("opcode", [1, 2])
+def test_a_message_in_many_fragments_takes_its_size_and_no_more(opcode: int, each: int) -> None:
+    parser, size = FrameParser(), 100_000
+    count = size // each if each else size
+    middle = client_frame(0x00, b"x" * each)
+
+    def receive() -> list[tuple[int, bytes]]:
+        list(parser.receive_data(client_frame(opcode)))
+        for _ in range(count):
+            list(parser.receive_data(middle))
+        return list(parser.receive_data(client_frame(0x80)))
+
+    found, peak = peak_memory(receive)
+    assert found == [(opcode, b"x" * (count * each))]
+    assert peak < count * each * 5 / 4 + 20_000
 
 
 def test_a_large_frame_in_small_pieces_is_not_put_together_each_time(monkeypatch: pytest.MonkeyPatch) -> None:

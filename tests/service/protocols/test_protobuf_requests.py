@@ -140,7 +140,8 @@ _data = st.one_of(
     st.integers().map(lambda value: ({"json_data": f" {value}"}, as_json(f" {value}"))),
     st.tuples(_text, st.binary(max_size=12)).map(lambda found: _any(*found)),
 )
-_metadata = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.text("xyz ", max_size=3), max_size=3)
+_values = st.text("xyz ", max_size=3).map(str.strip)
+_metadata = st.dictionaries(st.text("abc", min_size=1, max_size=3), _values, max_size=3)
 
 
 def _any(type_url: str, value: bytes) -> tuple[dict[str, Any], Payload]:

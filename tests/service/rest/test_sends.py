@@ -51,6 +51,22 @@ async def test_a_filter_chooses_who_gets_a_message(api: Api, path: str, query: s
     assert (len(api.got(api.alice)), len(api.got(api.raw))) == (j1, r1)
 
 
+@pytest.mark.parametrize("path", SENDS)
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("true and " * 1000 + "true", "1000 clauses (filters.maxClauses)"),
+        ("true" + " " * 65_533, "65536 bytes (filters.maxBytes)"),
+    ],
+)
+async def test_a_filter_over_a_limit_is_refused_with_its_name(
+    api: Api, path: str, text: str, limit: str
+) -> None:
+    answer = await api.call("POST", f"{path}?filter={text}", content_length="junk")
+    assert answer.error == (400, "Error.BadRequest", "filter")
+    assert limit in answer.body.decode()
+
+
 @pytest.mark.parametrize("path", SENDS[:2])
 async def test_the_excluded_get_nothing_whatever_the_filter_says(api: Api, path: str) -> None:
     assert await send(api, f"{path}?filter=userId eq 'alice'&excluded=j1") == 202

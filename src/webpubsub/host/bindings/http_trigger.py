@@ -16,8 +16,9 @@ import msgspec
 from azure.functions import meta
 from azure.functions.http import HttpRequest
 
+from webpubsub.host.bodies import MAX_EXPRESSION_BODY_BYTES
 from webpubsub.host.dotnet.routes import RouteTemplate
-from webpubsub.host.expressions import json_members
+from webpubsub.host.expressions import BindingData, body_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition, Invocation
 from webpubsub.host.running.invocation import Out
 from webpubsub.model.errors import ConfigurationError, UsageError
@@ -81,12 +82,13 @@ class HttpTrigger:
         self.methods = _methods(binding.get("methods") or ())
         self.auth_level = _auth_level(binding.get("authLevel"))
         self._output = _output_name(definition.bindings)
+        self._max_body = facilities.max_expression_body_bytes
 
     def value(self, source: HttpRequest) -> HttpRequest:
         return source
 
     def data(self, source: HttpRequest) -> Mapping[str, Any]:
-        return request_data(source)
+        return request_data(source, self._max_body)
 
     def finish(self, result: Any, values: Mapping[str, Any], source: HttpRequest) -> HttpAnswer:
         """Return the answer of a function that ran.
@@ -144,10 +146,8 @@ def build_request(scope: Scope, route_params: dict[str, str], body: bytes) -> Ht
     Header names are in lower case; repeated headers and query parameters are joined with commas; query
     parameters without a value are left out.
     """
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), header_text(raw_value)
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    given = ((name.decode("latin-1").lower(), header_text(value)) for name, value in scope["headers"])
+    headers = _joined(given)
     return HttpRequest(
         scope["method"],
         _url(scope, headers.get("host")),
@@ -169,28 +169,35 @@ def _url(scope: Scope, host: str | None) -> str:
 
 
 def _params(query_string: bytes, *, keep_empty: bool = False) -> dict[str, str]:
-    params: dict[str, str] = {}
     spellings: dict[str, str] = {}  # names are the same in any case; the first spelling is kept
-    query = query_string.decode("latin-1")
-    for name, value in parse_qsl(query, keep_blank_values=keep_empty, errors="replace"):
-        known = spellings.setdefault(name.lower(), name)
-        params[known] = f"{params[known]},{value}" if known in params else value
-    return params
+    given = parse_qsl(query_string.decode("latin-1"), keep_blank_values=keep_empty, errors="replace")
+    return _joined((spellings.setdefault(name.lower(), name), value) for name, value in given)
 
 
-def request_data(request: HttpRequest) -> dict[str, Any]:
+def _joined(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the values by name, those of one name with commas between; there may be thousands."""
+    found: dict[str, list[str]] = {}
+    for name, value in given:
+        found.setdefault(name, []).append(value)
+    return {name: ",".join(values) for name, values in found.items()}
+
+
+def request_data(request: HttpRequest, max_body: int = MAX_EXPRESSION_BODY_BYTES) -> BindingData:
     """Return the binding data of a request.
 
     Bare names are members of a JSON body, then query parameters, then route parameters; the later wins.
-    ``query`` and ``headers`` are always the request's own, so that a body cannot pretend to be them.
+    ``query`` and ``headers`` are always the request's own, so that a body cannot pretend to be them. The body
+    is decoded for a name that none of the others has, if it has ``max_body`` bytes at most; else that name
+    raises `BodyTooLong`.
     """
     # The worker's request has no parameters without a value; the host's has.
     query = _params(request.url.partition("?")[2].encode("latin-1", "replace"), keep_empty=True)
     bare = {name: value for name, value in query.items() if name.lower() != "code"}
     found: dict[str, Any] = {}
-    for layer in (json_members(request.get_body()), bare, request.route_params):
+    for layer in (bare, request.route_params):
         found |= {name.lower(): value for name, value in layer.items()}
-    return found | {"query": query, "headers": dict(request.headers)}
+    known = found | {"query": query, "headers": dict(request.headers)}
+    return BindingData(known, lambda: body_members(request.get_body(), max_body))
 
 
 # --- responses ----------------------------------------------------------------------------------------

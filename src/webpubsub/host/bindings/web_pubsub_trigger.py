@@ -6,6 +6,7 @@ Source: extension spec, sections 1.1, 3.6 and 4.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,7 @@ from webpubsub.functions.did_you_mean import did_you_mean, listed
 from webpubsub.functions.host_json import decode_response, encode_request
 from webpubsub.functions.host_json.request_json import indented, request_members
 from webpubsub.host.bindings.members import as_data_type, parse_connection_names, parse_hub
-from webpubsub.host.expressions import Template, expand_settings, json_members
+from webpubsub.host.expressions import BindingData, BodyTooLong, Template, expand_settings, json_members
 from webpubsub.host.function import RETURN, Binding, Facilities, FunctionDefinition
 from webpubsub.model.cloudevents import answer_of, build_answer, build_refusal, build_text_answer
 from webpubsub.model.errors import ConfigurationError, EventRefused
@@ -82,6 +83,7 @@ class WebPubSubTrigger:
             parse_connection_names(binding, facilities.connections)
         )
         self._make = event_parameter(binding)
+        self._max_body = facilities.max_expression_body_bytes
         adapter = definition.adapter
         self._is_typed = self.takes_source = definition.is_typed(self.name)
         self._read = adapter.read_answer if adapter is not None and self._is_typed else decode_response
@@ -98,10 +100,14 @@ class WebPubSubTrigger:
         """Return the members of the event's JSON form, by name and together as ``request``.
 
         A parameter that gets JSON, as ``connectionContext`` and the ``data`` of JSON messages do, adds the
-        members of that.
+        members of that. Like the body of a request, one over the limit is not decoded, and all of its names
+        raise `BodyTooLong`.
         """
-        if source is None:
-            return {}
+        return {} if source is None else BindingData({}, partial(self._members, source))
+
+    def _members(self, source: EventRequest) -> Mapping[str, Any]:
+        if isinstance(source, UserEventRequest) and len(source.payload.body) > self._max_body:
+            raise BodyTooLong(self._max_body)
         members = msgspec.json.decode(encode_request(source))
         found = {name.lower(): value for name, value in members.items() if value is not None}
         own = self._make(source)

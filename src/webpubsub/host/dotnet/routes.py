@@ -10,13 +10,14 @@ section 6.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
 import msgspec
 
+from webpubsub.host.dotnet.patterns import compile_search
 from webpubsub.model.errors import ConfigurationError
 
 Check = Callable[[str], bool]
@@ -64,11 +65,11 @@ class RouteTemplate:
         """
         self.text = text.strip("/")
         segments = [_parse_segment(part, text) for part in _split(self.text)] if self.text else []
-        self._parameters = [part for segment in segments for part in segment if isinstance(part, _Parameter)]
         _check_order(segments, text)
-        _check_names(self._parameters, text)
+        _check_names([part for segment in segments for part in _parameters(segment)], text)
         self.precedence = tuple(_precedence(segment) for segment in segments)
-        self._pattern = re.compile("".join(_patterns(segments)), re.IGNORECASE)
+        self._pattern = re.compile("".join(_patterns(segments)), re.IGNORECASE | re.DOTALL)
+        self._captured = [segment for segment in segments if any(_parameters(segment))]
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the parameters of ``path``, or None when it does not match.
@@ -81,13 +82,63 @@ class RouteTemplate:
         if found is None:
             return None
         values: dict[str, str] = {}
-        for parameter, value in zip(self._parameters, found.groups(), strict=True):
-            text = value or parameter.default
-            if text:
-                if not all(check(text) for check in parameter.checks):
-                    return None
-                values[parameter.name] = text
+        for segment, part in zip(self._captured, found.groups(), strict=True):
+            divided = (part,) if len(segment) == 1 else _divide_segment(segment, part)
+            if divided is None:
+                return None
+            for parameter, value in zip(_parameters(segment), divided, strict=False):
+                text = value or parameter.default
+                if text:
+                    if not all(check(text) for check in parameter.checks):
+                        return None
+                    values[parameter.name] = text
         return values
+
+
+def _parameters(segment: _Segment) -> Iterator[_Parameter]:
+    return (part for part in segment if isinstance(part, _Parameter))
+
+
+def _divide_segment(segment: _Segment, text: str) -> Sequence[str] | None:
+    """Return the values of the first parameters of a segment, of all or of all but the extension."""
+    values = _divide(segment, text)
+    if values is None and _ends_with_extension(segment) and not text.endswith("."):
+        return _divide(segment[:-2], text)
+    return values
+
+
+def _divide(segment: _Segment, text: str) -> Sequence[str] | None:
+    """Divide what came between two slashes, from its end on, as .NET does.
+
+    Each literal is where it comes last, with something left for the parameter behind it, and is looked for
+    nowhere else: one way through the text, while a pattern with several parameters would try all of them.
+    """
+    folded = _fold(text)
+    end = len(text)
+    values: list[str] = []
+    is_waiting = False  # the parameter behind this part
+    for part in reversed(segment):
+        if isinstance(part, _Parameter):
+            is_waiting = True
+            continue
+        start = folded.rfind(_fold(part), 0, end - is_waiting)
+        if start < 0 or (not is_waiting and start + len(part) < end):
+            return None
+        if is_waiting:
+            values.append(text[start + len(part) : end])
+        end, is_waiting = start, False
+    if (end > 0) is not is_waiting:  # something must be left for a first parameter, and for nobody else
+        return None
+    return [*([text[:end]] if is_waiting else ()), *reversed(values)]
+
+
+def _fold(text: str) -> str:
+    """Return the text in upper case, each character one still, as .NET compares without case."""
+    if text.isascii():
+        return text.upper()
+    return "".join(
+        new if len(new := old.upper()) == 1 and (old.isascii() or not new.isascii()) else old for old in text
+    )
 
 
 def _split(text: str) -> Iterator[str]:
@@ -223,11 +274,6 @@ def _shortest(least: str) -> Check:
     return lambda value: len(value) >= low
 
 
-def _regex(pattern: str) -> Check:
-    compiled = re.compile(pattern, re.IGNORECASE)
-    return lambda value: compiled.search(value) is not None
-
-
 def _is_datetime(text: str) -> bool:
     """Tell whether .NET would read a time, of the forms people put into paths."""
     try:
@@ -264,7 +310,7 @@ CONSTRAINTS: Final[Mapping[str, Callable[..., Check]]] = {
     "min": _at_least,
     "max": _at_most,
     "range": _range,
-    "regex": _regex,
+    "regex": compile_search,
     "required": lambda: lambda value: bool(value),
     "file": lambda: _is_file_name,
     "nonfile": lambda: lambda value: not _is_file_name(value),
@@ -332,11 +378,9 @@ def _may_be_missing(segment: _Segment) -> bool:
     return len(segment) == 1 and isinstance(first, _Parameter) and first.may_be_missing
 
 
-def _pattern(segment: _Segment, value: str = "([^/]+)") -> str:
+def _pattern(segment: _Segment) -> str:
+    """Return a pattern that has one way at most to match a text."""
     first = segment[0]
-    if isinstance(first, _Parameter) and first.rest:
-        return "/(.*)"
-    if _ends_with_extension(segment):
-        # The name takes no more than it must, so that the extension gets what follows the last point.
-        return f"{_pattern(segment[:-2], '([^/]+?)')}(?:[.]([^/.]+))?"
-    return "/" + "".join(re.escape(part) if isinstance(part, str) else value for part in segment)
+    if isinstance(first, str) and len(segment) == 1:
+        return "/" + re.escape(first)
+    return "/(.*)" if isinstance(first, _Parameter) and first.rest else "/([^/]+)"

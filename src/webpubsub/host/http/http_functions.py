@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from webpubsub.host.bindings.http_trigger import HttpTrigger, Scope, build_request
+from webpubsub.host.expressions import BodyTooLong
 from webpubsub.host.function import HostFunction
 from webpubsub.host.http.policies import Throttle
 from webpubsub.host.keys.access import HttpGate
@@ -116,6 +117,8 @@ class HttpFunctions:
         request = build_request(scope, parameters, body)
         try:
             answer: HttpAnswer = await self._invoker.invoke(function, request, headers=scope["headers"])
+        except BodyTooLong as refused:
+            return HttpAnswer(refused.status, _FAILED.headers, str(refused).encode())
         except Exception:  # noqa: BLE001 - the invoker has told the trace
             return _FAILED
         return answer

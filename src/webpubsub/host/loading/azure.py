@@ -18,7 +18,7 @@ _BUNDLE: Final = "Microsoft.Azure.Functions.ExtensionBundle"
 _BUNDLE_RANGE: Final = "[4.*, 5.0.0)"
 # The bundle before 4 has an extension of the time before `connections`, MQTT and identity.
 _OLD_RANGE: Final = re.compile(r"[\[(]\s*[0-3]\.")
-_REQUIREMENT: Final = re.compile(r"^\s*([A-Za-z0-9._-]+)", re.MULTILINE)
+_REQUIREMENT: Final = re.compile(r"^[ \t]*([A-Za-z0-9._-]+)", re.MULTILINE)
 _OURS: Final = {name for name in BINDING_TYPES if name.startswith("webpubsub")}
 _NOT_AWAITED: Final = {"connected", "disconnected"}
 # What the extension does with an answer that is no JSON object.

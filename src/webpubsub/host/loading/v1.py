@@ -26,6 +26,7 @@ from webpubsub.host.function import FunctionDefinition
 from webpubsub.host.loading.indexing import check_function
 from webpubsub.host.loading.user_code import own_frames, place_of, put_on_path, shortened
 from webpubsub.model.errors import ConfigurationError, FunctionError, FunctionErrors
+from webpubsub.model.logs.text import text_of
 
 _NAMESPACE: Final = "__app__"
 
@@ -127,11 +128,13 @@ def _entry_point(declared: FunctionJson, app_dir: Path) -> Callable[..., Any]:
 def _import(declared: FunctionJson, app_dir: Path) -> ModuleType:
     try:
         return importlib.import_module(_module_name(declared, app_dir))
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         frames = list(own_frames(error, app_dir))
         where = frames[0][0] if frames else f"{_script(declared, app_dir)}:1"
         lines = "".join(f"\n  {place}: {code}" for place, code in frames)
-        text = f"its script cannot be imported: {type(error).__name__}: {error}{lines}"
+        text = f"its script cannot be imported: {type(error).__name__}: {text_of(error)}{lines}"
         raise FunctionError(declared.name, where, text) from error
 
 

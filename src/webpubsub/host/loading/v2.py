@@ -24,6 +24,7 @@ from webpubsub.host.function import FunctionDefinition
 from webpubsub.host.loading.indexing import check_function
 from webpubsub.host.loading.user_code import file_of, own_frames, place_of, put_on_path, shortened
 from webpubsub.model.errors import ConfigurationError, FunctionError
+from webpubsub.model.logs.text import text_of
 
 # The library has one class for what it calls functions; its stubs differ between versions, hence Any.
 _LibraryFunction = Any
@@ -77,11 +78,13 @@ def _import(app_dir: Path, script_file: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         del sys.modules[name]
         lines = "".join(f"\n  {place}: {code}" for place, code in own_frames(error, app_dir))
         raise ConfigurationError(
-            f"{script_file} cannot be imported: {type(error).__name__}: {error}{lines}"
+            f"{script_file} cannot be imported: {type(error).__name__}: {text_of(error)}{lines}"
         ) from error
     return module
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from webpubsub.host.dotnet.time_span import show_time_span
 from webpubsub.host.function import FIRST_CALL, HostFunction, Invocation, RetryContext
+from webpubsub.host.running.failure import as_failure
 from webpubsub.host.running.invocation import Context, thread_local
 from webpubsub.host.running.thread_pool import ThreadPool
 from webpubsub.model.errors import FunctionTimeout
@@ -128,20 +129,13 @@ class Invoker:
                         values[output.name] = output.open()
                     if function.takes_context:
                         values["context"] = Context(invocation)
-                    try:
-                        if function.is_async:
-                            result = function.run(values)
-                            # A decorator of the user's own may have left nothing to await.
-                            if isinstance(result, CoroutineType) or isawaitable(result):
-                                result = await result
-                        else:
-                            result = await self._run_in_thread(function, invocation, values)
-                    except BaseException as error:
-                        if isinstance(error, Exception) or _is_cancelled():
-                            raise
-                        # A SystemExit would end the host and every other function with it, a CancelledError
-                        # of the function's own its timer for good.
-                        raise RuntimeError(f"the function raised {error!r}") from error
+                    if function.is_async:
+                        result = function.run(values)
+                        # A decorator of the user's own may have left nothing to await.
+                        if isinstance(result, CoroutineType) or isawaitable(result):
+                            result = await result
+                    else:
+                        result = await self._run_in_thread(function, invocation, values)
                     # An answer that cannot be used is a failure of the function, before outputs do anything.
                     answer = trigger.finish(result, values, source)
                     for output in function.outputs:
@@ -149,6 +143,13 @@ class Invoker:
                     if function.result is not None:
                         await function.result.close(result, invocation)
                     return answer
+                except BaseException as error:
+                    # Bindings ask values of the function for their text and members, and those may raise
+                    # anything, too.
+                    failure = error if _is_ours(error) else as_failure(error)
+                    if failure is error:
+                        raise
+                    raise failure from error
                 finally:
                     if deadlines.running.pop(invocation, None) is None or deadlines.awaited is not None:
                         deadlines.left(invocation)
@@ -167,9 +168,14 @@ class Invoker:
         return self._pool.run(function.run, values)
 
 
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is a call given up, and not what its function raised."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    # That of a coroutine that is closed while it waits is raised there, and in no function.
+    trace = error.__traceback__
+    return isinstance(error, GeneratorExit) and (trace is None or trace.tb_next is None)
 
 
 def _run_with_id(invocation: Invocation, run: Callable[[Values], Any], values: Values) -> Any:

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+from webpubsub.host.running.failure import as_failure
+
 # A function's result is any Python value.
 _Work = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
@@ -30,7 +32,7 @@ class ThreadPool:
         self._size = self._wanted = size
         self._loop = loop
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
-        self._finished: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._finished: deque[tuple[asyncio.Future[Any], Any, Exception | None]] = deque()
         self._waking = False
         self._pending = 0  # calls submitted and not yet drained; touched by the loop's thread only
         self._threads: list[threading.Thread] = []
@@ -76,12 +78,12 @@ class ThreadPool:
                 # Given up while it waited for a thread: nobody wants its result.
                 self._finish(future, None if future.cancelled() else call(*arguments), None)
             except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the call
-                self._finish(future, None, error)
+                self._finish(future, None, as_failure(error))
             # Nothing of a call may stay alive while the thread waits for the next one.
             calls[number] = None
             del work, future, call, arguments
 
-    def _finish(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    def _finish(self, future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
         self._finished.append((future, result, error))
         # Append before looking at the flag, and `_drain` clears the flag before it looks at the queue:
         # so a result is either seen by the drain under way, or wakes the loop again. (Testing for
@@ -103,8 +105,5 @@ class ThreadPool:
                 continue
             if error is None:
                 future.set_result(result)
-            elif isinstance(error, StopIteration):
-                # A future refuses this one, as it would end the generator that awaits it.
-                future.set_exception(RuntimeError(f"the function raised StopIteration({error.value!r})"))
             else:
                 future.set_exception(error)

@@ -21,7 +21,7 @@ from webpubsub.host.settings.http_options import HttpOptions
 from webpubsub.host.settings.retry import RetryPolicy, parse_retry
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.json_file import JsonFile
-from webpubsub.model.log_levels import LOG_LEVELS, LogLevels
+from webpubsub.model.logs.levels import LOG_LEVELS, LogLevels
 
 _LOG_LEVEL: Final = ("logging", "logLevel")
 _EXTENSION: Final = "AzureFunctionsJobHost:extensions:webpubsub"

@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from webpubsub.host.bodies import MAX_EXPRESSION_BODY_BYTES
 from webpubsub.host.settings.host_options import HostOptions
 from webpubsub.model.http import HttpBounds
 
@@ -36,6 +37,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_concurrent_requests: How many may run at once; others wait. None for any.
         custom_headers: Headers of every answer that does not have them, names in lower case.
         hsts: The ``strict-transport-security`` header of answers over HTTPS, or None.
+        max_expression_body_bytes: How large a body may be that is decoded for an expression in a binding.
         bounds: What the server takes of requests.
     """
 
@@ -44,6 +46,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_concurrent_requests: int | None = None
     custom_headers: tuple[tuple[bytes, bytes], ...] = ()
     hsts: bytes | None = None
+    max_expression_body_bytes: int = MAX_EXPRESSION_BODY_BYTES
     bounds: HttpBounds = HttpBounds()
 
     @classmethod
@@ -60,6 +63,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
             max_concurrent_requests=_limit(options, "maxConcurrentRequests"),
             custom_headers=tuple(_headers(options)),
             hsts=_hsts(options) if options.flag(*_HSTS, "isEnabled") else None,
+            max_expression_body_bytes=_expression_body(options),
             bounds=HttpBounds(**dict(_bounds(options))),
         )
 
@@ -69,6 +73,14 @@ def _limit(options: HostOptions, name: str) -> int | None:
     if number is not None and (number < -1 or number == 0):
         raise options.problem((*_HTTP, name), "a number above 0, or -1 for no limit", number)
     return None if number == -1 else number
+
+
+def _expression_body(options: HostOptions) -> int:
+    path = (*_HTTP, "maxExpressionBodyBytes")
+    number = options.number(*path)
+    if number is not None and number < 0:
+        raise options.problem(path, "a number of bytes from 0", number)
+    return MAX_EXPRESSION_BODY_BYTES if number is None else number
 
 
 def _bounds(options: HostOptions) -> Iterator[tuple[str, Any]]:

@@ -18,8 +18,10 @@ import msgspec
 
 from webpubsub.model.access.connection_string import ClientProtocol, ConnectionString
 from webpubsub.model.access.jws import sign, signed_payload
-from webpubsub.model.errors import TokenError
+from webpubsub.model.carried import user_id_problem
+from webpubsub.model.errors import InvalidName, TokenError
 from webpubsub.model.events import WebPubSubConnection
+from webpubsub.model.logs.text import fact
 from webpubsub.model.payload import MALFORMED_JSON
 
 CLOCK_SKEW: Final = 300.0
@@ -71,7 +73,12 @@ def client_token(
         user_id: Becomes ``sub``; None connects anonymously.
         roles: Become ``role``.
         groups: Become ``webpubsub.group``.
+
+    Raises:
+        InvalidName: ``user_id`` cannot travel in a header, so nobody could connect with the token.
     """
+    if user_id and (problem := user_id_problem(user_id)) is not None:
+        raise InvalidName("user", user_id, f"what can travel in a header, but {problem}")
     issued = math.floor(now)
     claims: dict[str, Any] = {
         "aud": audience,
@@ -133,12 +140,16 @@ def decode_client_token(
         now: Seconds since the epoch.
 
     Raises:
-        TokenError: It is malformed, forged, expired, not yet valid, or for another audience.
+        TokenError: It is malformed, forged, expired, not yet valid, or for another audience, or its user id
+            cannot travel in a header.
     """
     claims = _verified_claims(token, access_keys, expected=expected, now=now)
-    user_id = claims.get("sub", claims.get(_NAME_IDENTIFIER))
+    given = claims.get("sub", claims.get(_NAME_IDENTIFIER))
+    user_id = None if given is None else _text(given)
+    if user_id and (problem := user_id_problem(user_id)) is not None:
+        raise TokenError(f"the token's user id {fact(repr(user_id))} cannot be used: {problem}")
     return ClientToken(
-        user_id=None if user_id is None else _text(user_id),
+        user_id=user_id,
         roles=tuple(texts(claims.get("role"))),
         groups=tuple(texts(claims.get("webpubsub.group"))),
         content=claims,

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from webpubsub.model.access.connection_string import ClientProtocol
 from webpubsub.model.actions import parse_permission
+from webpubsub.model.carried import user_id_problem
 from webpubsub.model.errors import InvalidName, RestError
 from webpubsub.model.names import parse_connection_id, parse_group_name, parse_user_id
 from webpubsub.model.send_actions import MAX_TTL_SECONDS
@@ -150,6 +151,12 @@ def _client_type(text: str) -> ClientProtocol:
         raise InvalidName("clientType", text, "'Default' or 'MQTT'") from None
 
 
+def _token_user_id(text: str) -> str:
+    if (problem := user_id_problem(text)) is not None:
+        raise InvalidName("user", text, f"what can travel in a header, but {problem}")
+    return text
+
+
 def _continuation_token(text: str) -> str:
     if not 0 < len(text) <= MAX_TOKEN_LENGTH:
         raise InvalidName("continuationToken", text, f"1 to {MAX_TOKEN_LENGTH} characters")
@@ -171,6 +178,7 @@ _IN_QUERY: Final[Mapping[str, Callable[[str], Any]]] = {
     "message_ttl_seconds": _number("messageTtlSeconds", 0, MAX_TTL_SECONDS),
     "minutes_to_expire": _number("minutesToExpire", 1, _MAX_INT),
     "target_name": parse_group_name,
+    "user_id": _token_user_id,
     "top": _number("top", 1, _MAX_INT),
 }
 _LISTS: Final = {"excluded", "role", "group"}

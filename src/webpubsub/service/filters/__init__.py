@@ -12,6 +12,6 @@ Source: service spec, section C.
 
 from __future__ import annotations
 
-from webpubsub.service.filters.filter import Filter, parse_filter
+from webpubsub.service.filters.filter import Filter, FilterBounds, check_filter, parse_filter
 
-__all__ = ["Filter", "parse_filter"]
+__all__ = ["Filter", "FilterBounds", "check_filter", "parse_filter"]

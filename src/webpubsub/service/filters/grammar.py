@@ -52,23 +52,29 @@ _TOKEN: Final = re.compile(
 )
 
 
-def parse_expression(text: str) -> Expression:
-    """Return the syntax tree of a filter.
+def parse_expression(text: str) -> tuple[Expression, int]:
+    """Return the syntax tree of a filter, and how many clauses it joins by ``and`` and ``or``.
 
     Raises:
         InvalidFilter: It is not one expression of the language, or nests deeper than 100 times.
     """
-    return _Parser(text).parse()
+    parser = _Parser(text)
+    return parser.parse(), parser.clauses
 
 
 class _Parser:
-    """Reads the tokens from left to right, one look ahead."""
+    """Reads the tokens from left to right, one look ahead.
+
+    Attributes:
+        clauses: How many it has read.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._tokens = iter(read_tokens(text))
         self._token = next(self._tokens)
         self._depth = 0
+        self.clauses = 1
 
     def parse(self) -> Expression:
         expression = self._or()
@@ -84,12 +90,14 @@ class _Parser:
         while self._takes("or"):
             operands.append(self._and())
         self._depth -= 1
+        self.clauses += len(operands) - 1
         return operands[0] if len(operands) == 1 else Junction("or", tuple(operands))
 
     def _and(self) -> Expression:
         operands = [self._comparison()]
         while self._takes("and"):
             operands.append(self._comparison())
+        self.clauses += len(operands) - 1
         return operands[0] if len(operands) == 1 else Junction("and", tuple(operands))
 
     def _comparison(self) -> Expression:

@@ -37,7 +37,7 @@ _Rule = GroupName | Callable[[str], bool] | None
 
 MAX_ASTERISKS: Final = 5
 
-_TOKEN: Final = re.compile(r"\\[*?\\]|\*+|[^\\]", re.DOTALL)
+_TOKEN: Final = re.compile(r"\\[*?\\]|\*++|[^\\*]", re.DOTALL)  # a run of asterisks is one, not many
 _PATTERN: Final = re.compile(rf"(?:{_TOKEN.pattern})+", re.DOTALL)
 
 

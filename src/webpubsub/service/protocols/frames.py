@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
+from io import BytesIO
 from struct import Struct
 from typing import Final, Protocol
 
@@ -88,7 +89,8 @@ class FrameParser:
         self._max_size = max_size
         self._opcode: Opcode | None = None  # of the message whose fragments are being collected
         self._decoder: codecs.IncrementalDecoder | None = None  # of its text
-        self._fragments: list[bytes] | None = None
+        # One block, as a client may send a message as a million fragments; None when there are none.
+        self._fragments: BytesIO | None = None
         self._size = 0
 
     def receive_text(self, data: bytes) -> bytes | None:
@@ -170,18 +172,16 @@ class FrameParser:
     def _assemble(self, opcode: Opcode, body: bytes, *, final: bool) -> tuple[Opcode, bytes] | None:
         if opcode is not _CONTINUATION:
             self._opcode = opcode
+            self._fragments = BytesIO()
             self._decoder = _utf8_decoder() if opcode is _TEXT else None
         if self._decoder is not None:
             _check_fragment(self._decoder, body, final=final)
-        if body:  # empty fragments are allowed, and without end; they must not fill the memory
-            if self._fragments is None:
-                self._fragments = []
-            self._fragments.append(body)
-            self._size += len(body)
+        assert self._opcode is not None
+        assert self._fragments is not None
+        self._size += self._fragments.write(body)
         if not final:
             return None
-        assert self._opcode is not None
-        found = self._opcode, b"".join(self._fragments or ())
+        found = self._opcode, self._fragments.getvalue()  # the block itself, not a copy of it
         self._opcode, self._decoder, self._fragments, self._size = None, None, None, 0
         return found
 

@@ -57,6 +57,7 @@ from webpubsub.model.rest import (
     parse_value,
 )
 from webpubsub.model.trace import Ids, Name, Phase
+from webpubsub.service.filters import check_filter
 from webpubsub.service.protocols.handshake import refuse_unserved
 from webpubsub.service.rest.answers import EMPTY, error_answer, json_answer
 from webpubsub.service.rest.bodies import Form, json_form, message_form, read_body
@@ -181,6 +182,8 @@ class RestApi:
         try:
             payload = None if asked.form is None else asked.form.payload(body)
             value = parse_value(asked.operation, asked.parameters, payload)
+            if asked.operation.members and (wanted := getattr(value, "filter", None)):
+                check_filter(wanted, self._service.settings.filters)  # that of a query was when it was read
             special = _SPECIAL.get(asked.operation.value)
             if special is None:
                 is_followed = Name.DELIVERY in self._service.trace.heard

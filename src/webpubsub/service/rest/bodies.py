@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from io import BytesIO
 from typing import Any, Final
 
 import msgspec
@@ -173,18 +174,17 @@ def _transcoded(body: bytes, charset: str) -> bytes:
 
 
 async def _read_more(receive: Receive, start: bytes, limit: int) -> bytes:
-    chunks, size, more = [start], len(start), True
+    block, more = BytesIO(), True  # not a list: a body may come as millions of pieces
+    size = block.write(start)
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":  # half a message is not to be sent to anybody
             raise _cut_off()
-        chunk = message.get("body", b"")
-        chunks.append(chunk)
-        size += len(chunk)
+        size += block.write(message.get("body", b""))
         if size > limit:
             raise _too_long(limit)
         more = message.get("more_body", False)
-    return b"".join(chunks)
+    return block.getvalue()
 
 
 def _cut_off() -> PeerError:

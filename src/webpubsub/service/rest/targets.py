@@ -22,7 +22,7 @@ from webpubsub.model.rest import (
     parse_path,
     parse_query,
 )
-from webpubsub.service.filters import parse_filter
+from webpubsub.service.filters import FilterBounds, check_filter
 from webpubsub.service.settings import ServiceSettings
 
 REMEMBERED: Final = 1024
@@ -64,7 +64,9 @@ class Targets:
         Raises:
             RestError: The api-version, a name or a parameter is outside its rules (400).
         """
-        version, parameters = _read_query(operation, head.query, settings.strict_api_version)
+        version, parameters = _read_query(
+            operation, head.query, settings.strict_api_version, settings.filters
+        )
         hub, names = parse_path(operation, head.path, decode_slash=settings.decode_slash_in_segments)
         target = Target(operation, hub, {**names, **parameters}, version)
         if len(self._known) >= REMEMBERED:
@@ -75,12 +77,14 @@ class Targets:
 
 # Many paths have the same query.
 @functools.lru_cache(maxsize=256)
-def _read_query(operation: Operation, query_string: bytes, strict: bool) -> tuple[str, Mapping[str, Any]]:
+def _read_query(
+    operation: Operation, query_string: bytes, strict: bool, bounds: FilterBounds
+) -> tuple[str, Mapping[str, Any]]:
     query = fold_names(parse_query(query_string))
     version = parse_api_version(query, strict=strict)
     parameters = parse_parameters(operation, query)
     if parameters.get("filter"):
-        parse_filter(parameters["filter"])
+        check_filter(parameters["filter"], bounds)
     return version, parameters
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webpubsub.model.log_levels import LogLevels
+from webpubsub.model.logs.levels import LogLevels
 
 DOCUMENTED = LogLevels(
     {"default": 30, "host": 10, "function": 40, "function.chat": 20, "function.chat.user": 10, "worker*": 51}

@@ -761,6 +761,8 @@ async def test_an_action_has_the_same_outcome_for_the_app_and_the_clients(tmp_pa
     refused = [name for name, outcome in outcomes.items() if outcome != "done"]
     assert refused == [
         "to no filter",
+        "to too long a filter",
+        "to leave by too long a filter",
         "over 1 MiB",
         "1 MiB of bytes and one",
         "to no filter in no group",

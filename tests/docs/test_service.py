@@ -28,7 +28,7 @@ from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.http import HttpBounds
+from webpubsub.model.http import CallBounds, HttpBounds
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service.hub import connection, delivery, permissions
 from webpubsub.service.hub.permissions import MAX_ASTERISKS
@@ -38,6 +38,7 @@ from webpubsub.service.settings import (
     EventHandlerSettings,
     GroupPresenceEvents,
     HubSettings,
+    Limits,
     ServiceSettings,
     WebhookAuth,
 )
@@ -59,8 +60,11 @@ def block(found: Section, language: str, number: int = 0) -> Block:
 
 # --- settings -----------------------------------------------------------------------------------------
 
-# In the file beside those of `Compatibility`; keys are not.
-AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin", "http"}
+# In the file beside those of `Compatibility`.
+AT_THE_TOP: Final = {
+    *("hubs", "tokenIssuers", "webhookRequestOrigin", "http", "calls", "limits"),
+    *("accessKeys", "allowedHosts", "allowedOrigins"),
+}
 STRUCTS: Final[dict[str, Any]] = {
     "hub": HubSettings,
     "event handler": EventHandlerSettings,
@@ -68,6 +72,8 @@ STRUCTS: Final[dict[str, Any]] = {
     "auth": WebhookAuth,
     "token issuer": TokenIssuer,
     "http": HttpBounds,
+    "calls": CallBounds,
+    "limits": Limits,
     "compatibility": Compatibility,
 }
 WORDS: Final = {

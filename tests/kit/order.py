@@ -51,8 +51,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "http": (
-        "asgi errors",
-        "urls",
+        "asgi chunked door errors exchange heads",
+        "server urls",
         "client",
         "__init__",
     ),
@@ -69,7 +69,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "observe": ("__init__ logs",),
     "server": (
-        "__init__ ending http_protocol overview tls",
+        "__init__ ending overview tls",
         "options process serving",
         "embedded",
         "addresses in_process standalone",
@@ -80,7 +80,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     "service": (
         "__init__ filters keep_alive protocols",
         "hub protobuf_messages settings",
-        "events service settings_file",
+        "events limits own_keys settings_file",
+        "service",
         "admission rest",
         "websocket",
     ),

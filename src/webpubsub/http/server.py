@@ -21,6 +21,7 @@ Who may end what::
     the clock      a head or a body that does not come in time (408), an idle connection, an answer not read
     the parser     what is no HTTP (400)
     the bounds     heads that are too large (431), bodies that hold too much altogether (503)
+    the door       who may not come in (421, 403)
     the server     as it stops: at once where nothing is under way, else behind the answer
 
 Where more may come that is not wanted, the connection is closed for writing first, and what comes is thrown
@@ -44,6 +45,7 @@ from urllib.parse import unquote
 import httptools
 
 from webpubsub.http.chunked import BadChunk, ChunkedBody, TooMuchAround
+from webpubsub.http.door import Door
 from webpubsub.http.exchange import (
     CLOSE_LINE,
     CONTINUE,
@@ -93,6 +95,7 @@ class HttpServer:
         web_sockets: Goes on with upgraded sockets, or None: then nobody may upgrade.
         trace: Is told of requests that no application answers.
         bounds: What is taken of requests.
+        door: Says which requests may come in, or None: then all.
         scheme: ``http`` or ``https``.
         state: What the application's lifespan has left for its requests.
         connections: Those that are open, upgraded ones left out.
@@ -112,12 +115,14 @@ class HttpServer:
         web_sockets: WebSockets | None = None,
         trace: Trace = SILENT,
         bounds: HttpBounds | None = None,
+        door: Door | None = None,
     ) -> None:
         self.app = app
         self.lane = lane
         self.web_sockets = web_sockets
         self.trace = trace
         self.bounds = HttpBounds() if bounds is None else bounds
+        self.door = door
         self.scheme = "http"
         self.state: dict[str, Any] = {}
         self.connections: set[HttpConnection] = set()
@@ -417,6 +422,12 @@ class HttpConnection(asyncio.Protocol):
             and not (chunked or self._expects)
         ):
             problem = self._problem(version, method, values)
+            if problem is not None:
+                self._refuse(*problem)
+                return b""
+        door = server.door
+        if door is not None and (b"origin" in values or values.get(b"host") not in door.known):
+            problem = door.refusal(RequestHead(method, self._target, self._headers))
             if problem is not None:
                 self._refuse(*problem)
                 return b""

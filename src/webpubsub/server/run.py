@@ -69,7 +69,7 @@ def run_start(options: StartOptions) -> None:
 def _run_app(options: StartOptions) -> None:
     trace = start_logging(options.log_format, verbose=options.verbose)
     addresses = Addresses.find(options)
-    service = addresses.service(trace)
+    service = addresses.service(options, trace)
     joined = service if options.in_process else None
     app = ServedApp(options, addresses, load_host(options, addresses, trace, joined))
     if joined is not None:
@@ -83,7 +83,7 @@ def _run_replaced(options: StartOptions) -> None:
     check_can_inherit("--reload")
     trace = start_logging(options.log_format, verbose=options.verbose)
     addresses = Addresses.find(options)
-    service = addresses.service(trace)
+    service = addresses.service(options, trace)
     app = ReplacedApp(options.app_dir, addresses, service)
     run_until_stopped(app, service, seconds=PARENT_GRACE, until=app.replace)
 

@@ -37,9 +37,11 @@ from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import reconnection_token
 from webpubsub.service.hub.requests import complete_event, event_context, fail_event, take_request
 from webpubsub.service.keep_alive import KeepAlive
-from webpubsub.service.protocols.frames import FramedMessages
+from webpubsub.service.limits import Newcomers, metered
+from webpubsub.service.protocols import ClientProtocol
+from webpubsub.service.protocols.frames import FramedMessages, Reader
 from webpubsub.service.protocols.messages import ClientMessage, Goodbye, Malformed, PingFrame
-from webpubsub.service.settings import ServiceSettings
+from webpubsub.service.settings import NO_LIMITS, ServiceSettings
 
 SERVICE_RELOAD = "Service reload"
 SLOW_CLIENT = "The client does not read its messages."
@@ -62,6 +64,8 @@ class Service:
     """A Web PubSub service.
 
     Attributes:
+        clients: How many there are, in all hubs; those that are away included.
+        newcomers: How many come.
         is_stopping: Whether clients and requests are taken no more.
 
     Args:
@@ -84,6 +88,8 @@ class Service:
         self.now = now
         self.trace = trace
         self.hubs: dict[HubName, Hub] = {}
+        self.clients = 0
+        self.newcomers = Newcomers()
         self.delivery = Delivery(self._end, self._cut_off)
         self.keep_alive = KeepAlive(self._ping)
         self._notifications: dict[Connection, asyncio.Task[None]] = {}
@@ -153,6 +159,7 @@ class Service:
             self.trace.tell(Name.CONNECTION, Phase.STARTED, ids, detail)
         if self.handler.takes(hub.name, WebPubSubEventType.SYSTEM, "connected"):
             self._tell_later(connection, "connected", ConnectedEventRequest)  # before those of its groups
+        self.clients += 1
         hub.add(connection, groups)
 
     def reopen(self, connection: Connection, socket: ClientSocket, accepted: bytes) -> None:
@@ -162,12 +169,17 @@ class Service:
             self.keep_alive.discard(connection)
             self.delivery.detach(connection)
         _stop_timer(connection)
-        protocol = FramedMessages(connection.codec, self.settings.max_message_bytes)
-        connection.open(socket, protocol, asyncio.get_running_loop().time())
+        connection.open(socket, self.reader(connection.codec), asyncio.get_running_loop().time())
         interval = self.settings.hub(connection.hub).web_socket_keep_alive_interval_in_seconds
         self.keep_alive.add(connection, interval)
         self.delivery.reattach(connection, accepted + (self._greeting(connection) or b""))
         self._report(Name.RECOVERY, Phase.COMPLETED, connection)
+
+    def reader(self, messages: Reader) -> ClientProtocol:
+        """Return what reads a client's socket, whose messages ``messages`` reads."""
+        framed = FramedMessages(messages, self.settings.max_message_bytes)
+        limits = self.settings.limits
+        return framed if limits is NO_LIMITS else metered(framed, limits, asyncio.get_running_loop().time)
 
     def _greeting(self, connection: Connection) -> bytes | None:
         """Return the first frame for a reliable client, with a token to come back with."""
@@ -273,6 +285,7 @@ class Service:
         hub = self.hubs.get(connection.hub)
         if hub is None or not hub.remove(connection):
             return
+        self.clients -= 1
         if not hub.connections:
             del self.hubs[connection.hub]
         self._report(Name.CONNECTION, Phase.COMPLETED, connection, {"code": code, "reason": reason})

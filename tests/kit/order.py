@@ -52,7 +52,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "http": (
         "asgi chunked door errors exchange heads",
-        "server urls",
+        "places server urls",
         "client",
         "__init__",
     ),
@@ -70,7 +70,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     "observe": ("__init__ logs",),
     "server": (
         "__init__ ending overview tls",
-        "options process serving",
+        "descriptors options serving",
+        "process",
         "embedded",
         "addresses in_process standalone",
         "child served_app",

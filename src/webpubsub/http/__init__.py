@@ -5,6 +5,8 @@
     server.py      bytes -> head -> who answers it -> answer, for each connection
     exchange.py    one request of an ASGI application, as the server sees it
     urls.py        URL -> where to connect, and how its requests begin
+    places.py      how many connections to one origin there may be, and who waits for one
+    door.py        who may come in where only this machine connects
     client.py      request -> an idle connection, or a new one -> answer, in time
     heads.py       heads that come in several pieces, on either side
     chunked.py     bodies in chunks, on either side
@@ -17,10 +19,11 @@ asks for no content coding. Python's general clients take several times its CPU 
 from __future__ import annotations
 
 from webpubsub.http.client import Deadlines, HttpPool, Response
-from webpubsub.http.errors import HttpCallError, InvalidAnswer, InvalidCall, NotReached, Unanswered
+from webpubsub.http.errors import Crowded, HttpCallError, InvalidAnswer, InvalidCall, NotReached, Unanswered
 from webpubsub.http.urls import Url, parse_url
 
 __all__ = [
+    "Crowded",
     "Deadlines",
     "HttpCallError",
     "HttpPool",

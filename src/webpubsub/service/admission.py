@@ -32,7 +32,7 @@ from webpubsub.service.hub.connection import ClientSocket, Connection, Ending
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import RECOVERY_REFUSED, find_recoverable
 from webpubsub.service.hub.requests import event_context
-from webpubsub.service.limits import check_room
+from webpubsub.service.limits import check_room, metered
 from webpubsub.service.protocols import RAW, Codec, choose_subprotocol
 from webpubsub.service.protocols.frames import FramedMessages
 from webpubsub.service.protocols.handshake import (
@@ -160,7 +160,10 @@ def admit(service: Service, newcomer: Newcomer, answer: EventAnswer) -> tuple[Gr
         raise
     connection.admit(codec, subprotocol, user_id=response.user_id, roles=response.roles, state=answer.state)
     reader = request.publisher if request.publisher and codec is RAW else codec
-    connection.protocol = service.reader(reader)
+    connection.protocol = FramedMessages(reader, service.settings.max_message_bytes)
+    if service.settings.limits is not NO_LIMITS:
+        clock = asyncio.get_running_loop().time
+        connection.protocol = metered(connection.protocol, service.settings.limits, clock)
     return groups
 
 

@@ -39,7 +39,7 @@ from webpubsub.service.hub.requests import complete_event, event_context, fail_e
 from webpubsub.service.keep_alive import KeepAlive
 from webpubsub.service.limits import Newcomers, metered
 from webpubsub.service.protocols import ClientProtocol
-from webpubsub.service.protocols.frames import FramedMessages, Reader
+from webpubsub.service.protocols.frames import FramedMessages
 from webpubsub.service.protocols.messages import ClientMessage, Goodbye, Malformed, PingFrame
 from webpubsub.service.settings import NO_LIMITS, ServiceSettings
 
@@ -169,17 +169,14 @@ class Service:
             self.keep_alive.discard(connection)
             self.delivery.detach(connection)
         _stop_timer(connection)
-        connection.open(socket, self.reader(connection.codec), asyncio.get_running_loop().time())
+        protocol: ClientProtocol = FramedMessages(connection.codec, self.settings.max_message_bytes)
+        if self.settings.limits is not NO_LIMITS:
+            protocol = metered(protocol, self.settings.limits, asyncio.get_running_loop().time)
+        connection.open(socket, protocol, asyncio.get_running_loop().time())
         interval = self.settings.hub(connection.hub).web_socket_keep_alive_interval_in_seconds
         self.keep_alive.add(connection, interval)
         self.delivery.reattach(connection, accepted + (self._greeting(connection) or b""))
         self._report(Name.RECOVERY, Phase.COMPLETED, connection)
-
-    def reader(self, messages: Reader) -> ClientProtocol:
-        """Return what reads a client's socket, whose messages ``messages`` reads."""
-        framed = FramedMessages(messages, self.settings.max_message_bytes)
-        limits = self.settings.limits
-        return framed if limits is NO_LIMITS else metered(framed, limits, asyncio.get_running_loop().time)
 
     def _greeting(self, connection: Connection) -> bytes | None:
         """Return the first frame for a reliable client, with a token to come back with."""

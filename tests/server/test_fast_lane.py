@@ -13,13 +13,13 @@ import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
+from webpubsub.server.http_protocol import MAX_BODY_BYTES, FastLaneHttp, GuardedHttp
 
 from kit.http_wire import Wire
 from kit.service_peers import turns
 from webpubsub.http.asgi import ClientGone, receive_body, send_answer
 from webpubsub.model.http import HttpAnswer, LaneHandler, RawHeaders, RequestHead
 from webpubsub.model.trace import Name, Phase, Trace, TraceEvent
-from webpubsub.server.http_protocol import MAX_BODY_BYTES, FastLaneHttp, GuardedHttp
 from webpubsub.server.serving import Server, bind
 
 TEXT = (b"content-type", b"text/plain")

@@ -12,13 +12,13 @@ import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
+from webpubsub.server.http_protocol import HEAD_SECONDS, MAX_HEAD_BYTES, GuardedHttp
 
 from kit.http_wire import Wire
 from kit.service_peers import turns
 from webpubsub.model.http import RequestHead
 from webpubsub.model.trace import SILENT, Trace, TraceEvent
 from webpubsub.server import http_protocol
-from webpubsub.server.http_protocol import HEAD_SECONDS, MAX_HEAD_BYTES, GuardedHttp
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 UPGRADE = b"GET /client HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"

@@ -62,7 +62,7 @@ def run_service(options: ServiceOptions) -> None:
         )
         following = Background(watch.run)
 
-    run_until_stopped(service, following, seconds=GRACE, ready=lambda: overview)
+    run_until_stopped(service, following, seconds=GRACE, trace=trace, ready=lambda: overview)
 
 
 def completed(options: ServiceOptions, settings: ServiceSettings) -> ServiceSettings:

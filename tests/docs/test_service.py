@@ -255,6 +255,10 @@ LIMITS: Final = {
     "what waits for a client that does not read": (
         f"{delivery.MAX_HELD:,} messages, {delivery.MAX_WAITING_BYTES // MIB} MiB;"
     ),
+    "connections to one event handler's host and port": (
+        f"{CallBounds().max_connections} ([`maxConnections`](service-settings.md#calls)); "
+        f"{CallBounds().max_waiting:,} more calls wait, {CallBounds().wait_timeout:g} seconds each"
+    ),
     "rules for single groups, for each permission of a connection": (
         f"{permissions.MAX_RULES:,}; patterns {permissions.MAX_PATTERNS}, with {MAX_ASTERISKS} asterisks"
     ),

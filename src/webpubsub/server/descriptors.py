@@ -34,9 +34,10 @@ def raise_limit() -> int | None:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         except (ValueError, OSError):  # macOS: "unlimited" is more than it gives
-            return soft
-        return hard
-    return None
+            hard = soft
+    else:
+        hard = None
+    return hard
 
 
 class Descriptors:

@@ -332,6 +332,14 @@ async def test_who_is_allowed_by_option_or_by_cors_comes_in(folder: Path) -> Non
             assert (await ask(port, "GET", "/admin/host/status", headers))[0] == status
 
 
+async def test_whom_the_door_lets_in_may_change_things(folder: Path) -> None:
+    async with app(folder, DEFAULT_ACCESS_KEY, allowed_origins=("https://app.example",)) as (port, _app):
+        for origin, status in (("https://app.example", 201), ("http://localhost:3000", 201), (EVIL, 403)):
+            headers = {"Host": "localhost", "Origin": origin}
+            path = f"/admin/host/keys/{origin[-4:]}"
+            assert (await ask(port, "POST", path, headers))[0] == status
+
+
 async def test_a_host_that_other_machines_reach_asks_nobody(folder: Path) -> None:
     async with app(folder, DEFAULT_ACCESS_KEY, address="0.0.0.0") as (port, _app):
         assert (await ask(port, "GET", "/admin/host/status", {"Host": "evil.example", "Origin": EVIL}))[

@@ -57,6 +57,7 @@ class FunctionHost:
         trace: Who is told what happens.
         bounds: What a server should take of requests.
         cors_origins: Origins whose pages may call HTTP functions; ``*`` is any.
+        has_door: Whether the server asks who may come in; see `Door`.
         webhook: Answers requests of the service; also a `FastLane`, for servers that have a shorter way to it
             than ASGI.
 
@@ -95,7 +96,9 @@ class FunctionHost:
         self._clock = clock
         self.trace = trace
         self._began = time.monotonic()
-        self._connections = Connections(settings.environment, clock, trace, sinks, credentials)
+        self._connections = Connections(
+            settings.environment, clock, trace, sinks, credentials, settings.calls
+        )
         facilities = Facilities(
             settings.environment,
             self._connections,
@@ -134,6 +137,7 @@ class FunctionHost:
             sleep=sleep,
             trace=trace,
         )
+        self.has_door = False
         self.cors_origins = origins = settings.cors_origins
         self._cors = Cors(origins, credentials=settings.cors_credentials) if origins else None
         self._headers = AnswerHeaders.of(settings.http, self._cors)
@@ -241,6 +245,7 @@ class FunctionHost:
             self._keys,
             self.access,
             host_id=self._settings.host_id,
+            asks_origins=not self.has_door,
             clock=self._clock,
             uptime=lambda: time.monotonic() - self._began,
             trace=self.trace,

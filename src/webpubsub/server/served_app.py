@@ -53,6 +53,7 @@ class ServedApp:
             bounds=host.bounds,
             door=_door(options, addresses, host),
         )
+        host.has_door = self._server.door is not None
 
     async def start(self) -> None:
         """Return when the functions can be called.

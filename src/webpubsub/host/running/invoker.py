@@ -172,8 +172,8 @@ class Invoker:
         holders = sorted(held.items(), key=lambda found: (-found[1], found[0]))
         shown = ", ".join(f"'{name}' {count}" for name, count in holders)
         message = (
-            f"{waiting} calls of functions that are not async wait for a thread, the first for {PATIENCE:g} "
-            f"seconds: all {sum(held.values())} are held, by {shown}. Make functions that wait 'async def', "
+            f"calls of functions that are not async wait for a thread: {waiting}, the first for {PATIENCE:g} "
+            f"seconds. All {sum(held.values())} are held, by {shown}. Make functions that wait 'async def', "
             f"or set {_THREADS} to more than {self._threads}"
         )
         self._trace.tell(Name.PROCESS, Phase.FAILED, {}, {"message": message})

@@ -16,7 +16,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from webpubsub.host.settings.host_options import HostOptions
-from webpubsub.model.http import HttpBounds
+from webpubsub.model.http import CallBounds, HttpBounds
 
 _HTTP: Final = ("extensions", "http")
 _HSTS: Final = (*_HTTP, "hsts")
@@ -60,7 +60,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
             max_concurrent_requests=_limit(options, "maxConcurrentRequests"),
             custom_headers=tuple(_headers(options)),
             hsts=_hsts(options) if options.flag(*_HSTS, "isEnabled") else None,
-            bounds=HttpBounds(**dict(_bounds(options))),
+            bounds=HttpBounds(**dict(read_members(options, HttpBounds, _HTTP))),
         )
 
 
@@ -71,17 +71,24 @@ def _limit(options: HostOptions, name: str) -> int | None:
     return None if number == -1 else number
 
 
-def _bounds(options: HostOptions) -> Iterator[tuple[str, Any]]:
-    """Yield the members that are set; their least values stand in their types."""
-    for field in msgspec.structs.fields(HttpBounds):
+def read_members(
+    options: HostOptions, struct: type[HttpBounds | CallBounds], section: tuple[str, ...]
+) -> Iterator[tuple[str, Any]]:
+    """Yield the members of bounds that a section sets; their least values stand in their types.
+
+    Raises:
+        ConfigurationError: A value is not what it must be.
+    """
+    for field in msgspec.structs.fields(struct):
         kind, meta = get_args(field.type)
-        read, what = (options.number, "bytes") if kind is int else (options.seconds, "seconds")
-        path = (*_HTTP, field.encode_name)
+        read, unit = (options.number, "") if kind is int else (options.seconds, " of seconds")
+        unit = " of bytes" if field.name.endswith("_bytes") else unit
+        path = (*section, field.encode_name)
         value = read(*path)
         if value is None:
             continue
         if value < meta.ge:
-            raise options.problem(path, f"a number of {what} from {meta.ge}", value)
+            raise options.problem(path, f"a number{unit} from {meta.ge}", value)
         yield field.name, value
 
 

@@ -1,5 +1,5 @@
 # One door for people and for CI. Everything is done by the scripts beside it; PYTHON=... chooses the interpreter.
-.PHONY: help demo test coverage check format constraints bench release-pages
+.PHONY: help demo test fuzz coverage check format constraints bench release-pages
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -9,6 +9,9 @@ demo: ## Install into .venv and run the chat example.
 
 test: ## Install what the tests need and run them all; ARGS="-k name" passes options to pytest.
 	@scripts/test $(ARGS)
+
+fuzz: ## Feed parsers with mutated input, beside others; ARGS="--seconds 60 --seed 1", ARGS=--help says more.
+	@scripts/fuzz $(ARGS)
 
 coverage: ## Run the unit tests and show the lines and branches that they leave out.
 	@scripts/coverage $(ARGS)

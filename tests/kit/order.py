@@ -52,9 +52,9 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "http": (
         "asgi chunked door errors exchange heads",
-        "places server urls",
-        "client",
-        "__init__",
+        "body places server_state urls",
+        "client protocol",
+        "__init__ server",
     ),
     "model": (
         "__init__ errors http log_levels",

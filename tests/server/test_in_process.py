@@ -19,6 +19,7 @@ from webpubsub.host import FunctionHost, HostSettings
 from webpubsub.host.azure.rest_client import RestClient
 from webpubsub.host.webhook import WEBHOOK_PATH
 from webpubsub.http import Deadlines
+from webpubsub.http.server import HttpServer
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.actions import (
     Action,
@@ -64,7 +65,7 @@ from webpubsub.model.trace import SILENT, Trace, TracedActions, TraceEvent
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
 from webpubsub.server.in_process import send_events_to, sinks_of
-from webpubsub.server.serving import Server, bind, reachable_url
+from webpubsub.server.serving import bind, reachable_url
 from webpubsub.service.settings import (
     SYSTEM_EVENTS,
     EventHandlerSettings,
@@ -266,9 +267,9 @@ async def joined(
     sink = sinks.get(
         "webpubsubconnectionstring", TracedActions(client, Trace(events.append), client.endpoint)
     )
-    server = Server(host, app_listener, lane=host.webhook)
+    server = HttpServer(host, lane=host.webhook)
     await host.start()
-    await server.start()
+    await server.start(app_listener)
     code = f"?code={host.access.webhook_code}" if host.access is not None else ""
     handler = EventHandlerSettings(
         f"{url}{WEBHOOK_PATH}{code}", "*", SYSTEM_EVENTS, credentials, GroupPresenceEvents(("joined", "left"))
@@ -497,7 +498,7 @@ async def both_ways(folder: Path, ask: Callable[[Joined], Awaitable[Any]], **giv
     return found
 
 
-STATES_TOO_LARGE = "The request's head is larger than 65536 bytes."
+STATES_TOO_LARGE = "The request's head is larger than 65536 bytes (maxHeadBytes)."
 
 
 @pytest.mark.parametrize("auth", [False, True], ids=["open", "with keys"])

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from kit.certificates import make_certificate
+from webpubsub.http import server as http_server
+from webpubsub.http.server import HttpServer
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.server import http_protocol
 from webpubsub.server.ending import LAST_SECONDS, Grace
-from webpubsub.server.serving import Server, bind, reachable_url, shown_url
-from webpubsub.server.tls import Tls
+from webpubsub.server.serving import bind, reachable_url, shown_url
+from webpubsub.server.tls import Tls, context_of
 
 
 @pytest.mark.parametrize(
@@ -76,8 +77,8 @@ async def test_a_server_stops_in_time_though_a_request_ignores_being_cancelled()
         await send({"type": "http.response.body"})
 
     listener = bind("127.0.0.1", 0, "")
-    server = Server(stubborn, listener)
-    await server.start()
+    server = HttpServer(stubborn)
+    await server.start(listener)
     _, writer = await asyncio.open_connection(*listener.getsockname())
     writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     await asked.wait()
@@ -92,7 +93,7 @@ async def test_a_server_stops_though_a_client_never_closes_its_side_of_tls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A phone that is out of reach: without TLS nobody would wait for it either."""
-    monkeypatch.setattr(http_protocol, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "CLOSE_SECONDS", 0.2)
     made = make_certificate(tmp_path)
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
@@ -100,8 +101,8 @@ async def test_a_server_stops_though_a_client_never_closes_its_side_of_tls(
         await send({"type": "http.response.body"})
 
     listener = bind("127.0.0.1", 0, "")
-    server = Server(app, listener, tls=Tls(made.certfile, made.keyfile))
-    await server.start()
+    server = HttpServer(app)
+    await server.start(listener, context_of(Tls(made.certfile, made.keyfile)))
     trusting = ssl.create_default_context(cafile=made.certfile)
     reader, writer = await asyncio.open_connection(*listener.getsockname(), ssl=trusting)
     writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")

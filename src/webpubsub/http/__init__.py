@@ -2,15 +2,19 @@
 
 ::
 
-    server.py      bytes -> head -> who answers it -> answer, for each connection
-    exchange.py    one request of an ASGI application, as the server sees it
-    urls.py        URL -> where to connect, and how its requests begin
-    places.py      how many connections to one origin there may be, and who waits for one
-    door.py        who may come in where only this machine connects
-    client.py      request -> an idle connection, or a new one -> answer, in time
-    heads.py       heads that come in several pieces, on either side
-    chunked.py     bodies in chunks, on either side
-    asgi.py        one exchange over ASGI, as an application sees it: a whole body in, a whole answer out
+    server.py          a socket that listens, the clock, a start and an end
+    server_state.py    what its connections share
+    protocol.py        bytes -> head -> who answers it -> answer, for each connection
+    exchange.py        one request of an ASGI application, as the server sees it
+    body.py            a body that is on its way, and how long it may take
+    door.py            who may come in where only this machine connects
+    places.py          how many connections to one origin there may be, and who waits for one
+    client.py          request -> an idle connection, or a new one -> answer, in time
+    urls.py            URL -> where to connect, and how its requests begin
+    heads.py           heads that come in several pieces, on either side
+    chunked.py         bodies in chunks, on either side
+    asgi.py            one exchange over ASGI, as an application sees it: a whole body in, a whole answer out;
+                       and how an application starts and ends
 
 The client calls webhooks and the REST API. It follows no redirection, uses no proxy, keeps no cookies, and
 asks for no content coding. Python's general clients take several times its CPU time a call.

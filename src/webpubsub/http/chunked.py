@@ -86,7 +86,7 @@ class ChunkedBody:
             elif stage in _AFTER_DATA:
                 expected, self._stage = _AFTER_DATA[stage]
                 if data[at] != expected:
-                    raise BadChunk(f"expected the end of a chunk, found {_shown(data[at:])}")
+                    raise BadChunk(f"expected the end of a chunk, found {_shown(data[at : at + 1])}")
                 at += 1
                 self._around += 1
             else:

@@ -19,8 +19,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
-from webpubsub.model.http import BODILESS
+from webpubsub.model.http import BODILESS, RequestHead
 
 Message = MutableMapping[str, Any]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -106,11 +107,13 @@ class AsgiExchange:
     Attributes:
         buffered: Bytes of the body that wait for the application.
         has_started: Something of the answer is written.
+        held: Bytes of the body that count as held until the application has returned.
         is_over: The answer is complete, or the client is gone.
     """
 
     __slots__ = (
         "_expects",
+        "_has_trailers",
         "_is_chunked",
         "_is_head",
         "_is_last",
@@ -122,10 +125,12 @@ class AsgiExchange:
         "_pieces",
         "_scope",
         "_start",
+        "_takes_trailers",
         "_trailers",
         "_wire",
         "buffered",
         "has_started",
+        "held",
         "is_over",
     )
 
@@ -144,7 +149,9 @@ class AsgiExchange:
         self._is_head = scope["method"] == "HEAD"
         self._more = has_body
         self._expects = expects
-        self._trailers = trailers
+        self._takes_trailers = trailers
+        self._has_trailers = False  # the application sends some, whether the client takes them or not
+        self._trailers = b""
         self._pieces: list[bytes] = []
         self._is_last = False  # the application has the end of the body
         self._news: asyncio.Event | None = None
@@ -153,7 +160,7 @@ class AsgiExchange:
         self._left: int | None = None  # of the length that the application has said
         self._is_chunked = False
         self._is_unframed = False  # the answer goes on until the connection ends
-        self.buffered = 0
+        self.buffered = self.held = 0
         self.has_started = False
         self.is_over = False
 
@@ -211,6 +218,7 @@ class AsgiExchange:
             self._expects = False
             if self._more and not self.is_over and not self.has_started:
                 self._wire.write(CONTINUE)
+                self._wire.read_on()
         while not (self._pieces or self.is_over or (not self._more and not self._is_last)):
             if self._news is None:
                 self._news = asyncio.Event()
@@ -258,22 +266,21 @@ class AsgiExchange:
                 raise RuntimeError("the answer's body is not of the length that its head says")
         if self._is_chunked:
             data += b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            data += b"" if more or self._trailers else b"0\r\n\r\n"
+            data += b"" if more or self._has_trailers else b"0\r\n\r\n"
         elif self._left is not None or self._is_unframed:
             data += b"" if self._is_head else body
         self.has_started = True
         self._wire.write(data)
-        if not more and self._trailers:
+        if not more and self._has_trailers:
             self._next = _TRAILERS
         elif not more:
             self._end()
 
     def _send_trailers(self, message: Message) -> None:
-        lines = b"".join(header_line(name, value) for name, value in message.get("headers", ()))
-        more = message.get("more_trailers", False)
-        self._start = {"trailers": self._start.get("trailers", b"") + lines}
-        if not more:
-            self._wire.write(b"0\r\n%b\r\n" % self._start["trailers"])
+        self._trailers += b"".join(header_line(name, value) for name, value in message.get("headers", ()))
+        if not message.get("more_trailers", False):
+            if self._is_chunked:
+                self._wire.write(b"0\r\n%b\r\n" % self._trailers)
             self._end()
 
     def _end(self) -> None:
@@ -301,16 +308,17 @@ class AsgiExchange:
             elif name != b"transfer-encoding":
                 lines.append(header_line(name, value))
                 date_line = b"" if name == b"date" else date_line
-        self._trailers = self._trailers and bool(self._start.get("trailers")) and not is_bare
+        self._has_trailers = bool(self._start.get("trailers"))
+        has_trailers = self._has_trailers and self._takes_trailers
         self._start = {}
         if is_bare:
             pass
-        elif length is not None and not self._trailers:
+        elif length is not None and (self._is_head or not has_trailers):
             lines.append(b"content-length: %d\r\n" % length)
             self._left = length
         elif self._is_head:
             pass
-        elif self._scope["http_version"] == "1.1" and (more or self._trailers):
+        elif self._scope["http_version"] == "1.1" and (more or has_trailers):
             lines.append(b"transfer-encoding: chunked\r\n")
             self._is_chunked = True
         elif more:
@@ -328,3 +336,37 @@ def _length(value: bytes) -> int:
     if not value.isdigit():
         raise ValueError(f"content-length {value!r}: expected a number")
     return int(value)
+
+
+class Facts(Protocol):
+    """What a server knows of itself."""
+
+    scheme: str
+    state: dict[str, Any]
+
+
+def build_scope(
+    head: RequestHead, version: str, server: Facts, transport: asyncio.BaseTransport
+) -> dict[str, Any]:
+    """Return what an application is told of a request before its body."""
+    path, _, query = head.target.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": version,
+        "method": head.method,
+        "scheme": server.scheme,
+        "path": unquote(path.decode("latin-1")),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": head.headers,
+        "client": _address(transport.get_extra_info("peername")),
+        "server": _address(transport.get_extra_info("sockname")),
+        "state": server.state.copy(),
+        "extensions": {"http.response.trailers": {}},
+    }
+
+
+def _address(found: Any) -> tuple[str, int] | None:
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

@@ -16,9 +16,8 @@
     reload.py         one child, which each change of a file replaces
     workers.py        several children, which are started again when they end
 
-    serving.py        one HTTP server on one socket; sockets and their URLs
-    http_protocol.py  what that server speaks: HTTP/1.1 with limits, and with a fast lane
-    tls.py            its certificate
+    serving.py        sockets that listen, and their URLs
+    tls.py            the certificate of a server
     overview.py       what is shown before Ready
 
 It raises this package's own errors, and knows no command line.

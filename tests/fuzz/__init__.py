@@ -1,0 +1,1 @@
+"""Parsers fed with input that nobody wrote: mutations of good input, cut anywhere, compared with others."""

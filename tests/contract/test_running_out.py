@@ -7,7 +7,7 @@ import contextlib
 import resource
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,14 @@ async def upgrade(url: str) -> tuple[int, asyncio.StreamWriter]:
     return int(head.split(b" ")[1]), writer
 
 
+async def close(writers: Iterable[asyncio.StreamWriter]) -> None:
+    for writer in writers:
+        writer.close()
+    for writer in writers:
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
 async def test_five_hundred_clients_whose_connect_function_is_slow(tmp_path: Path, run_command: Run) -> None:
     """At the limit that most systems begin with, which is here the hard one, too."""
     folder = tmp_path / "app"
@@ -58,10 +66,13 @@ async def test_five_hundred_clients_whose_connect_function_is_slow(tmp_path: Pat
         resource.prlimit(command.process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
         url = client_url(command.connection_string, "chat")
         found = await asyncio.gather(*(upgrade(url) for _ in range(500)))
-        assert Counter(status for status, _ in found) == {101: 500}
+        await close([writer for _, writer in found])
+        # The fourth turn of 128 comes after 9 of the 10 seconds that an event may wait; on a machine that has
+        # other work it may be late for some, and these hear of it as the settings say.
+        statuses = Counter(status for status, _ in found)
+        assert set(statuses) <= {101, 503}
+        assert statuses[101] >= 3 * 128
         assert OUT not in command.output
-        for _, writer in found:
-            writer.close()
 
 
 async def test_when_there_is_none_left_it_is_told_once(tmp_path: Path, run_command: Run) -> None:
@@ -79,8 +90,7 @@ async def test_when_there_is_none_left_it_is_told_once(tmp_path: Path, run_comma
                 break
             await asyncio.sleep(0.02)
         await asyncio.sleep(2.5)  # it looks again, and says nothing
-        for writer in writers:
-            writer.close()
+        await close(writers)
         assert command.output.count(OUT) == 1
 
 

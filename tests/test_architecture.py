@@ -15,7 +15,7 @@ from kit.structure_figures import COUNTED
 
 PACKAGE = Path(webpubsub.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-MAX_LINES = 670  # two hold what one call enters once on the way in and once on the way out
+MAX_LINES = 700  # two hold what one call enters once on the way in and once on the way out
 TREE = Tree(PACKAGE)
 
 # No figure of the package's shape rises over its ceiling.

@@ -78,6 +78,7 @@ WAYS: Final[dict[tuple[str, str], Way]] = {
     ("server/child.py", "fileno"): _NO_CHILDREN,
     ("server/child.py", "pass_fds"): _NO_CHILDREN,
     ("server/child.py", "start_new_session"): _NO_CHILDREN,
+    ("server/descriptors.py", "resource"): Way(asked, "Windows: there is no such limit"),
     ("server/serving.py", "SO_REUSEADDR"): Way(asked, "Windows: not needed, and would share the port"),
     ("server/serving.py", "SO_REUSEPORT"): Way(asked, "macOS: workers share one socket; Windows: no workers"),
     ("server/process.py", "add_signal_handler"): Way(missing("NotImplementedError"), "signal.signal"),

@@ -91,6 +91,8 @@ ALL_OF_START = StartOptions(
     reload=True,
     workers=3,
     in_process=True,
+    allowed_hosts=("dev.example", "*"),
+    allowed_origins=("https://app.example", "null"),
 )
 ALL_OF_SERVICE = ServiceOptions(
     host="127.0.0.2",
@@ -103,6 +105,8 @@ ALL_OF_SERVICE = ServiceOptions(
     strict_api_version=True,
     log_format="json",
     verbose=True,
+    allowed_hosts=("dev.example",),
+    allowed_origins=("*",),
 )
 # As they stand in variables. The files of a certificate are of other tests.
 VARIABLES = [
@@ -123,6 +127,8 @@ VARIABLES = [
             "VERBOSE": "1",
             "RELOAD": "1",
             "WORKERS": "3",
+            "ALLOW_HOST": "Dev.Example *",
+            "ALLOW_ORIGIN": "https://App.example/ null",
             "SSL_CERTFILE": "",
             "SSL_KEYFILE": "",
         },
@@ -139,6 +145,8 @@ VARIABLES = [
             "SECONDARY_KEY": "second",
             "INSECURE_DEFAULT_KEY": "1",
             "STRICT_API_VERSION": "1",
+            "ALLOW_HOST": "dev.example",
+            "ALLOW_ORIGIN": "*",
             "LOG_FORMAT": "json",
             "VERBOSE": "1",
             "SSL_CERTFILE": "",
@@ -186,6 +194,16 @@ def test_an_option_wins_over_its_variable(taken: list[Any]) -> None:
         ),
         ("start --workers 0", "Invalid value for '--workers': 0 is not in the range x>=1."),
         ("start --log-format xml", "Invalid value for '--log-format': 'xml' is not one of 'text', 'json'."),
+        (
+            "start --allow-host dev.example:80",
+            "Invalid value for '--allow-host': 'dev.example:80' is not the name of a host: expected such as "
+            "'dev.example', without port, or '*'",
+        ),
+        (
+            "service --allow-origin app.example",
+            "Invalid value for '--allow-origin': 'app.example' is not an origin: expected such as "
+            "'https://app.example', 'null', or '*'",
+        ),
         ("start a b", "Got unexpected extra argument (b)"),
         ("service --port x", "Invalid value for '--port': 'x' is not a valid integer range."),
         ("token --hub h --minutes 0", "Invalid value for '--minutes': 0 is not in the range x>=1."),

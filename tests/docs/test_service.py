@@ -28,7 +28,7 @@ from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.cloudevents import MAX_ANSWER_BYTES
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.http import HttpBounds
+from webpubsub.model.http import CallBounds, HttpBounds
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.service import notices
 from webpubsub.service.filters import FilterBounds
@@ -40,6 +40,7 @@ from webpubsub.service.settings import (
     EventHandlerSettings,
     GroupPresenceEvents,
     HubSettings,
+    Limits,
     ServiceSettings,
     WebhookAuth,
 )
@@ -61,8 +62,11 @@ def block(found: Section, language: str, number: int = 0) -> Block:
 
 # --- settings -----------------------------------------------------------------------------------------
 
-# In the file beside those of `Compatibility`; keys are not.
-AT_THE_TOP: Final = {"hubs", "tokenIssuers", "webhookRequestOrigin", "http", "filters"}
+# In the file beside those of `Compatibility`.
+AT_THE_TOP: Final = {
+    *("hubs", "tokenIssuers", "webhookRequestOrigin", "http", "filters", "calls", "limits"),
+    *("accessKeys", "allowedHosts", "allowedOrigins"),
+}
 STRUCTS: Final[dict[str, Any]] = {
     "hub": HubSettings,
     "event handler": EventHandlerSettings,
@@ -71,6 +75,8 @@ STRUCTS: Final[dict[str, Any]] = {
     "token issuer": TokenIssuer,
     "http": HttpBounds,
     "filters": FilterBounds,
+    "calls": CallBounds,
+    "limits": Limits,
     "compatibility": Compatibility,
 }
 WORDS: Final = {
@@ -256,6 +262,10 @@ LIMITS: Final = {
     ),
     "what waits for a client that does not read": (
         f"{delivery.MAX_HELD:,} messages, {delivery.MAX_WAITING_BYTES // MIB} MiB;"
+    ),
+    "connections to one event handler's host and port": (
+        f"{CallBounds().max_connections} ([`maxConnections`](service-settings.md#calls)); "
+        f"{CallBounds().max_waiting:,} more calls wait, {CallBounds().wait_timeout:g} seconds each"
     ),
     "rules for single groups, for each permission of a connection": (
         f"{permissions.MAX_RULES:,}; patterns {permissions.MAX_PATTERNS}, with {MAX_ASTERISKS} asterisks"

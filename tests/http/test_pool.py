@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import gc
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -22,7 +24,17 @@ from kit.scripted_server import (
     scripted_server,
     then_close,
 )
-from webpubsub.http import HttpPool, InvalidAnswer, InvalidCall, NotReached, Response, Unanswered, parse_url
+from webpubsub.http import (
+    Crowded,
+    HttpPool,
+    InvalidAnswer,
+    InvalidCall,
+    NotReached,
+    Response,
+    Unanswered,
+    parse_url,
+)
+from webpubsub.model.http import CallBounds
 
 MAX_BODY = 1000
 
@@ -144,6 +156,7 @@ async def test_as_many_connections_as_calls_and_the_last_used_is_the_next(
         await gate.wait()
         writer.write(OK)
 
+    pool.bounds = CallBounds(max_connections=150)
     server.scripts = [[wait, OK, OK] for _ in range(150)]
     calls = [asyncio.create_task(post(pool, server)) for _ in range(150)]
     for _ in calls:
@@ -518,3 +531,247 @@ async def test_https_where_there_is_none(pool: HttpPool) -> None:
     with pytest.raises(NotReached, match=f"127.0.0.1 port {port}: "):
         await pool.request("GET", parse_url(f"https://127.0.0.1:{port}/"))
     server.close()
+
+
+# --- more calls than connections ----------------------------------------------------------------------
+
+
+def places_of(pool: HttpPool) -> list[tuple[int, int]]:
+    return [(places.taken, len(places.waiting)) for places in pool._places.values()]
+
+
+class Gates:
+    """Answers each request when the test says so.
+
+    Attributes:
+        asked: The paths of requests, in their order.
+    """
+
+    def __init__(self, server: ScriptedServer, connections: int) -> None:
+        self.asked: list[bytes] = []
+        self._answers: list[asyncio.Event] = []
+        self._came = asyncio.Semaphore(0)
+        server.scripts = [[self._answer] * 100 for _ in range(connections)]
+        self._server = server
+
+    async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked = [request.split()[1] for request in self._server.requests]
+        gate = asyncio.Event()
+        self._answers.append(gate)
+        self._came.release()
+        await gate.wait()
+        writer.write(OK)
+
+    async def came(self, count: int) -> None:
+        for _ in range(count):
+            await asyncio.wait_for(self._came.acquire(), 5)
+
+    def answer(self, number: int) -> None:
+        self._answers[number].set()
+
+
+async def test_calls_over_the_cap_wait_in_their_order(pool: HttpPool, server: ScriptedServer) -> None:
+    pool.bounds = CallBounds(max_connections=2)
+    gates = Gates(server, 3)
+    calls = []
+    for number in range(5):
+        calls.append(asyncio.create_task(post(pool, server, f"/{number}")))
+        if number < 2:
+            await gates.came(1)
+        else:
+            await asyncio.sleep(0)
+    assert places_of(pool) == [(2, 3)]
+    for number in range(3):
+        gates.answer(number)
+        await gates.came(1)
+    gates.answer(3)
+    gates.answer(4)
+    assert [found.status for found in await asyncio.gather(*calls)] == [200] * 5
+    served = sorted(request.split()[1] for requests in server.connections for request in requests)
+    assert served == [b"/0", b"/1", b"/2", b"/3", b"/4"]
+    assert len(server.connections) == 2
+    assert places_of(pool) == [(2, 0)]
+
+
+async def test_a_call_that_comes_then_does_not_overtake(pool: HttpPool, server: ScriptedServer) -> None:
+    pool.bounds = CallBounds(max_connections=1)
+    gates = Gates(server, 3)
+    first = asyncio.create_task(post(pool, server, "/first"))
+    await gates.came(1)
+    second = asyncio.create_task(post(pool, server, "/second"))
+    await asyncio.sleep(0)
+    first.cancel()  # which ends its connection: its place is for the second
+    await asyncio.wait([first])
+    third = asyncio.create_task(post(pool, server, "/third"))
+    await gates.came(1)
+    gates.answer(1)
+    await second
+    await gates.came(1)
+    gates.answer(2)
+    await third
+    assert gates.asked == [b"/first", b"/second", b"/third"]
+
+
+async def test_one_too_many_that_wait(pool: HttpPool, server: ScriptedServer) -> None:
+    pool.bounds = CallBounds(max_connections=1, max_waiting=1)
+    gates = Gates(server, 1)
+    first = asyncio.create_task(post(pool, server))
+    await gates.came(1)
+    second = asyncio.create_task(post(pool, server))
+    await asyncio.sleep(0)
+    with pytest.raises(Crowded) as caught:
+        await post(pool, server, "/?code=SECRET")
+    assert str(caught.value) == (
+        f"127.0.0.1:{server.port} has all of its 1 connections (maxConnections) in use, and 1 calls wait for "
+        "one already (maxWaiting)"
+    )
+    gates.answer(0)
+    await gates.came(1)
+    gates.answer(1)
+    await asyncio.gather(first, second)
+
+
+async def test_a_call_that_waits_too_long(pool: HttpPool, server: ScriptedServer) -> None:
+    pool.bounds = CallBounds(max_connections=1, wait_timeout=0.01)
+    gates = Gates(server, 1)
+    first = asyncio.create_task(post(pool, server))
+    await gates.came(1)
+    with pytest.raises(Crowded) as caught:
+        await post(pool, server)
+    assert str(caught.value) == (
+        f"none of the 1 connections to 127.0.0.1:{server.port} (maxConnections) became free within 0.01 "
+        "seconds (waitTimeout)"
+    )
+    assert places_of(pool) == [(1, 0)]
+    gates.answer(0)
+    await first
+
+
+async def test_other_origins_do_not_wait(pool: HttpPool, server: ScriptedServer) -> None:
+    pool.bounds = CallBounds(max_connections=1, max_waiting=0)
+    gates = Gates(server, 1)
+    first = asyncio.create_task(post(pool, server))
+    await gates.came(1)
+    async with scripted_server() as other:
+        assert (await post(pool, other)).status == 200
+    gates.answer(0)
+    await first
+
+
+@pytest.mark.parametrize("when", ["before", "at the same time"])
+async def test_who_gives_up_waiting_takes_nobodys_turn(
+    pool: HttpPool, server: ScriptedServer, when: str
+) -> None:
+    pool.bounds = CallBounds(max_connections=1)
+    gates = Gates(server, 1)
+    first = asyncio.create_task(post(pool, server))
+    await gates.came(1)
+    second, third = (asyncio.create_task(post(pool, server)) for _ in range(2))
+    await asyncio.sleep(0)
+    if when == "before":
+        second.cancel()
+    else:  # the connection is handed over, and who waits for it is cancelled before it runs
+        [places] = pool._places.values()
+        hand_over = places.hand_over
+
+        def hand_over_and_cancel(connection: object) -> bool:
+            places.hand_over = hand_over  # type: ignore[method-assign]
+            done = places.hand_over(connection)  # type: ignore[arg-type]
+            second.cancel()
+            return done
+
+        places.hand_over = hand_over_and_cancel  # type: ignore[method-assign]
+    gates.answer(0)
+    await gates.came(1)
+    gates.answer(1)
+    assert [found.status for found in await asyncio.gather(first, third)] == [200, 200]
+    assert second.cancelled()
+    assert places_of(pool) == [(1, 0)]
+
+
+async def test_connections_that_cannot_be_made_leave_their_places(pool: HttpPool) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    pool.bounds = CallBounds(max_connections=1)
+    url = parse_url(f"http://127.0.0.1:{port}/")
+    calls = [pool.request("POST", url) for _ in range(5)]
+    assert {type(error) for error in await asyncio.gather(*calls, return_exceptions=True)} == {NotReached}
+    assert pool._places == {}
+
+
+async def test_closing_lets_nobody_wait(pool: HttpPool, server: ScriptedServer) -> None:
+    pool.bounds = CallBounds(max_connections=1)
+    gates = Gates(server, 1)
+    calls = [asyncio.create_task(post(pool, server)) for _ in range(3)]
+    await gates.came(1)
+    await pool.close()
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(error) for error in found} == {NotReached}
+    assert pool._places == {}
+
+
+# --- what was never read ------------------------------------------------------------------------------
+
+
+class Rude:
+    """A server with blocking sockets: it closes its first connection when a second request is there.
+
+    Attributes:
+        connections: How many there were.
+    """
+
+    def __init__(self, reads: int | None) -> None:
+        """Read so much of the second request before; None: close behind the first answer."""
+        self.connections = 0
+        self.is_closed = threading.Event()
+        self._reads = reads
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = parse_url(f"http://127.0.0.1:{self._listener.getsockname()[1]}/")
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        self._listener.settimeout(0.5)
+        with contextlib.suppress(TimeoutError), self._listener:
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(OK)
+                    if self._reads is not None and self.connections == 1:
+                        while len(connection.recv(65536, socket.MSG_PEEK)) < 250:
+                            pass
+                        if self._reads:
+                            connection.recv(self._reads)
+                self.is_closed.set()
+
+
+@pytest.mark.parametrize(
+    ("reads", "is_repeated"), [(0, True), (10, True), (65536, False)], ids=["nothing", "a part", "all of it"]
+)
+async def test_a_request_that_lay_unread_as_the_connection_closed(
+    pool: HttpPool, reads: int, is_repeated: bool
+) -> None:
+    server = Rude(reads)
+    assert (await pool.request("POST", server.url)).status == 200
+    call = pool.request("POST", server.url, body=bytes(200))
+    if is_repeated:
+        assert (await call).status == 200
+    else:
+        with pytest.raises(Unanswered) as caught:
+            await call
+        assert not caught.value.is_unread
+    await asyncio.to_thread(server.thread.join)
+    assert server.connections == (2 if is_repeated else 1)
+
+
+async def test_a_request_for_a_connection_that_closed_meanwhile(pool: HttpPool) -> None:
+    """The other end is closed, and this one has not heard of it: what is written now is never read."""
+    server = Rude(None)
+    assert (await pool.request("POST", server.url)).status == 200
+    assert server.is_closed.wait(5)  # the loop hears of nothing meanwhile
+    assert (await pool.request("POST", server.url, body=b"again")).status == 200
+    await asyncio.to_thread(server.thread.join)
+    assert server.connections == 2

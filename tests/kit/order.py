@@ -51,8 +51,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "__init__",
     ),
     "http": (
-        "asgi chunked errors exchange heads",
-        "body server_state urls",
+        "asgi chunked door errors exchange heads",
+        "places server_state urls",
         "client protocol",
         "__init__ server",
     ),
@@ -70,7 +70,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     "observe": ("__init__ logs",),
     "server": (
         "__init__ ending overview tls",
-        "options process serving",
+        "descriptors options serving",
+        "process",
         "embedded",
         "addresses in_process standalone",
         "child served_app",
@@ -80,7 +81,8 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
     "service": (
         "__init__ filters keep_alive notices protocols",
         "hub protobuf_messages settings",
-        "events service settings_file",
+        "events limits own_keys settings_file",
+        "service",
         "admission rest",
         "websocket",
     ),

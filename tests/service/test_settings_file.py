@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from kit.service_peers import CHAT
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.http import HttpBounds
+from webpubsub.model.http import CallBounds, HttpBounds
 from webpubsub.model.names import HubName
 from webpubsub.service.filters import FilterBounds
 from webpubsub.service.settings import (
     EventHandlerSettings,
     HubSettings,
+    Limits,
     ManagedIdentity,
     ServiceSettings,
     WebhookAuth,
@@ -238,4 +240,47 @@ def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
 
 def test_a_missing_file_is_named(path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file or directory"):
+        load_settings(path)
+
+
+def test_keys_calls_limits_and_who_may_come_in(path: Path) -> None:
+    path.write_text(
+        """{"accessKeys": ["one", "two"], "allowedHosts": ["Dev.example", "*"],
+        "allowedOrigins": ["https://App.example:443/", "null"],
+        "calls": {"maxConnections": 2, "maxWaiting": 0, "waitTimeout": 0.5},
+        "limits": {"clients": 5, "clientsPerUser": 4, "connectsPerSecond": 3, "messagesPerSecondPerClient": 2,
+                   "bytesPerSecondPerClient": 1}}"""
+    )
+    assert load_settings(path) == ServiceSettings(
+        access_keys=("one", "two"),
+        allowed_hosts=("dev.example", "*"),
+        allowed_origins=("https://app.example", "null"),
+        calls=CallBounds(max_connections=2, max_waiting=0, wait_timeout=0.5),
+        limits=Limits(
+            clients=5,
+            clients_per_user=4,
+            connects_per_second=3,
+            messages_per_second_per_client=2,
+            bytes_per_second_per_client=1,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"accessKeys": [""]}', "accessKeys[0]"),
+        ('{"accessKeys": ["a", "b", "c"]}', "accessKeys"),
+        ('{"accessKeys": "a"}', "accessKeys"),
+        ('{"allowedHosts": ["a", "b:80"]}', "allowedHosts[1]"),
+        ('{"allowedOrigins": ["app.example"]}', "allowedOrigins[0]"),
+        ('{"limits": {"clients": 0}}', "limits.clients"),
+        ('{"limits": {"bytes": 1}}', "limits.bytes"),
+        ('{"calls": {"maxConnections": 0}}', "calls.maxConnections"),
+        ('{"calls": {"waitTimeout": -1}}', "calls.waitTimeout"),
+    ],
+)
+def test_what_they_cannot_be_is_told_with_its_place(path: Path, text: str, where: str) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=re.escape(f"(at {where})")):
         load_settings(path)

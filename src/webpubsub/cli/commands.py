@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from webpubsub import __version__
-from webpubsub.model.errors import OptionError, WebPubSubError
+from webpubsub.model.errors import ConfigurationError, OptionError, WebPubSubError
 from webpubsub.model.logs.text import paragraph
 from webpubsub.server.ending import end_soon
 
@@ -66,6 +66,16 @@ def command() -> None:
     """Run Azure Functions apps for Web PubSub, and a Web PubSub service, on this machine."""
 
 
+def _allowed(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:
+    from webpubsub.http.door import allowed_host, allowed_origin
+
+    check = allowed_host if option == "--allow-host" else allowed_origin
+    try:
+        return tuple(map(check, texts))
+    except ConfigurationError as error:
+        raise OptionError(option, str(error)) from error
+
+
 def _common(function: _Function) -> _Function:
     """Add the options that ``start`` and ``service`` share."""
     for option in reversed(
@@ -74,6 +84,20 @@ def _common(function: _Function) -> _Function:
                 "--insecure-default-key",
                 is_flag=True,
                 help="Listen beyond this machine with the public default key.",
+            ),
+            click.option(
+                "--allow-host",
+                multiple=True,
+                metavar="NAME",
+                help="Also take requests for this host, or '*' for any, where only this machine can connect; "
+                "repeatable.",
+            ),
+            click.option(
+                "--allow-origin",
+                multiple=True,
+                metavar="ORIGIN",
+                help="Also take requests of this site's pages, such as https://app.example, or '*' for any, "
+                "where only this machine can connect; repeatable.",
             ),
             click.option(
                 "--ssl-certfile",
@@ -167,6 +191,8 @@ def start(
     auth: bool,
     strict: bool,
     insecure_default_key: bool,
+    allow_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
     ssl_certfile: Path | None,
     ssl_keyfile: Path | None,
     log_format: str,
@@ -192,6 +218,8 @@ def start(
         auth=auth,
         strict=strict,
         insecure_default_key=insecure_default_key,
+        allowed_hosts=_allowed("--allow-host", allow_host),
+        allowed_origins=_allowed("--allow-origin", allow_origin),
         log_format=log_format,
         verbose=verbose,
         reload=reload,
@@ -253,6 +281,8 @@ def service(
     secondary_key: str | None,
     strict_api_version: bool,
     insecure_default_key: bool,
+    allow_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
     ssl_certfile: Path | None,
     ssl_keyfile: Path | None,
     log_format: str,
@@ -270,6 +300,8 @@ def service(
         access_key=access_key,
         secondary_key=secondary_key,
         insecure_default_key=insecure_default_key,
+        allowed_hosts=_allowed("--allow-host", allow_host),
+        allowed_origins=_allowed("--allow-origin", allow_origin),
         strict_api_version=strict_api_version,
         log_format=log_format,
         verbose=verbose,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 from webpubsub.host.azure.connections import Connections
 from webpubsub.host.bindings.http_trigger import HttpTrigger
@@ -27,7 +28,7 @@ from webpubsub.host.timers.trigger import TimerTrigger
 from webpubsub.host.webhook import WEBHOOK_PATH, Webhook
 from webpubsub.http.asgi import ClientGone, Message, Receive, Send, send_answer
 from webpubsub.model.errors import WebPubSubError
-from webpubsub.model.http import HttpAnswer
+from webpubsub.model.http import HttpAnswer, RequestHead
 from webpubsub.model.ports import ActionSink, TokenCredential
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
@@ -55,6 +56,8 @@ class FunctionHost:
         access: Who may call what, and with which key; None when nobody is asked for one.
         trace: Who is told what happens.
         bounds: What a server should take of requests.
+        cors_origins: Origins whose pages may call HTTP functions; ``*`` is any.
+        has_door: Whether the server asks who may come in; see `Door`.
         webhook: Answers requests of the service; also a `FastLane`, for servers that have a shorter way to it
             than ASGI.
 
@@ -93,7 +96,9 @@ class FunctionHost:
         self._clock = clock
         self.trace = trace
         self._began = time.monotonic()
-        self._connections = Connections(settings.environment, clock, trace, sinks, credentials)
+        self._connections = Connections(
+            settings.environment, clock, trace, sinks, credentials, settings.calls
+        )
         facilities = Facilities(
             settings.environment,
             self._connections,
@@ -133,7 +138,8 @@ class FunctionHost:
             sleep=sleep,
             trace=trace,
         )
-        origins = settings.cors_origins
+        self.has_door = False
+        self.cors_origins = origins = settings.cors_origins
         self._cors = Cors(origins, credentials=settings.cors_credentials) if origins else None
         self._headers = AnswerHeaders.of(settings.http, self._cors)
         stops = ((each.definition.name, each.definition.on_stop) for each in app.running)
@@ -182,6 +188,18 @@ class FunctionHost:
         except Exception as error:  # noqa: BLE001 - user code; told, with its traceback
             self.trace.tell(Name.FUNCTION, Phase.FAILED, {"function": name}, {}, error)
 
+    def is_private(self, path: bytes) -> bool:
+        """Whether a path, as it was sent, is one that no web page has business with."""
+        text = unquote_to_bytes(path).decode("latin-1")
+        return _is_below(text, ADMIN_PATH) or _is_below(text, WEBHOOK_PATH)
+
+    def has_key(self, head: RequestHead) -> bool:
+        """Whether a request has a key of this host, or is an event signed with one that is no public key."""
+        path, _, query = head.target.partition(b"?")
+        if self.access is not None and self.access.has_key(head.headers, query):
+            return True
+        return path == WEBHOOK_PATH.encode() and self.webhook.proves_key(head.headers)
+
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one HTTP request, or the server's own life."""
         if scope["type"] == "lifespan":
@@ -228,6 +246,7 @@ class FunctionHost:
             self._keys,
             self.access,
             host_id=self._settings.host_id,
+            asks_origins=not self.has_door,
             clock=self._clock,
             uptime=lambda: time.monotonic() - self._began,
             trace=self.trace,

@@ -48,6 +48,7 @@ _NO_KEY: Final = (
     "the URL of the event handler"
 )
 _ORIGIN: Final = REQUEST_ORIGIN.lower().encode()
+_SIGNED: Final = (_ORIGIN, b"ce-signature", b"ce-connectionid")
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _METHODS: Final = {"GET", "PUT", "POST", "DELETE", "OPTIONS"}
 _PROBES: Final = {"GET", "OPTIONS"}
@@ -135,6 +136,12 @@ class Webhook:
             return found
         function, context, content_type = found
         return partial(self._run, function, context, content_type, headers)
+
+    def proves_key(self, headers: RawHeaders) -> bool:
+        """Whether a request is signed with a key of a configured connection that not everybody knows."""
+        values = dict(headers)
+        origin, signature, connection_id = (header_text(values.get(name, b"")) for name in _SIGNED)
+        return any(each.proves_key(origin, signature, connection_id) for each in self._validators)
 
     def take(
         self,

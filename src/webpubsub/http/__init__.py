@@ -6,11 +6,12 @@
     server_state.py    what its connections share
     protocol.py        bytes -> head -> who answers it -> answer, for each connection
     exchange.py        one request of an ASGI application, as the server sees it
-    body.py            a body that is on its way, and how long it may take
+    door.py            who may come in where only this machine connects
+    places.py          how many connections to one origin there may be, and who waits for one
     client.py          request -> an idle connection, or a new one -> answer, in time
-    urls.py            URL -> where to connect, and how its requests begin
+    urls.py            URL -> where to connect, how its requests begin, a new connection
     heads.py           heads that come in several pieces, on either side
-    chunked.py         bodies in chunks, on either side
+    chunked.py         bodies in chunks, on either side; and how long one may take that is on its way
     asgi.py            one exchange over ASGI, as an application sees it: a whole body in, a whole answer out;
                        and how an application starts and ends
 
@@ -21,10 +22,11 @@ asks for no content coding. Python's general clients take several times its CPU 
 from __future__ import annotations
 
 from webpubsub.http.client import Deadlines, HttpPool, Response
-from webpubsub.http.errors import HttpCallError, InvalidAnswer, InvalidCall, NotReached, Unanswered
+from webpubsub.http.errors import Crowded, HttpCallError, InvalidAnswer, InvalidCall, NotReached, Unanswered
 from webpubsub.http.urls import Url, parse_url
 
 __all__ = [
+    "Crowded",
     "Deadlines",
     "HttpCallError",
     "HttpPool",

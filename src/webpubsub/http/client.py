@@ -2,7 +2,8 @@
 
 ::
 
-    HttpPool        request -> an idle connection, the one used last, or a new one -> answer
+    HttpPool        request -> an idle connection, the one used last, or a new one -> answer; more calls than
+                    there may be connections wait in line (`places.py`)
     Connection      one socket: writes a request and waits for its answer, one at a time
     ResponseReader  bytes, however they are cut -> Response
     Deadlines       time limits, by one timer for all of them
@@ -10,19 +11,27 @@
 A call enters this module twice, when it is written and when its answer has come; so its four parts stand
 together.
 
-Source: RFC 9112, sections 6 and 7; RFC 9110, section 15.
+**What is sent again.** A server may close a kept connection while a request is on its way to it (RFC 9112,
+section 9.5). Such a request is sent again, once, where nobody can have acted on it (section 9.3.1): nothing
+of it was written; or the other system has *reset* the connection before any byte of an answer. A system does
+so when data comes for a socket that was closed, or when one is closed with data in it that its program has
+not read. Where the program has read all the connection ends in order, and the request may have been done. A
+request that changes nothing may be sent again in any case.
+
+Source: RFC 9112, sections 6, 7, 9.3.1 and 9.5; RFC 9110, section 15; RFC 9293, section 3.10.7.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import ssl
 from asyncio import current_task, get_running_loop
-from collections import OrderedDict
 from collections.abc import Sequence
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import httptools
 import msgspec
@@ -30,11 +39,11 @@ import msgspec
 from webpubsub.http.chunked import BadChunk, ChunkedBody, TooMuchAround
 from webpubsub.http.errors import HttpCallError, InvalidAnswer, InvalidCall, NotReached, Unanswered
 from webpubsub.http.heads import END, HeadTooLarge, PartialHead
-from webpubsub.http.urls import Origin, Url
-from webpubsub.model.http import BODILESS, RawHeaders, header_text
+from webpubsub.http.places import Places
+from webpubsub.http.urls import Connector, Origin, Url
+from webpubsub.model.http import BODILESS, CallBounds, RawHeaders, header_text
 
 IDLE_SECONDS: Final = 15.0
-CONNECT_SECONDS: Final = 10.0  # an address; a name may have several
 _WITHOUT_LENGTH: Final = {"GET", "HEAD", "OPTIONS"}
 
 # Bytes in a row that bring no body: a head, interim answers, chunk extensions, trailers.
@@ -44,7 +53,7 @@ _UNCODED: Final = (b"", b"identity")
 
 
 class HttpPool:
-    """Sends requests, each over a connection of its own while it lasts; there may be any number of them.
+    """Sends requests, each over a connection of its own while it lasts.
 
     Use it from one event loop. Time limits are the caller's: one who is cancelled ends the connection.
 
@@ -52,17 +61,26 @@ class HttpPool:
         max_body: Bytes of an answer's body that are read; of longer ones only a little more than that.
         idle_seconds: How long a connection is kept without use.
         tls: Instead of the system's certificate authorities.
+        bounds: How many connections to one origin there may be, and how many calls wait for one.
+
+    Attributes:
+        bounds: May be replaced at any time, for the calls that come then.
     """
 
     def __init__(
-        self, *, max_body: int, idle_seconds: float = IDLE_SECONDS, tls: ssl.SSLContext | None = None
+        self,
+        *,
+        max_body: int,
+        idle_seconds: float = IDLE_SECONDS,
+        tls: ssl.SSLContext | None = None,
+        bounds: CallBounds | None = None,
     ) -> None:
+        self.bounds = CallBounds() if bounds is None else bounds
         self._max_body = max_body
         self._idle_seconds = idle_seconds
-        self._tls = tls
+        self._connector = Connector(tls)
         self._connections: set[Connection] = set()
-        # The one that was used last stands last; each is found at once, however many there are.
-        self._idle: dict[Origin, OrderedDict[Connection, None]] = {}
+        self._places: dict[Origin, Places[Connection]] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
     async def request(
@@ -81,31 +99,38 @@ class HttpPool:
             url: Where to.
             headers: Besides ``Host``, ``User-Agent`` and ``Content-Length``; values are sent in UTF-8.
             body: May be empty.
-            may_repeat: Send it again, once and over a new connection, when a kept one ended before the
-                first byte of an answer: the server has most likely closed it as the request was on its way.
+            may_repeat: Send it again, once, when a kept connection ended before the first byte of an answer,
+                also where the request may have been read.
 
         Raises:
             InvalidCall: A header cannot be sent.
+            Crowded: Too many calls wait for a connection, or it waited too long.
             NotReached: No connection could be made, or it ended before the answer did.
             InvalidAnswer: What came back is no HTTP answer.
         """
         request = _head(method, url, headers, len(body)) + body
-        kept = self._take(url.origin)
-        if kept is not None:
+        places = self._at(url.origin)
+        found = self._take(places) or await places.enter(self.bounds)
+        if found is not None:
             try:
-                return await kept.exchange(method, request)
-            except Unanswered:
-                if not may_repeat:
+                return await found.exchange(method, request)
+            except Unanswered as error:
+                if not (may_repeat or error.is_unread):
                     raise
-        connection = await self._connect(url.origin)
-        return await connection.exchange(method, request)
+            places = self._at(url.origin)
+            found = await places.enter(self.bounds, is_first=True)
+        if found is None:
+            found = await self._connect(url.origin, places)
+        return await found.exchange(method, request)
 
     async def close(self) -> None:
         """End all connections; a later request opens new ones."""
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
-        self._idle.clear()
+        for places in self._places.values():
+            places.idle.clear()
+            places.close(NotReached("the connections were closed on this side"))
         for connection in list(self._connections):
             connection.close()
         if self._connections:
@@ -113,9 +138,15 @@ class HttpPool:
 
     # --- connections ----------------------------------------------------------------------------------
 
-    def _take(self, origin: Origin) -> Connection | None:
+    def _at(self, origin: Origin) -> Places[Connection]:
+        places = self._places.get(origin)
+        if places is None:
+            places = self._places[origin] = Places(origin.authority, self.take_back)
+        return places
+
+    def _take(self, places: Places[Connection]) -> Connection | None:
         """Return a kept connection that goes on, as far as is known here."""
-        idle = self._idle.get(origin)
+        idle = places.idle
         while idle:
             connection = idle.popitem()[0]
             if not connection.is_closing:
@@ -123,83 +154,60 @@ class HttpPool:
         return None
 
     def take_back(self, connection: Connection) -> None:
-        """Keep a connection whose answer is complete."""
+        """Keep a connection whose answer is complete, or hand it to who waits for one."""
+        places = connection.places
+        if places.waiting and places.hand_over(connection):
+            return
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
-        self._idle.setdefault(connection.origin, OrderedDict())[connection] = None
+        places.idle[connection] = None
         if self._sweep is None:
             self._sweep = loop.call_later(self._idle_seconds, self._close_idle)
 
     def discard(self, connection: Connection) -> None:
         """Use a connection no more that ends while nobody waits for it."""
-        idle = self._idle.get(connection.origin)
-        if idle is not None:
-            idle.pop(connection, None)
+        connection.places.idle.pop(connection, None)
 
     def forget(self, connection: Connection) -> None:
         """Let a connection go that has ended."""
-        self._connections.discard(connection)
         self.discard(connection)
+        if connection in self._connections:  # else whoever makes it leaves its place
+            self._connections.discard(connection)
+            self._leave(connection.origin, connection.places)
+
+    def _leave(self, origin: Origin, places: Places[Connection]) -> None:
+        places.leave()
+        if places.is_empty and self._places.get(origin) is places:
+            del self._places[origin]
 
     def _close_idle(self) -> None:
         loop = asyncio.get_running_loop()
         self._sweep = None
         latest = loop.time() - self._idle_seconds
-        for origin, idle in list(self._idle.items()):
+        kept = [places.idle for places in self._places.values()]
+        for idle in kept:
             while idle and next(iter(idle)).idle_since <= latest:
                 idle.popitem(last=False)[0].close()
-            if not idle:
-                del self._idle[origin]
-        if self._idle:
-            oldest = min(next(iter(idle)).idle_since for idle in self._idle.values())
+        oldest = min((next(iter(idle)).idle_since for idle in kept if idle), default=None)
+        if oldest is not None:
             self._sweep = loop.call_at(oldest + self._idle_seconds, self._close_idle)
 
-    async def _connect(self, origin: Origin) -> Connection:
-        """Connect to the first address of a name that takes the connection.
-
-        uvloop would wait at one that does not answer for as long as the system does.
-        """
-        loop = asyncio.get_running_loop()
-        options: dict[str, Any] = {}
-        if origin.scheme == "https":
-            options = {"ssl": await self._tls_context(), "server_hostname": origin.host}
-        problems: list[str] = []
+    async def _connect(self, origin: Origin, places: Places[Connection]) -> Connection:
+        """Connect in a place that was taken; without a connection it is left."""
         try:
-            for host, port in await _addresses(origin):
-                try:
-                    async with asyncio.timeout(CONNECT_SECONDS):
-                        _, connection = await loop.create_connection(
-                            lambda: Connection(self, origin, self._max_body), host, port, **options
-                        )
-                except OSError as error:  # TLS errors and TimeoutError are such, too
-                    problems.append(f"{host} port {port}: {str(error) or 'it does not answer'}")
-                else:
-                    self._hold(connection)
-                    return connection
-        except OSError as error:  # there is no such name
-            problems.append(f"{origin.host}: {error}")
-        raise NotReached("; ".join(problems))
-
-    def _hold(self, connection: Connection) -> None:
-        """Know a connection until it has ended.
-
-        Not from `connection_made` on: who is cancelled right behind that has no connection, of the end of
-        which uvloop says nothing.
-        """
-        if not connection.closed.done():
+            connection = await self._connector.connect(
+                origin, lambda: Connection(self, origin, places, self._max_body)
+            )
+        except BaseException:
+            self._leave(origin, places)
+            raise
+        # Not from `connection_made` on: who is cancelled right behind that has no connection, of the end of
+        # which uvloop says nothing.
+        if connection.closed.done():
+            self._leave(origin, places)
+        else:
             self._connections.add(connection)
-
-    async def _tls_context(self) -> ssl.SSLContext:
-        if self._tls is None:  # reading all certificates takes some 20 ms
-            self._tls = await asyncio.to_thread(ssl.create_default_context)
-        return self._tls
-
-
-async def _addresses(origin: Origin) -> list[tuple[str, int]]:
-    import socket
-
-    found = await asyncio.get_running_loop().getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in found))
+        return connection
 
 
 def _head(method: str, url: Url, headers: Sequence[tuple[str, str]], length: int) -> bytes:
@@ -225,14 +233,28 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         origin: The other end.
+        places: Those of the other end, of which it has one.
         idle_since: Loop time of the last answer.
         closed: Done when it has ended.
     """
 
-    __slots__ = ("_answer", "_loop", "_pool", "_reader", "_transport", "closed", "idle_since", "origin")
+    __slots__ = (
+        "_answer",
+        "_is_reset",
+        "_loop",
+        "_pool",
+        "_reader",
+        "_transport",
+        "closed",
+        "idle_since",
+        "origin",
+        "places",
+    )
 
-    def __init__(self, pool: HttpPool, origin: Origin, max_body: int) -> None:
+    def __init__(self, pool: HttpPool, origin: Origin, places: Places[Connection], max_body: int) -> None:
         self.origin = origin
+        self.places = places
+        self._is_reset = False
         self.idle_since = 0.0
         self._pool = pool
         self._loop = asyncio.get_running_loop()
@@ -249,7 +271,7 @@ class Connection(asyncio.Protocol):
             InvalidAnswer: What came is no HTTP answer.
         """
         if self.is_closing:
-            raise Unanswered(f"{self.origin.authority} closed the connection")
+            raise Unanswered(f"{self.origin.authority} closed the connection", is_unread=True)
         self._reader.is_head = method == "HEAD"
         answer: asyncio.Future[Response] = self._loop.create_future()
         self._answer = answer
@@ -294,6 +316,7 @@ class Connection(asyncio.Protocol):
         if self._answer is None:
             self._pool.discard(self)
             return
+        self._is_reset = _has_reset(self._transport)
         response = self._reader.end()
         if response is not None:
             self._complete(response)
@@ -303,7 +326,11 @@ class Connection(asyncio.Protocol):
         self._pool.forget(self)
         self.closed.set_result(None)
         cause = f"{self.origin.authority} closed the connection{f': {error}' if error else ''}"
-        self._fail(NotReached(cause) if self._reader.has_begun else Unanswered(cause))
+        if self._reader.has_begun:
+            self._fail(NotReached(cause))
+        else:
+            is_reset = self._is_reset or (isinstance(error, OSError) and error.errno in _RESET)
+            self._fail(Unanswered(cause, is_unread=is_reset))
 
     def _complete(self, response: Response) -> None:
         answer, self._answer = self._answer, None
@@ -320,6 +347,23 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
         if answer is not None and not answer.done():
             answer.set_exception(error)
+
+
+_RESET: Final = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED})
+
+
+def _has_reset(transport: asyncio.Transport) -> bool:
+    """Whether the other system has reset a connection of which the end was read first.
+
+    Where both have come only the system tells: its next error is that of a write to a closed socket.
+    """
+    found: socket.socket | None = transport.get_extra_info("socket")
+    if found is None:
+        return False
+    try:
+        return found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in _RESET
+    except OSError:
+        return False
 
 
 class Response(msgspec.Struct, frozen=True):

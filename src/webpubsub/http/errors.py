@@ -18,7 +18,19 @@ class NotReached(HttpCallError):
 
 
 class Unanswered(NotReached):
-    """The connection ended before the first byte of an answer."""
+    """The connection ended before the first byte of an answer.
+
+    Attributes:
+        is_unread: Whether it is certain that nobody has read the whole request.
+    """
+
+    def __init__(self, message: str, *, is_unread: bool = False) -> None:
+        super().__init__(message)
+        self.is_unread = is_unread
+
+
+class Crowded(HttpCallError):
+    """Too many calls go to one origin: none of its connections became free in time."""
 
 
 class InvalidAnswer(HttpCallError):

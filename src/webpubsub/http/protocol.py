@@ -21,6 +21,7 @@ Who may end what::
     the clock      a head or a body that does not come in time (408), an idle connection, an answer not read
     the parser     what is no HTTP (400)
     the bounds     heads that are too large (431), bodies that hold too much altogether (503)
+    the door       who may not come in (421, 403)
     the server     as it stops: at once where nothing is under way, else behind the answer
 
 Where more may come that is not wanted, the connection is closed for writing first, and what comes is thrown
@@ -39,8 +40,7 @@ from typing import Any, Final, cast
 
 import httptools
 
-from webpubsub.http.body import IncomingBody
-from webpubsub.http.chunked import BadChunk, TooMuchAround
+from webpubsub.http.chunked import BadChunk, IncomingBody, TooMuchAround
 from webpubsub.http.exchange import (
     CLOSE_LINE,
     CONTINUE,
@@ -296,6 +296,12 @@ class HttpConnection(asyncio.Protocol):
                 return b""
             self._target = target
             server.host = values.get(b"host", b"")
+        door = server.door
+        if door is not None and (b"origin" in values or values.get(b"host") not in door.known):
+            refused = door.refusal(RequestHead(method, self._target, headers))
+            if refused is not None:
+                self._refuse(*refused)
+                return b""
         if not is_newest or server.is_stopping:
             self.keeps_alive = False
         self._answering = True

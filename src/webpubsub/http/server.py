@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from webpubsub.http.asgi import Lifespan, LifespanFailed
+from webpubsub.http.door import Door
 from webpubsub.http.exchange import Application
 from webpubsub.http.protocol import CLOSE_SECONDS, HttpConnection
 from webpubsub.http.server_state import ServerState, WebSockets
@@ -31,6 +32,7 @@ class HttpServer(ServerState):
         web_sockets: Goes on with upgraded sockets, or None: then nobody may upgrade.
         trace: Is told of requests that no application answers.
         bounds: What is taken of requests.
+        door: Says which requests may come in, or None: then all.
         lifespan: Whether the application starts before the first request, and ends behind the last.
     """
 
@@ -42,9 +44,10 @@ class HttpServer(ServerState):
         web_sockets: WebSockets | None = None,
         trace: Trace = SILENT,
         bounds: HttpBounds | None = None,
+        door: Door | None = None,
         lifespan: bool = False,
     ) -> None:
-        super().__init__(app, lane=lane, web_sockets=web_sockets, trace=trace, bounds=bounds)
+        super().__init__(app, lane=lane, web_sockets=web_sockets, trace=trace, bounds=bounds, door=door)
         self._lifespan = Lifespan(app, self.state) if lifespan else None
         self._server: asyncio.Server | None = None
         self._clock: asyncio.TimerHandle | None = None

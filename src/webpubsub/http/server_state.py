@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from webpubsub.http.door import Door
 from webpubsub.http.exchange import Application, AsgiExchange
 from webpubsub.model.http import FastLane, HttpBounds, RequestHead
 from webpubsub.model.trace import SILENT, Trace
@@ -44,6 +45,7 @@ class ServerState:
         web_sockets: Goes on with upgraded sockets, or None: then nobody may upgrade.
         trace: Is told of requests that no application answers.
         bounds: What is taken of requests.
+        door: Says which requests may come in, or None: then all.
         scheme: ``http`` or ``https``.
         state: What the application's lifespan has left for its requests.
         connections: Those that are open, upgraded ones left out.
@@ -64,12 +66,14 @@ class ServerState:
         web_sockets: WebSockets | None = None,
         trace: Trace = SILENT,
         bounds: HttpBounds | None = None,
+        door: Door | None = None,
     ) -> None:
         self.app = app
         self.lane = lane
         self.web_sockets = web_sockets
         self.trace = trace
         self.bounds = HttpBounds() if bounds is None else bounds
+        self.door = door
         self.scheme = "http"
         self.state: dict[str, Any] = {}
         self.connections: set[Timed] = set()

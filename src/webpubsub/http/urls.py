@@ -1,16 +1,22 @@
-"""URLs of calls: where to connect, and what a request says of it."""
+"""URLs of calls: where to connect, what a request says of it, and the way there."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
+import socket
+import ssl
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import msgspec
 
-from webpubsub.http.errors import InvalidCall
+from webpubsub.http.errors import InvalidCall, NotReached
+
+CONNECT_SECONDS: Final = 10.0  # an address; a name may have several
 
 _PORTS: Final = {"http": 80, "https": 443}
 _NAME: Final = re.compile(r"[A-Za-z0-9._~-]+")
@@ -103,3 +109,50 @@ def _basic(parts: SplitResult) -> str | None:
 
 def _quoted(text: str, safe: str) -> str:
     return _LONE_PERCENT.sub("%25", quote(text, safe))
+
+
+_Made = TypeVar("_Made", bound=asyncio.BaseProtocol)
+
+
+class Connector:
+    """Opens connections."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        """Trust whom ``tls`` trusts; None: the system's certificate authorities."""
+        self._tls = tls
+
+    async def connect(self, origin: Origin, make: Callable[[], _Made]) -> _Made:
+        """Connect to the first address of a name that takes the connection.
+
+        uvloop would wait at one that does not answer for as long as the system does.
+
+        Raises:
+            NotReached: None does.
+        """
+        loop = asyncio.get_running_loop()
+        options: dict[str, Any] = {}
+        if origin.scheme == "https":
+            options = {"ssl": await self._tls_context(), "server_hostname": origin.host}
+        problems: list[str] = []
+        try:
+            for host, port in await _addresses(origin):
+                try:
+                    async with asyncio.timeout(CONNECT_SECONDS):
+                        _, connection = await loop.create_connection(make, host, port, **options)
+                except OSError as error:  # TLS errors and TimeoutError are such, too
+                    problems.append(f"{host} port {port}: {str(error) or 'it does not answer'}")
+                else:
+                    return connection
+        except OSError as error:  # there is no such name
+            problems.append(f"{origin.host}: {error}")
+        raise NotReached("; ".join(problems))
+
+    async def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:  # reading all certificates takes some 20 ms
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        return self._tls
+
+
+async def _addresses(origin: Origin) -> list[tuple[str, int]]:
+    found = await asyncio.get_running_loop().getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in found))

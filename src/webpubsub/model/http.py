@@ -101,6 +101,20 @@ class HttpBounds(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forb
     max_bodies_bytes: Annotated[int, msgspec.Meta(ge=1024 * 1024)] = 256 * 1024 * 1024
 
 
+class CallBounds(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """How many calls a client of HTTP makes at once. In settings the names are ``maxConnections``, ...
+
+    Attributes:
+        max_connections: Connections to one origin; further calls wait in their order.
+        max_waiting: Calls that may wait for one origin; more fail.
+        wait_timeout: Seconds for which each may wait.
+    """
+
+    max_connections: Annotated[int, msgspec.Meta(ge=1)] = 128
+    max_waiting: Annotated[int, msgspec.Meta(ge=0)] = 1000
+    wait_timeout: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+
+
 LaneHandler = Callable[[bytes], HttpAnswer | Awaitable[HttpAnswer]]
 """Answers one request, given its whole body: at once, or with something to await."""
 

@@ -52,6 +52,7 @@ class Name(StrEnum):
     STORAGE = "storage"
     SETTING = "setting"
     WORKER = "worker"
+    PROCESS = "process"
 
 
 class Phase(StrEnum):
@@ -104,6 +105,7 @@ NAMES: Final[Mapping[Name, Row]] = {
     Name.STORAGE: Row("what the host remembers", "Host.storage"),
     Name.SETTING: Row("a setting that changed, or cannot be used", "Host.setting", completed=_INFO),
     Name.WORKER: Row("one of several processes of an app", "Host.worker", started=_INFO),
+    Name.PROCESS: Row("what this process runs short of", "Host.process"),
 }
 
 Ids = Mapping[str, str]

@@ -15,6 +15,7 @@ from webpubsub.functions.binding_members import DEFAULT_CONNECTION as SETTING
 from webpubsub.host.azure.connections import Connections
 from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.host.webhook import WEBHOOK_PATH
+from webpubsub.http.door import allowed_cors
 from webpubsub.model.access.connection_string import (
     DEFAULT_ACCESS_KEY,
     DEFAULT_CONNECTION,
@@ -52,6 +53,7 @@ class Addresses(msgspec.Struct, frozen=True):
         is_embedded: Whether the service at the other end of ``connection`` is run by this start, in this
             process or in the one that started it.
         service_listener: The embedded service's socket, or None where another process or nobody runs one.
+        cors_origins: Other sites whose pages the app's settings let in.
     """
 
     url: str
@@ -59,6 +61,7 @@ class Addresses(msgspec.Struct, frozen=True):
     connection: ConnectionString | None = None
     is_embedded: bool = False
     service_listener: socket.socket | None = None
+    cors_origins: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, options: StartOptions) -> Addresses:
@@ -87,7 +90,14 @@ class Addresses(msgspec.Struct, frozen=True):
         key = wanted.access_key or DEFAULT_ACCESS_KEY
         service_listener = _bind_service(options, host, wanted.endpoint, key)
         connection = local_connection(service_listener, host, key)
-        return cls(url, listener, connection, is_embedded=True, service_listener=service_listener)
+        return cls(
+            url,
+            listener,
+            connection,
+            is_embedded=True,
+            service_listener=service_listener,
+            cors_origins=settings.cors_origins,
+        )
 
     @staticmethod
     def embeds_service(options: StartOptions) -> bool:
@@ -113,7 +123,7 @@ class Addresses(msgspec.Struct, frozen=True):
         if self.is_embedded:
             environ[SETTING] = str(self.connection)
 
-    def service(self, trace: Trace) -> EmbeddedService | None:
+    def service(self, options: StartOptions, trace: Trace) -> EmbeddedService | None:
         """Return the embedded service, which does not know of any hub yet; None where there is none."""
         if self.service_listener is None:
             return None
@@ -123,6 +133,8 @@ class Addresses(msgspec.Struct, frozen=True):
         settings = ServiceSettings(
             access_keys=(connection.access_key,),
             origin=connection.host,
+            allowed_hosts=(*options.allowed_hosts, connection.host),
+            allowed_origins=(*options.allowed_origins, *allowed_cors(self.cors_origins)),
             # A function that fails would run four times, while its client waits for nine seconds; who
             # develops it wants to see one traceback, at once.
             retry_delays_in_seconds=(),

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from webpubsub.http.door import Allowed, Door
 from webpubsub.http.server import HttpServer
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString, is_loopback
 from webpubsub.model.errors import ConfigurationError, InvalidName
@@ -16,9 +17,10 @@ from webpubsub.model.ports import EventHandler
 from webpubsub.model.trace import Trace, TracedEvents
 from webpubsub.server.ending import Grace
 from webpubsub.server.process import Background
-from webpubsub.server.serving import shown_url
+from webpubsub.server.serving import is_local, shown_url
 from webpubsub.server.tls import Tls, context_of
 from webpubsub.service.events.webhooks import WebhookEventHandler
+from webpubsub.service.own_keys import has_own_key
 from webpubsub.service.rest.api import RestApi
 from webpubsub.service.service import Service
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings, ServiceSettings
@@ -48,7 +50,12 @@ class EmbeddedService:
         self._listener = listener
         self._tls = tls
         self._server = HttpServer(
-            api, lane=api, web_sockets=web_sockets(self.service), trace=trace, bounds=settings.http
+            api,
+            lane=api,
+            web_sockets=web_sockets(self.service),
+            trace=trace,
+            bounds=settings.http,
+            door=self._door(settings),
         )
         self._pings = Background(self.service.keep_alive.run)
         self._is_started = False
@@ -71,9 +78,19 @@ class EmbeddedService:
     def use_settings(self, settings: ServiceSettings) -> None:
         """Go by other settings from now on; clients stay connected, and events under way keep theirs."""
         self._settings = self.service.settings = self.handler.settings = settings
-        self._server.bounds = settings.http
+        self._server.bounds, self._server.door = settings.http, self._door(settings)
         if self._is_started:  # else it is done on start
             self.handler.validate_configured()
+
+    def _door(self, settings: ServiceSettings) -> Door | None:
+        if not is_local(self._listener):
+            return None
+        names = (ConnectionString(url).host for url in settings.public_endpoints)
+        return Door(
+            Allowed(frozenset((*settings.allowed_hosts, *names)), frozenset(settings.allowed_origins)),
+            is_guarded=lambda _: True,
+            has_key=lambda head: has_own_key(settings, head, self.service.now()),
+        )
 
     async def stop(self, grace: Grace) -> None:
         """Say goodbye to the clients, and tell the event handlers that they are gone.

@@ -16,6 +16,8 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
         reload: Whether a change of the app's files starts it anew.
         workers: In how many processes it runs; None is this one.
         in_process: See `webpubsub.server.in_process`.
+        allowed_hosts: For which hosts requests may come in beside those of this machine; see `Allowed`.
+        allowed_origins: Of which other sites pages may send requests.
         tls: The certificate of the app's server, or None: then it speaks plain HTTP.
     """
 
@@ -34,4 +36,6 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     reload: bool = False
     workers: int | None = None
     in_process: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     tls: Tls | None = None

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Final, Protocol
 
+from webpubsub.model.trace import SILENT, Trace
+from webpubsub.server.descriptors import Descriptors, raise_limit
 from webpubsub.server.ending import LAST_SECONDS, Grace, end_soon
 
 # Seconds for stopping: of a process with the app; of one with children, which may take all of theirs.
@@ -61,6 +63,7 @@ class Background:
 def run_until_stopped(
     *parts: Part | None,
     seconds: float,
+    trace: Trace = SILENT,
     ready: Callable[[], str] | None = None,
     until: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
@@ -71,6 +74,7 @@ def run_until_stopped(
     Args:
         parts: Started in this order, and stopped in the reverse one; None is nothing.
         seconds: All the time there is for stopping.
+        trace: Is told what the process runs short of.
         ready: Returns what to show once all have started, before the line that tools wait for.
         until: Called then; when it returns or raises, that is the end, too.
 
@@ -79,9 +83,10 @@ def run_until_stopped(
     """
 
     async def main() -> None:
-        await live(parts, Grace(seconds), _watch_signals().wait(), ready, until)
+        await live((descriptors, *parts), Grace(seconds), _watch_signals().wait(), ready, until)
 
     look_rarely_for_garbage()
+    descriptors = Descriptors(raise_limit(), trace)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main())
         end_soon(0)

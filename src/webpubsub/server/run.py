@@ -69,23 +69,23 @@ def run_start(options: StartOptions) -> None:
 def _run_app(options: StartOptions) -> None:
     trace = start_logging(options.log_format, verbose=options.verbose)
     addresses = Addresses.find(options)
-    service = addresses.service(trace)
+    service = addresses.service(options, trace)
     joined = service if options.in_process else None
     app = ServedApp(options, addresses, load_host(options, addresses, trace, joined))
     if joined is not None:
         send_events_to(app.host.webhook, addresses.app_url, joined)
     if service is not None:
         app.on_hubs = service.use_hubs
-    run_until_stopped(app, service, seconds=APP_GRACE, ready=app.overview)
+    run_until_stopped(app, service, seconds=APP_GRACE, trace=trace, ready=app.overview)
 
 
 def _run_replaced(options: StartOptions) -> None:
     check_can_inherit("--reload")
     trace = start_logging(options.log_format, verbose=options.verbose)
     addresses = Addresses.find(options)
-    service = addresses.service(trace)
+    service = addresses.service(options, trace)
     app = ReplacedApp(options.app_dir, addresses, service)
-    run_until_stopped(app, service, seconds=PARENT_GRACE, until=app.replace)
+    run_until_stopped(app, service, seconds=PARENT_GRACE, trace=trace, until=app.replace)
 
 
 def _run_workers(options: StartOptions, count: int) -> None:
@@ -95,7 +95,7 @@ def _run_workers(options: StartOptions, count: int) -> None:
     trace = start_logging(options.log_format, verbose=options.verbose)
     addresses = Addresses.find(options)
     workers = Workers(partial(Child.start, addresses), spread(addresses.listener, count), trace)
-    run_until_stopped(workers, seconds=PARENT_GRACE, ready=workers.overview, until=workers.keep)
+    run_until_stopped(workers, seconds=PARENT_GRACE, trace=trace, ready=workers.overview, until=workers.keep)
 
 
 def _run_child(options: StartOptions, inherited: Inheritance) -> None:
@@ -104,7 +104,7 @@ def _run_child(options: StartOptions, inherited: Inheritance) -> None:
     with telling_once(inherited.told) as told:
         app = ServedApp(options, addresses, load_host(options, addresses, trace))
     parent = Parent(inherited.end, app, told, trace)
-    run_until_stopped(parent, app, seconds=APP_GRACE, until=parent.gone)
+    run_until_stopped(parent, app, seconds=APP_GRACE, trace=trace, until=parent.gone)
 
 
 class Parent:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from typing import Final
+from urllib.parse import urlsplit
 
 from webpubsub.host.host import FunctionHost
 from webpubsub.host.loading.listing import FunctionListing
 from webpubsub.host.settings.host_settings import HostSettings, export_place, export_values
+from webpubsub.http.door import Allowed, Door, allowed_cors
 from webpubsub.http.server import HttpServer
-from webpubsub.model.access.connection_string import is_loopback
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Name, Phase, Trace
@@ -21,6 +22,7 @@ from webpubsub.server.ending import Grace
 from webpubsub.server.in_process import sinks_of
 from webpubsub.server.options import StartOptions
 from webpubsub.server.overview import overview, with_code
+from webpubsub.server.serving import is_local
 from webpubsub.server.tls import context_of
 from webpubsub.service.settings import SYSTEM_EVENTS, EventHandlerSettings, HubSettings
 
@@ -44,7 +46,14 @@ class ServedApp:
         self.on_hubs: Callable[[dict[HubName, HubSettings]], None] = lambda _: None
         self._options = options
         self._addresses = addresses
-        self._server = HttpServer(host, lane=host.webhook, trace=host.trace, bounds=host.bounds)
+        self._server = HttpServer(
+            host,
+            lane=host.webhook,
+            trace=host.trace,
+            bounds=host.bounds,
+            door=_door(options, addresses, host),
+        )
+        host.has_door = self._server.door is not None
 
     async def start(self) -> None:
         """Return when the functions can be called.
@@ -83,6 +92,19 @@ class ServedApp:
         self.on_hubs(add_event_handlers(hubs, self._options.event_handlers, self._addresses.app_url))
 
 
+def _door(options: StartOptions, addresses: Addresses, host: FunctionHost) -> Door | None:
+    if not is_local(addresses.listener):
+        return None
+    return Door(
+        Allowed(
+            frozenset((*options.allowed_hosts, urlsplit(addresses.url).hostname or "")),
+            allowed_cors((*options.allowed_origins, *host.cors_origins)),
+        ),
+        is_guarded=host.is_private,
+        has_key=host.has_key,
+    )
+
+
 def load_host(
     options: StartOptions, addresses: Addresses, trace: Trace, joined: EmbeddedService | None = None
 ) -> FunctionHost:
@@ -99,7 +121,7 @@ def load_host(
     Raises:
         ConfigurationError: No function is left, or ``strict`` and there is a problem or a warning.
     """
-    if not options.auth and not is_loopback(addresses.listener.getsockname()[0]):
+    if not options.auth and not is_local(addresses.listener):
         trace.tell(Name.SETTING, Phase.FAILED, {}, {"message": OPEN_TO_ALL})
     addresses.export(os.environ)
     export_place(options.app_dir, addresses.url, os.environ)

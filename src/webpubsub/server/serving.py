@@ -7,6 +7,7 @@ import socket
 import sys
 from typing import Final
 
+from webpubsub.model.access.connection_string import is_loopback
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.server.tls import Tls, scheme_of
 
@@ -58,6 +59,11 @@ def listening(
         listener.close()
         raise
     return listener
+
+
+def is_local(listener: socket.socket) -> bool:
+    """Whether only this machine reaches a listener."""
+    return is_loopback(listener.getsockname()[0])
 
 
 def shown_url(listener: socket.socket, host: str, tls: Tls | None = None) -> str:

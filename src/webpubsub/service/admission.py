@@ -25,13 +25,14 @@ from webpubsub.model.access.tokens import ClientToken, decode_client_token
 from webpubsub.model.errors import EventRefused, InvalidName, PeerError
 from webpubsub.model.events import ConnectEventRequest, ConnectEventResponse, WebPubSubEventType
 from webpubsub.model.http import RequestHead
-from webpubsub.model.names import PLAIN_GROUP, ConnectionId, GroupName, UserId, parse_group_name
+from webpubsub.model.names import PLAIN_GROUP, ConnectionId, GroupName, HubName, UserId, parse_group_name
 from webpubsub.model.ports import NOBODY_ASKED, EventAnswer
 from webpubsub.model.trace import Name, Phase
 from webpubsub.service.hub.connection import ClientSocket, Connection, Ending
 from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import RECOVERY_REFUSED, find_recoverable
 from webpubsub.service.hub.requests import event_context
+from webpubsub.service.limits import check_room, metered
 from webpubsub.service.protocols import RAW, Codec, choose_subprotocol
 from webpubsub.service.protocols.frames import FramedMessages
 from webpubsub.service.protocols.handshake import (
@@ -43,6 +44,7 @@ from webpubsub.service.protocols.handshake import (
     required_token,
 )
 from webpubsub.service.service import FAULT, Service
+from webpubsub.service.settings import NO_LIMITS
 
 _NO_RESPONSE: Final = ConnectEventResponse()
 
@@ -67,11 +69,14 @@ def authenticate(service: Service, request: ClientRequest) -> Newcomer:
     """Say who wants to connect.
 
     Raises:
-        PeerError: Its token or a name in it is not valid, or the service is stopping; ``status`` answers the
-            upgrade.
+        PeerError: Its token or a name in it is not valid, the service is stopping, or a limit is reached;
+            ``status`` answers the upgrade.
     """
     _check_stopping(service)
     token = _token(service, request)
+    if service.settings.limits is not NO_LIMITS:
+        service.newcomers.check(service.settings.limits, asyncio.get_running_loop().time())
+        _check_room(service, request.hub, token.user_id)
     groups = _group_names(service, token.groups, PeerError) if token.groups else ()
     connection = Connection(
         ConnectionId(os.urandom(16).hex()),
@@ -109,6 +114,12 @@ def _check_stopping(service: Service) -> None:
         raise PeerError("the service is stopping", status=503)
 
 
+def _check_room(service: Service, hub: HubName, user_id: str | None) -> None:
+    users = service.hubs[hub].users if hub in service.hubs else {}
+    of_user = 0 if user_id is None else len(users.get(UserId(user_id), ()))
+    check_room(service.settings.limits, service.clients, of_user)
+
+
 async def ask(service: Service, newcomer: Newcomer) -> EventAnswer:
     """Ask the event handler whether a client may connect, if it takes the event.
 
@@ -131,7 +142,7 @@ def admit(service: Service, newcomer: Newcomer, answer: EventAnswer) -> tuple[Gr
         The groups it joins when it opens.
 
     Raises:
-        PeerError: The service is stopping.
+        PeerError: The service is stopping, or has no room for one more.
         EventRefused: The answer cannot be used. ``status`` answers the upgrade in both cases.
     """
     request, connection, response = newcomer.request, newcomer.connection, answer.response
@@ -139,6 +150,9 @@ def admit(service: Service, newcomer: Newcomer, answer: EventAnswer) -> tuple[Gr
         response = _NO_RESPONSE
     try:
         _check_stopping(service)
+        if service.settings.limits is not NO_LIMITS:  # others came while the handler was asked
+            user_id = connection.user_id if response.user_id is None else response.user_id
+            _check_room(service, request.hub, user_id)
         groups = _group_names(service, response.groups, _unusable) if response.groups else newcomer.groups
         subprotocol, codec = _chosen(request.subprotocols, response.subprotocol)
     except BaseException:
@@ -147,6 +161,9 @@ def admit(service: Service, newcomer: Newcomer, answer: EventAnswer) -> tuple[Gr
     connection.admit(codec, subprotocol, user_id=response.user_id, roles=response.roles, state=answer.state)
     reader = request.publisher if request.publisher and codec is RAW else codec
     connection.protocol = FramedMessages(reader, service.settings.max_message_bytes)
+    if service.settings.limits is not NO_LIMITS:
+        clock = asyncio.get_running_loop().time
+        connection.protocol = metered(connection.protocol, service.settings.limits, clock)
     return groups
 
 

@@ -37,10 +37,12 @@ from webpubsub.service.hub.hub import Hub
 from webpubsub.service.hub.recovery import reconnection_token
 from webpubsub.service.hub.requests import complete_event, event_context, fail_event, take_request
 from webpubsub.service.keep_alive import KeepAlive
+from webpubsub.service.limits import Newcomers, metered
 from webpubsub.service.notices import MAX_NOTICES, MAX_UNTOLD, Notices
+from webpubsub.service.protocols import ClientProtocol
 from webpubsub.service.protocols.frames import FramedMessages
 from webpubsub.service.protocols.messages import ClientMessage, Goodbye, Malformed, PingFrame
-from webpubsub.service.settings import ServiceSettings
+from webpubsub.service.settings import NO_LIMITS, ServiceSettings
 
 SERVICE_RELOAD = "Service reload"
 SLOW_CLIENT = "The client does not read its messages."
@@ -65,6 +67,8 @@ class Service:
     """A Web PubSub service.
 
     Attributes:
+        clients: How many there are, in all hubs; those that are away included.
+        newcomers: How many come.
         is_stopping: Whether clients and requests are taken no more.
 
     Args:
@@ -89,6 +93,8 @@ class Service:
         self.hubs: dict[HubName, Hub] = {}
         self.deliveries: dict[HubName, Delivery] = {}  # of each hub
         self._no_delivery = Delivery(self._end, self._cut_off)  # of hubs that have no clients
+        self.clients = 0
+        self.newcomers = Newcomers()
         self.keep_alive = KeepAlive(self._ping)
         self._notices: dict[Connection, Notices] = {}
         self._events: set[asyncio.Task[Any]] = set()  # users' events under way
@@ -166,6 +172,7 @@ class Service:
             self.trace.tell(Name.CONNECTION, Phase.STARTED, ids, detail)
         if self.handler.takes(hub.name, WebPubSubEventType.SYSTEM, "connected"):
             self._tell_later(connection, "connected", ConnectedEventRequest)  # before those of its groups
+        self.clients += 1
         hub.add(connection, groups)
 
     def reopen(self, connection: Connection, socket: ClientSocket, accepted: bytes) -> None:
@@ -175,7 +182,9 @@ class Service:
             self.keep_alive.discard(connection)
             self.delivery(connection).detach(connection)
         _stop_timer(connection)
-        protocol = FramedMessages(connection.codec, self.settings.max_message_bytes)
+        protocol: ClientProtocol = FramedMessages(connection.codec, self.settings.max_message_bytes)
+        if self.settings.limits is not NO_LIMITS:
+            protocol = metered(protocol, self.settings.limits, asyncio.get_running_loop().time)
         connection.open(socket, protocol, asyncio.get_running_loop().time())
         interval = self.settings.hub(connection.hub).web_socket_keep_alive_interval_in_seconds
         self.keep_alive.add(connection, interval)
@@ -287,6 +296,7 @@ class Service:
         hub = self.hubs.get(connection.hub)
         if hub is None or not hub.remove(connection):
             return
+        self.clients -= 1
         self._report(Name.CONNECTION, Phase.COMPLETED, connection, {"code": code, "reason": reason})
         self._leave_groups(hub, connection, reason)
 

@@ -23,7 +23,7 @@ from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.carried import carry_problem
 from webpubsub.model.errors import ConfigurationError, ConnectionStringError, InvalidName, UsageError
 from webpubsub.model.events import WebPubSubEventType
-from webpubsub.model.http import HttpBounds
+from webpubsub.model.http import CallBounds, HttpBounds
 from webpubsub.model.names import HubName
 from webpubsub.service.filters import FilterBounds
 from webpubsub.service.protocols.frames import MAX_MESSAGE_BYTES
@@ -33,6 +33,7 @@ __all__ = [
     "Compatibility",
     "EventHandlerSettings",
     "HubSettings",
+    "Limits",
     "ServiceSettings",
 ]
 
@@ -225,6 +226,30 @@ class Compatibility(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
             msgspec.structs.force_setattr(self, "public_endpoints", found)
 
 
+Limit = Annotated[int, msgspec.Meta(ge=1)] | None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What clients may take of a service, for who runs it for others; None is no limit.
+
+    Attributes:
+        clients: How many there may be, in all hubs; reliable ones that are away count: 429.
+        clients_per_user: How many of them in one hub may be of one user: 429.
+        connects_per_second: How many may come in a second; those that come back do not count: 429.
+        messages_per_second_per_client: How many messages one may send; acks of messages do not count: 1008.
+        bytes_per_second_per_client: How many bytes one may send: 1008.
+    """
+
+    clients: Limit = None
+    clients_per_user: Limit = None
+    connects_per_second: Limit = None
+    messages_per_second_per_client: Limit = None
+    bytes_per_second_per_client: Limit = None
+
+
+NO_LIMITS: Final = Limits()
+
+
 class ServiceSettings(Compatibility, frozen=True, kw_only=True):
     """Settings of the service.
 
@@ -237,6 +262,11 @@ class ServiceSettings(Compatibility, frozen=True, kw_only=True):
         token_issuers: Whose tokens callers of the REST API may have instead of an access key's.
         http: What its server takes of requests.
         filters: How long filters may be.
+        calls: How it calls event handlers.
+        limits: What its clients may take of it.
+        allowed_hosts: For which hosts requests may come in beside those of this machine, on a listener that
+            only this machine reaches; see `Allowed`.
+        allowed_origins: Of which other sites pages may send requests there.
     """
 
     access_keys: tuple[str, ...] = (DEFAULT_ACCESS_KEY,)
@@ -245,6 +275,10 @@ class ServiceSettings(Compatibility, frozen=True, kw_only=True):
     token_issuers: tuple[TokenIssuer, ...] = ()
     http: HttpBounds = HttpBounds()
     filters: FilterBounds = FilterBounds()
+    calls: CallBounds = CallBounds()
+    limits: Limits = NO_LIMITS
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,6 +23,12 @@
       ],
       "http": {"maxHeadBytes": 65536, "headTimeout": 15, "bodyTimeout": 75, "idleTimeout": 75,
                "maxBodiesBytes": 268435456},
+      "calls": {"maxConnections": 128, "maxWaiting": 1000, "waitTimeout": 10},
+      "limits": {"clients": 10000, "clientsPerUser": 10, "connectsPerSecond": 100,
+                 "messagesPerSecondPerClient": 100, "bytesPerSecondPerClient": 1048576},
+      "accessKeys": ["a primary key of 32 characters or more", "and a secondary one"],
+      "allowedHosts": ["dev.example"],
+      "allowedOrigins": ["https://app.example"],
       "webhookRequestOrigin": "localhost",
       "failedUserEvent": "ack",
       "missingConnectionSend": 202,
@@ -39,8 +45,8 @@
     }
 
 Everything may be left out; what it means is told by `HubSettings`, `EventHandlerSettings`,
-`Compatibility`, `TokenIssuer` and `HttpBounds`. Access keys are not in the file; but tokens, keys of issuers
-and codes of event handlers may be.
+`Compatibility`, `TokenIssuer`, `HttpBounds`, `CallBounds`, `Limits` and `ServiceSettings`. Keys, tokens, and
+codes of event handlers may be in the file: it is for its owner's eyes.
 
 While the service runs a good edit is used at once, a bad one is told and left aside. The file is looked at
 when something changes in its folder, which is also how files are replaced as a whole, and twice a second
@@ -54,23 +60,34 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from webpubsub.http.door import allowed_host, allowed_origin
 from webpubsub.model.access.issued_tokens import TokenIssuer
 from webpubsub.model.errors import ConfigurationError, InvalidName
-from webpubsub.model.http import HttpBounds
+from webpubsub.model.http import CallBounds, HttpBounds
 from webpubsub.model.json_file import JsonPath, place
 from webpubsub.model.names import HubName, parse_hub_name
 from webpubsub.model.trace import SILENT, Name, Phase, Trace
 from webpubsub.service.filters import FilterBounds
-from webpubsub.service.settings import Compatibility, HubSettings, ServiceSettings, origin_problem
+from webpubsub.service.settings import (
+    NO_LIMITS,
+    Compatibility,
+    HubSettings,
+    Limits,
+    ServiceSettings,
+    origin_problem,
+)
 
 _LOOK_MILLISECONDS: Final = 500
+
+
+_Key = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class _File(Compatibility, frozen=True, kw_only=True):
@@ -79,6 +96,12 @@ class _File(Compatibility, frozen=True, kw_only=True):
     token_issuers: tuple[Any, ...] = ()
     http: HttpBounds = HttpBounds()
     filters: FilterBounds = FilterBounds()
+    calls: CallBounds = CallBounds()
+    limits: Limits = NO_LIMITS
+    # The first signs what the service signs itself; both are taken.
+    access_keys: Annotated[tuple[_Key, ...], msgspec.Meta(max_length=2)] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     webhook_request_origin: str = ServiceSettings().origin
 
 
@@ -131,8 +154,22 @@ class _Text:
             ),
             http=found.http,
             filters=found.filters,
+            calls=found.calls,
+            limits=found.limits,
+            access_keys=found.access_keys or ServiceSettings().access_keys,
+            allowed_hosts=self._checked("allowedHosts", found.allowed_hosts, allowed_host),
+            allowed_origins=self._checked("allowedOrigins", found.allowed_origins, allowed_origin),
             origin=found.webhook_request_origin,
         )
+
+    def _checked(self, name: str, texts: Iterable[str], check: Callable[[str], str]) -> tuple[str, ...]:
+        checked = []
+        for number, text in enumerate(texts):
+            try:
+                checked.append(check(text))
+            except ConfigurationError as error:
+                raise self._problem((name, number), str(error)) from error
+        return tuple(checked)
 
     def _parsed(self) -> Any:
         try:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from kit.virtual_time import VirtualTime
 from webpubsub.host.running.thread_pool import ThreadPool
 
 
@@ -136,3 +137,70 @@ async def test_a_thread_that_nobody_waits_for_is_replaced_until_it_comes_back(lo
     await pool.run(lambda: None)
     threads = {await pool.run(threading.get_ident) for _ in range(20)}
     assert len(threads) <= 2
+
+
+# --- who holds the threads ----------------------------------------------------------------------------
+
+
+class Held:
+    """A pool of two threads, what it told, and a time that the test sets."""
+
+    def __init__(self) -> None:
+        self.time = VirtualTime()
+        self.told: list[tuple[dict[str, int], int]] = []
+        self.pool = ThreadPool(
+            2, asyncio.get_running_loop(), lambda held, count: self.told.append((held, count))
+        )
+        self.gate = threading.Event()
+        self.busy = threading.Barrier(3)
+
+    def block(self) -> None:
+        self.busy.wait(10)
+        self.gate.wait(10)
+
+
+@pytest.fixture
+async def held() -> AsyncIterator[Held]:
+    made = Held()
+    made.pool.run(made.block, name="slow")
+    made.pool.run(made.block, name="other")
+    await asyncio.to_thread(made.busy.wait, 10)
+    yield made
+    made.gate.set()
+    made.pool.close()
+
+
+async def test_after_five_seconds_it_is_told_who_holds_the_threads(held: Held) -> None:
+    calls = [held.pool.run(int, "1", name="quick") for _ in range(3)]
+    await held.time.go_on(4.9)
+    assert held.told == []
+    await held.time.go_on(0.1)
+    assert held.told == [({"slow": 1, "other": 1}, 3)]
+    await held.time.go_on(59)
+    assert len(held.told) == 1
+    held.pool.run(int, name="quick")
+    await held.time.go_on(1)
+    assert held.told[1:] == [({"slow": 1, "other": 1}, 4)]
+    held.gate.set()
+    assert await asyncio.gather(*calls) == [1, 1, 1]
+
+
+async def test_threads_that_are_held_and_that_nobody_waits_for_are_nobodys_business(held: Held) -> None:
+    await held.time.go_on(1000)
+    assert held.told == []
+
+
+async def test_calls_that_wait_behind_others_that_come_and_go_are_no_sign(held: Held) -> None:
+    waiting = held.pool.run(int, "1", name="quick")
+    await held.time.go_on(4)
+    held.gate.set()
+    assert await waiting == 1
+    await held.time.go_on(10)
+    assert held.told == []
+
+
+async def test_a_closed_pool_tells_nothing(held: Held) -> None:
+    held.pool.run(int, name="quick")
+    held.pool.close()
+    await held.time.go_on(10)
+    assert held.told == []

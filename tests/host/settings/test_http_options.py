@@ -15,7 +15,7 @@ from kit.asgi_client import AsgiClient
 from webpubsub.host.http.policies import Throttle
 from webpubsub.host.settings.host_settings import HostSettings
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.model.http import HttpBounds
+from webpubsub.model.http import CallBounds, HttpBounds
 
 Run = Callable[..., Any]
 
@@ -209,3 +209,18 @@ async def test_a_request_that_is_given_up_leaves_its_place() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not throttle.is_full
+
+
+def test_how_services_are_called_is_set_beside_the_hub(tmp_path: Path) -> None:
+    section = '{"maxConnections": 2, "maxWaiting": 0, "waitTimeout": 0.5}'
+    (tmp_path / "host.json").write_text(f'{{"version": "2.0", "extensions": {{"webpubsub": {section}}}}}')
+    assert HostSettings.load(tmp_path, {}).calls == CallBounds(
+        max_connections=2, max_waiting=0, wait_timeout=0.5
+    )
+    (tmp_path / "host.json").write_text(
+        '{"version": "2.0", "extensions": {"webpubsub": {"maxConnections": 0}}}'
+    )
+    with pytest.raises(
+        ConfigurationError, match=r"'extensions.webpubsub.maxConnections' must be a number from 1"
+    ):
+        HostSettings.load(tmp_path, {})

@@ -7,6 +7,7 @@ import re
 import socket
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -21,6 +22,7 @@ from webpubsub.model.events import (
     EventRequest,
     UserEventResponse,
 )
+from webpubsub.model.http import CallBounds
 from webpubsub.model.names import ConnectionId, HubName, UserId
 from webpubsub.model.payload import Payload, WebPubSubDataType
 from webpubsub.model.ports import EventAnswer
@@ -681,3 +683,27 @@ async def test_no_header_has_a_control_character(app: App, handler_of: Handlers,
 async def test_no_validation_when_it_is_off(app: App, handler_of: Handlers) -> None:
     await handler_of(app.url(), settings={"validation_mode": "off"}).handle(CONNECTED)
     assert app.methods == ["POST"]
+
+
+# --- more events than connections ---------------------------------------------------------------------
+
+
+async def test_an_event_that_waits_too_long_is_refused_as_by_a_503_and_not_tried_again(
+    app: App, handler_of: Handlers, clock: Clock
+) -> None:
+    handler = handler_of(app.url("/hook?code=SECRET"))
+    await handler.handle(CONNECTED)
+    handler.settings = msgspec.structs.replace(
+        handler.settings, calls=CallBounds(max_connections=1, wait_timeout=0.01)
+    )
+    app.respond = gate = Gate(app.respond)
+    first = asyncio.create_task(handler.handle(user_event()))
+    await gate.reached.wait()
+    with pytest.raises(EventRefused) as caught:
+        await handler.handle(user_event())
+    assert (caught.value.status, caught.value.attempts) == (503, 1)
+    assert "became free within 0.01 seconds (waitTimeout)" in str(caught.value)
+    assert_no_secret(caught.value)
+    assert clock.slept == []
+    gate.open.set()
+    await first

@@ -40,6 +40,7 @@ class Admin:
         access: Access | None,
         *,
         host_id: str,
+        asks_origins: bool = True,
         clock: Callable[[], float],
         uptime: Callable[[], float],
         trace: Trace = SILENT,
@@ -52,11 +53,13 @@ class Admin:
             keys: Shown and changed.
             access: Knows the master key.
             host_id: Shown in the status.
+            asks_origins: Refuse what pages of other sites want changed; else the server has asked already.
             clock: Seconds since the epoch.
             uptime: For how many seconds the host has been there.
             trace: The listener, or None.
         """
         self._access = access
+        self._asks_origins = asks_origins and access is None
         self._trace = trace
         functions = FunctionPages(app, invoker, clock)
         pages: list[Page] = [
@@ -75,7 +78,7 @@ class Admin:
         if not page.is_public and not self._is_admin(scope):
             return _UNAUTHORIZED
         request = AdminRequest(scope, parameters)
-        if self._access is None and page.method != "GET" and request.is_of_other_site:
+        if self._asks_origins and page.method != "GET" and request.is_of_other_site:
             return text_answer(403, "Web pages of other sites may not do this.")
         if page.method != scope["method"]:
             return _NOT_ALLOWED

@@ -15,6 +15,7 @@ from webpubsub.host.settings.environment import Environment, canonical_name
 from webpubsub.model.access.connection_string import ConnectionString, is_loopback
 from webpubsub.model.access.signature import RequestValidator
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.http import CallBounds
 from webpubsub.model.ports import ActionSink, TokenCredential
 from webpubsub.model.trace import SILENT, Trace, TracedActions
 
@@ -33,6 +34,7 @@ class Connections:
         trace: Trace = SILENT,
         sinks: Mapping[str, ActionSink] | None = None,
         credentials: Mapping[str, TokenCredential] | None = None,
+        calls: CallBounds | None = None,
     ) -> None:
         """Look names up in ``environment``.
 
@@ -42,7 +44,9 @@ class Connections:
             trace: The listener, or None.
             sinks: Where actions go, by connection name, instead of the REST API.
             credentials: Who signs in, by connection name, instead of what the section says.
+            calls: How many requests go to a service at once.
         """
+        self._calls = calls
         self._environment = environment
         self._clock = clock
         self._trace = trace
@@ -108,7 +112,7 @@ class Connections:
         if key not in self._clients:
             tokens = self._tokens(name) if self.has_identity(name) else None
             connection = self.find_with_key(name) if tokens is None else self.find(name)
-            self._clients[key] = RestClient(connection, clock=self._clock, tokens=tokens)
+            self._clients[key] = RestClient(connection, clock=self._clock, tokens=tokens, bounds=self._calls)
         return self._clients[key]
 
     def sink(self, name: str) -> ActionSink:

@@ -16,6 +16,7 @@ from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.access.tokens import rest_token
 from webpubsub.model.actions import Action
 from webpubsub.model.errors import ActionRefused, ConfigurationError
+from webpubsub.model.http import CallBounds
 from webpubsub.model.names import HubName
 from webpubsub.model.rest import build_request
 
@@ -45,6 +46,7 @@ class RestClient:
         *,
         clock: Callable[[], float] = time.time,
         tokens: BearerTokens | None = None,
+        bounds: CallBounds | None = None,
     ) -> None:
         """Send requests to ``connection``, signed with its key, or with ``tokens`` of an identity.
 
@@ -57,7 +59,7 @@ class RestClient:
         self._key = connection.access_key or ""
         self._tokens = tokens
         self._clock = clock
-        self._pool = HttpPool(max_body=MAX_ANSWER_BYTES)
+        self._pool = HttpPool(max_body=MAX_ANSWER_BYTES, bounds=bounds)
         self._deadlines = Deadlines()
         self._signed: OrderedDict[str, tuple[Url, str, float]] = OrderedDict()  # the latest used last
 

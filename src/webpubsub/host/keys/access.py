@@ -44,6 +44,7 @@ class Access:
         self._admin: _Keys = ()
         self._webhook: _Keys = ()
         self._functions: dict[str, _Keys] = {}
+        self._all: _Keys = ()
         self.on_change: Callable[[], None] = lambda: None
         keys.on_change = self._use
 
@@ -70,6 +71,10 @@ class Access:
         """
         await self._keys.reload()
         self._take()
+
+    def has_key(self, headers: RawHeaders, query: bytes) -> bool:
+        """Whether a request has any key, whatever that opens."""
+        return _opens(self._all, headers, query)
 
     def is_admin(self, headers: RawHeaders, query: bytes) -> bool:
         """Whether a request has the master key."""
@@ -110,13 +115,19 @@ class Access:
     def _take(self) -> None:
         keys, master = self._keys, self._keys.master
         system = keys.find(KeyPlace(SYSTEM), WEBHOOK_KEY)
-        shared = keys.keys(KeyPlace(HOST_FUNCTIONS)).values()
+        shared = tuple(keys.keys(KeyPlace(HOST_FUNCTIONS)).values())
         self._admin = _encoded([master])
         self._webhook = _encoded([master] if system is None else [system, master])
         self._functions = dict.fromkeys(self._levels, self._admin) | {
             name: _encoded([*keys.keys(KeyPlace.of_function(name)).values(), *shared, master])
             for name in self._with_own_keys()
         }
+        every = (
+            *self._webhook,
+            *_encoded(shared),
+            *(key for each in self._functions.values() for key in each),
+        )
+        self._all = tuple(dict.fromkeys(every))
 
 
 def _level(function: HostFunction) -> tuple[str, AuthLevel]:

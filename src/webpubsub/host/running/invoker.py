@@ -22,11 +22,11 @@ from webpubsub.host.dotnet.time_span import show_time_span
 from webpubsub.host.function import FIRST_CALL, HostFunction, Invocation, RetryContext
 from webpubsub.host.running.failure import as_failure
 from webpubsub.host.running.invocation import Context, thread_local
-from webpubsub.host.running.thread_pool import ThreadPool
+from webpubsub.host.running.thread_pool import PATIENCE, ThreadPool
 from webpubsub.model.errors import FunctionTimeout
 from webpubsub.model.events import WebPubSubConnectionContext
 from webpubsub.model.http import RawHeaders
-from webpubsub.model.trace import SILENT, Name, Trace
+from webpubsub.model.trace import SILENT, Name, Phase, Trace
 
 # Parameters and results are whatever the bindings and the function make of them, hence Any.
 Values = dict[str, Any]
@@ -72,7 +72,7 @@ class Invoker:
 
     def start(self) -> None:
         """Open the thread pool for the running event loop."""
-        self._pool = ThreadPool(self._threads, asyncio.get_running_loop())
+        self._pool = ThreadPool(self._threads, asyncio.get_running_loop(), self._tell_starved)
         self._deadlines.start()
 
     async def stop(self, timeout: float) -> bool:
@@ -163,9 +163,21 @@ class Invoker:
     ) -> asyncio.Future[Any]:
         if self._pool is None:
             raise RuntimeError("the host is not started: await FunctionHost.start() first")
+        name = function.definition.name
         if function.takes_context:
-            return self._pool.run(_run_with_id, invocation, function.run, values)
-        return self._pool.run(function.run, values)
+            return self._pool.run(_run_with_id, invocation, function.run, values, name=name)
+        return self._pool.run(function.run, values, name=name)
+
+    def _tell_starved(self, held: Mapping[str, int], waiting: int) -> None:
+        """Tell which functions hold the threads for which others wait."""
+        holders = sorted(held.items(), key=lambda found: (-found[1], found[0]))
+        shown = ", ".join(f"'{name}' {count}" for name, count in holders)
+        message = (
+            f"calls of functions that are not async wait for a thread: {waiting}, the first for {PATIENCE:g} "
+            f"seconds. All {sum(held.values())} are held, by {shown}. Make functions that wait 'async def', "
+            f"or set {_THREADS} to more than {self._threads}"
+        )
+        self._trace.tell(Name.PROCESS, Phase.FAILED, {}, {"message": message})
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -7,28 +7,44 @@ the loop). So results are collected, and only the first of a batch wakes the loo
     in the loop    in a thread             in the loop
     run: _work --> _serve: _finished ----> _drain: futures
                        the first of a batch wakes it
+
+Functions that block hold their threads. When a call has waited for one for some seconds, somebody is told
+which functions hold them all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Final
 
 from webpubsub.host.running.failure import as_failure
 
 # A function's result is any Python value.
-_Work = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+_Work = tuple["asyncio.Future[Any]", str, Callable[..., Any], tuple[Any, ...]]
+
+PATIENCE: Final = 5.0
+"""Seconds a call may wait for a thread before somebody is told."""
+SILENCE: Final = 60.0
+"""Seconds before it is told again."""
+
+Starved = Callable[[Counter[str], int], None]
+"""Is told which functions hold how many threads, and how many calls wait for one."""
 
 
 class ThreadPool:
     """Runs calls in up to ``size`` threads; results come back to one event loop."""
 
-    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, size: int, loop: asyncio.AbstractEventLoop, starved: Starved = lambda _held, _waiting: None
+    ) -> None:
         """Prepare; a thread is started when work finds none free."""
+        self._starved = starved
+        self._submitted = 0
+        self._watch: asyncio.TimerHandle | None = None  # while calls wait
         self._size = self._wanted = size
         self._loop = loop
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
@@ -37,15 +53,36 @@ class ThreadPool:
         self._pending = 0  # calls submitted and not yet drained; touched by the loop's thread only
         self._threads: list[threading.Thread] = []
         self._calls: list[asyncio.Future[Any] | None] = []  # what each thread runs now
+        self._names: list[str] = []  # and what that is called
 
-    def run(self, call: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-        """Call ``call`` in a thread; must be called in the loop's thread."""
+    def run(self, call: Callable[..., Any], *arguments: Any, name: str = "") -> asyncio.Future[Any]:
+        """Call ``call`` in a thread, for the function ``name``; must be called in the loop's thread."""
         future = self._loop.create_future()
         self._pending += 1
-        if self._pending > len(self._threads) < self._size:
-            self._start_thread()
-        self._work.put((future, call, arguments))
+        self._submitted += 1
+        if self._pending > len(self._threads):
+            if len(self._threads) < self._size:
+                self._start_thread()
+            elif self._watch is None:
+                self._watch = self._loop.call_later(PATIENCE, self._look, self._submitted)
+        self._work.put((future, name, call, arguments))
         return future
+
+    def _look(self, number: int) -> None:
+        """Tell who holds the threads if the call with this number still waits for one."""
+        self._watch = None
+        waiting = self._work.qsize()
+        if not waiting:
+            return
+        is_starved = self._submitted - waiting < number
+        if is_starved:
+            self._starved(
+                Counter(
+                    name for name, call in zip(self._names, self._calls, strict=True) if call is not None
+                ),
+                waiting,
+            )
+        self._watch = self._loop.call_later(SILENCE if is_starved else PATIENCE, self._look, self._submitted)
 
     def replace_lost(self) -> None:
         """Take another thread for each that runs a call nobody awaits any more, until it comes back."""
@@ -55,6 +92,8 @@ class ThreadPool:
 
     def close(self) -> None:
         """Let the threads end when they are done; none is waited for."""
+        if self._watch is not None:
+            self._watch.cancel()
         for _ in self._threads:
             self._work.put(None)
         self._threads.clear()
@@ -66,13 +105,14 @@ class ThreadPool:
             target=self._serve, args=(number,), name=f"webpubsub-function-{number}", daemon=True
         )
         self._calls.append(None)
+        self._names.append("")
         self._threads.append(thread)
         thread.start()
 
     def _serve(self, number: int) -> None:
-        calls = self._calls
+        calls, names = self._calls, self._names
         while (work := self._work.get()) is not None:
-            future, call, arguments = work
+            future, names[number], call, arguments = work
             calls[number] = future
             try:
                 # Given up while it waited for a thread: nobody wants its result.

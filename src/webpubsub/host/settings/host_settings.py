@@ -17,9 +17,10 @@ import msgspec
 from webpubsub.host.settings.environment import Environment
 from webpubsub.host.settings.host_id import find_host_id
 from webpubsub.host.settings.host_options import HostOptions
-from webpubsub.host.settings.http_options import HttpOptions
+from webpubsub.host.settings.http_options import HttpOptions, read_members
 from webpubsub.host.settings.retry import RetryPolicy, parse_retry
 from webpubsub.model.errors import ConfigurationError
+from webpubsub.model.http import CallBounds
 from webpubsub.model.json_file import JsonFile
 from webpubsub.model.logs.levels import LOG_LEVELS, LogLevels
 
@@ -40,6 +41,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
         app_dir: The app's folder.
         script_file: The file that defines the functions.
         http: How HTTP functions are served.
+        calls: How services are called.
         function_timeout: After how many seconds a function is given up; None for never.
         retry: What happens after failures of functions that have no policy of their own, or None.
         functions: The only functions to run; empty for all.
@@ -58,6 +60,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
     app_dir: Path
     script_file: str = "function_app.py"
     http: HttpOptions = HttpOptions()
+    calls: CallBounds = CallBounds()
     function_timeout: float | None = _HALF_AN_HOUR
     retry: RetryPolicy | None = None
     functions: tuple[str, ...] = ()
@@ -108,6 +111,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
             app_dir=app_dir,
             script_file=environment.get(_SCRIPT_FILE) or "function_app.py",
             http=HttpOptions.load(options),
+            calls=CallBounds(**dict(read_members(options, CallBounds, ("extensions", "webpubsub")))),
             function_timeout=_function_timeout(options),
             retry=_retry(options),
             functions=options.texts("functions"),

@@ -17,7 +17,7 @@ import msgspec
 
 from webpubsub.host.bodies import MAX_EXPRESSION_BODY_BYTES
 from webpubsub.host.settings.host_options import HostOptions
-from webpubsub.model.http import HttpBounds
+from webpubsub.model.http import CallBounds, HttpBounds
 
 _HTTP: Final = ("extensions", "http")
 _HSTS: Final = (*_HTTP, "hsts")
@@ -64,7 +64,7 @@ class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):
             custom_headers=tuple(_headers(options)),
             hsts=_hsts(options) if options.flag(*_HSTS, "isEnabled") else None,
             max_expression_body_bytes=_expression_body(options),
-            bounds=HttpBounds(**dict(_bounds(options))),
+            bounds=HttpBounds(**dict(read_members(options, HttpBounds, _HTTP))),
         )
 
 
@@ -83,17 +83,24 @@ def _expression_body(options: HostOptions) -> int:
     return MAX_EXPRESSION_BODY_BYTES if number is None else number
 
 
-def _bounds(options: HostOptions) -> Iterator[tuple[str, Any]]:
-    """Yield the members that are set; their least values stand in their types."""
-    for field in msgspec.structs.fields(HttpBounds):
+def read_members(
+    options: HostOptions, struct: type[HttpBounds | CallBounds], section: tuple[str, ...]
+) -> Iterator[tuple[str, Any]]:
+    """Yield the members of bounds that a section sets; their least values stand in their types.
+
+    Raises:
+        ConfigurationError: A value is not what it must be.
+    """
+    for field in msgspec.structs.fields(struct):
         kind, meta = get_args(field.type)
-        read, what = (options.number, "bytes") if kind is int else (options.seconds, "seconds")
-        path = (*_HTTP, field.encode_name)
+        read, unit = (options.number, "") if kind is int else (options.seconds, " of seconds")
+        unit = " of bytes" if field.name.endswith("_bytes") else unit
+        path = (*section, field.encode_name)
         value = read(*path)
         if value is None:
             continue
         if value < meta.ge:
-            raise options.problem(path, f"a number of {what} from {meta.ge}", value)
+            raise options.problem(path, f"a number{unit} from {meta.ge}", value)
         yield field.name, value
 
 

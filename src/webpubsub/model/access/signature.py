@@ -14,7 +14,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from webpubsub.model.access.connection_string import ConnectionString
+from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.errors import ConfigurationError
 
 _SEPARATORS = re.compile(r"[, ]+")
@@ -89,14 +89,21 @@ class RequestValidator:
         if key is None:
             return True
         expected = sign(key, connection_id).encode()
-        if not any(
-            hmac.compare_digest(item.encode(), expected) for item in split_list(given.decode().lower())
-        ):
+        if not _is_among(expected, given.decode()):
             return False
         if len(self._verified) >= _REMEMBERED:
             self._verified.popitem(last=False)  # a plain dict would look for its first behind all before
         self._verified[connection_id] = (origin, given)
         return True
+
+    def proves_key(self, origin: str, signature: str, connection_id: str) -> bool:
+        """Whether ``signature`` is right for ``connection_id``, and made with a key that is no public one."""
+        keys = (self._keys.get(name) for name in split_list(origin.lower()))
+        return any(
+            _is_among(sign(key, connection_id).encode(), signature)
+            for key in keys
+            if key is not None and key != DEFAULT_ACCESS_KEY
+        )
 
     def forget(self, connection_id: str) -> None:
         """Drop what is remembered of a connection that is gone."""
@@ -104,6 +111,10 @@ class RequestValidator:
 
 
 _REMEMBERED = 65_536
+
+
+def _is_among(expected: bytes, signatures: str) -> bool:
+    return any(hmac.compare_digest(item.encode(), expected) for item in split_list(signatures.lower()))
 
 
 def _keys_by_host(connections: Iterable[ConnectionString]) -> dict[str, str | None]:

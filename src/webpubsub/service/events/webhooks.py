@@ -23,6 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from webpubsub.http import (
+    Crowded,
     Deadlines,
     HttpCallError,
     HttpPool,
@@ -42,7 +43,7 @@ from webpubsub.model.cloudevents import (
 )
 from webpubsub.model.errors import EventRefused, InvalidData
 from webpubsub.model.events import EventRequest, PresenceEventRequest, WebPubSubEventType
-from webpubsub.model.http import header_text
+from webpubsub.model.http import CallBounds, header_text
 from webpubsub.model.metadata import METADATA_PREFIX, NO_METADATA, Metadata, parse_metadata_headers
 from webpubsub.model.names import ConnectionId, GroupName, HubName
 from webpubsub.model.ports import EventAnswer
@@ -102,7 +103,7 @@ class WebhookEventHandler:
         # GUIDs, each of another event; nobody needs to be unable to guess the next.
         self._request_ids = map(f"{str(uuid.uuid4())[:-12]}{{:012x}}".format, count())
         self._signature = lru_cache(maxsize=SIGNATURES)(signature_header)
-        self.calls = Calls(sleep, trace)
+        self.calls = Calls(sleep, trace, settings.calls)
         self._cookies = CookieJars()
         self._authorization = authorization or Authorization()
         self._monotonic = monotonic
@@ -230,6 +231,7 @@ class WebhookEventHandler:
     @settings.setter
     def settings(self, settings: ServiceSettings) -> None:
         self._settings = settings
+        self.calls.pool.bounds = settings.calls
         self._routes.clear()
         self._taken.clear()
 
@@ -324,20 +326,21 @@ def is_passing(status: int) -> bool:
 class Calls:
     """Sends requests over kept connections, and again what could not be delivered.
 
-    No slow handler holds up another.
+    No slow handler holds up another, unless they share an origin.
 
     Args:
         sleep: Waits some seconds.
         trace: Is told of each attempt that is followed by another.
+        bounds: How many calls are made at once.
 
     Attributes:
         pool: Sends a request once.
     """
 
-    def __init__(self, sleep: Callable[[float], Awaitable[object]], trace: Trace) -> None:
+    def __init__(self, sleep: Callable[[float], Awaitable[object]], trace: Trace, bounds: CallBounds) -> None:
         self._sleep = sleep
         self._trace = trace
-        self.pool = HttpPool(max_body=MAX_ANSWER_BYTES)
+        self.pool = HttpPool(max_body=MAX_ANSWER_BYTES, bounds=bounds)
 
     async def send(
         self,
@@ -373,6 +376,10 @@ class Calls:
                     refused.attempts = attempt
                     raise refused from error
                 self._report(request, event, attempt, delays[attempt - 1], {}, refused)
+            except Crowded as error:  # it has waited long enough, and another attempt would be in the way
+                refused = EventRefused(503, f"the event handler {shown(request.url)} is not asked: {error}")
+                refused.attempts = attempt
+                raise refused from error
             except InvalidCall as error:  # without the traceback of what was wrong, which may hold a key
                 raise _unreachable(request.url, error) from None
             except HttpCallError as error:

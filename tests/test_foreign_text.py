@@ -48,6 +48,8 @@ HOSTILE: Final[dict[str, tuple[str, str, str]]] = {
     "host.dotnet.routes:_RULE": (":a(", "(a)", ""),
     "host.dotnet.time_span:_TIME_SPAN": ("-1", ".1", ":1"),
     "host.expressions:_NAME": ("a", ".-", " "),
+    "http.door:_HOST": ("[", "a.", " "),
+    "http.door:_ORIGIN": ("a", "+.", "://["),
     "host.expressions:_PART": ("{", "a", ""),
     "host.expressions:_SETTING": ("", "%a", ""),
     "host.http.http_functions:_SLASH": ("", "%2", ""),

@@ -422,7 +422,7 @@ async def test_nobody_listens(pool: HttpPool) -> None:
 async def test_an_address_that_does_not_answer(
     pool: HttpPool, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webpubsub.http.client.CONNECT_SECONDS", 0.02)
+    monkeypatch.setattr("webpubsub.http.urls.CONNECT_SECONDS", 0.02)
     monkeypatch.setattr(
         asyncio.get_running_loop(), "create_connection", lambda *_, **__: asyncio.Event().wait()
     )

@@ -13,7 +13,7 @@ T = TypeVar("T")
 Prepare = Callable[[int], Callable[[], object]]
 
 # Twice the input takes about twice the time where time is linear, four times where it is quadratic.
-LINEAR: Final = 3.0
+LINEAR: Final = 3.3
 _ENOUGH: Final = 0.002  # seconds that can be measured
 _LONG: Final = 0.5  # what takes longer is not measured again
 

@@ -83,7 +83,7 @@ async def test_they_are_one_task_and_a_stop_ends_it() -> None:
         server.service.hubs[CHAT].join(client.connection, group(f"g{number}"))
     await turns()
     assert len(asyncio.all_tasks()) == before
-    await server.service.retire(0.01)
+    await server.service.retire(0.1)
     [found] = server.service._notices.values()
     found.task.cancel()
     await turns()
@@ -141,3 +141,17 @@ async def test_a_fault_in_one_leaves_out_no_other(monkeypatch: pytest.MonkeyPatc
         found.put(notice(number))
     await found.task
     assert (told, ended, [str(fault) for fault in faults]) == ([0, 2], [True], ["oh"])
+
+
+async def test_a_stop_waits_for_who_leaves_many_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "LEAVES", 1)
+    server = served()
+    client = await server.open()
+    for number in range(20):
+        server.service.hubs[CHAT].join(client.connection, group(f"g{number}"))
+    await turns(60)
+    await server.service.retire(5)
+    assert server.handler.names.count("left") == 21
+    assert server.handler.names[-1] == "disconnected"
+    client.lose()
+    server.assert_nothing_is_left()

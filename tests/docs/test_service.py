@@ -254,7 +254,7 @@ LIMITS: Final = {
     ),
     "messages without an ack of a reliable client": (
         f"{delivery.MAX_UNACKED:,}, {delivery.MAX_WAITING_BYTES // MIB} MiB; clients that publish to it then "
-        f"wait for it, and it has {delivery.PATIENCE:.0f} seconds."
+        f"wait for it, and it has {ServiceSettings().patience_in_seconds:.0f} seconds (["
     ),
     "groups of a connection": f"{ServiceSettings().max_groups_per_connection:,} (",
     "events `joined` and `left` of a connection that its handler has yet to hear of": (

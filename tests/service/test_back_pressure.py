@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from kit.service_peers import CHAT, CLOSE, RELIABLE_V1, Handler, client_frame, text, token, turns
@@ -18,7 +19,8 @@ OTHER = HubName("other")
 ROLES = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]
 SEND = '{"type":"sendToGroup","group":"g","noEcho":true,"data":%s,"ackId":%d}'
 ACK = '{"type":"ack","ackId":%d,"success":true}'
-SLOW = (1008, "The client does not read its messages.")
+SLOW = (1008, "The client does not read its messages (patienceInSeconds).")
+TOO_MUCH = "The client does not read its messages."
 
 
 @pytest.fixture
@@ -86,6 +88,15 @@ async def test_the_wait_has_an_end_and_it_is_the_end_of_who_does_not_read(
     assert publisher.socket.frames() == text(ACK % 2, ACK % 3)
 
 
+async def test_how_long_it_is_is_a_setting(server: Server, time: VirtualTime) -> None:
+    server.service.settings = msgspec.structs.replace(server.service.settings, patience_in_seconds=0.5)
+    slow, publisher = await enter(server), await enter(server)
+    slow.protocol.pause_writing()
+    await publisher.say(SEND % (0, 1))
+    await time.go_on(0.5)
+    assert slow.closed_with == SLOW
+
+
 async def test_one_that_comes_back_again_and_again_costs_a_publisher_two_seconds_each_time(
     server: Server, time: VirtualTime
 ) -> None:
@@ -126,7 +137,7 @@ async def test_what_is_held_for_thousands_is_held_once(server: Server, time: Vir
     for _ in range(100):  # the sixteenth megabyte
         server.service.perform(CHAT, actions.SendToGroupAction("g", body))
         await turns(1)
-    assert server.reasons == [SLOW[1]] * 50
+    assert server.reasons == [TOO_MUCH] * 50
     for client in slow:
         assert [head for head, _ in client.socket.frames()] == [CLOSE], "nothing of it is joined and written"
         assert client.connection.held is None
@@ -210,7 +221,7 @@ async def test_who_never_acknowledges_is_cut_off_and_the_others_go_on(
     await time.go_on(2)
     await turns(20)
     assert publisher.socket.frames() == text(ACK % 5001)
-    assert silent.closed_with == (1008, "The client does not acknowledge its messages.")
+    assert silent.closed_with == (1008, "The client does not acknowledge its messages (patienceInSeconds).")
     assert len(reader.socket.frames()) == MAX_UNACKED + 3
 
 

@@ -164,7 +164,7 @@ async def test_acks_that_are_not_read_are_owed_only_once_reading_went_on(
     await time.go_on(6)
     await send_to_all(server, count=1)
     await time.go_on(2)
-    assert server.reasons == ["The client does not acknowledge its messages."]
+    assert server.reasons == ["The client does not acknowledge its messages (patienceInSeconds)."]
 
 
 async def test_what_they_have_in_bytes_is_owed_all_the_same(
@@ -319,4 +319,4 @@ async def test_who_was_not_read_may_come_back_and_then_owes_acks_again(
     await time.go_on(6)
     await send_to_all(server, count=1)
     await time.go_on(2)
-    assert server.reasons == ["The client does not acknowledge its messages."]
+    assert server.reasons == ["The client does not acknowledge its messages (patienceInSeconds)."]

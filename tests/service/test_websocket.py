@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -416,17 +417,16 @@ async def _until(is_so: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_never_reads_is_cut_off_and_the_others_get_every_message(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery, "PATIENCE", 0.0)
+async def test_who_never_reads_is_cut_off_and_the_others_get_every_message(server: Server) -> None:
+    server.service.settings = msgspec.structs.replace(server.service.settings, patience_in_seconds=0)
     publisher, never, member = await server.open(), await server.open(), await server.open()
     never.protocol.pause_writing()
     for number in range(1500):
         await publisher.say(f'{{"type":"sendToGroup","group":"g","noEcho":true,"data":{number}}}')
     assert [json.loads(body)["data"] for _, body in member.socket.frames()] == list(range(1500))
-    assert never.closed_with == (1008, "The client does not read its messages.")
-    assert server.reasons == ["The client does not read its messages."]
+    reason = "The client does not read its messages (patienceInSeconds)."
+    assert never.closed_with == (1008, reason)
+    assert server.reasons == [reason]
     never.close_timer()._run()
     assert never.socket.ended == ["abort"]
 

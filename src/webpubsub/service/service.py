@@ -45,8 +45,8 @@ from webpubsub.service.protocols.messages import ClientMessage, Goodbye, Malform
 from webpubsub.service.settings import NO_LIMITS, ServiceSettings
 
 SERVICE_RELOAD = "Service reload"
-SLOW_CLIENT = "The client does not read its messages."
-UNACKNOWLEDGED = "The client does not acknowledge its messages."
+SLOW_CLIENT = "The client does not read its messages{}."
+UNACKNOWLEDGED = "The client does not acknowledge its messages{}."
 _NO_IDS: Final[Ids] = {}
 
 NOT_RECOVERED = "The connection recovery timeout expired."
@@ -92,7 +92,7 @@ class Service:
         self.trace = trace
         self.hubs: dict[HubName, Hub] = {}
         self.deliveries: dict[HubName, Delivery] = {}  # of each hub
-        self._no_delivery = Delivery(self._end, self._cut_off)  # of hubs that have no clients
+        self._no_delivery = self._new_delivery()  # of hubs that have no clients
         self.clients = 0
         self.newcomers = Newcomers()
         self.keep_alive = KeepAlive(self._ping)
@@ -107,8 +107,12 @@ class Service:
             hub = self.hubs[name] = Hub(
                 name, self._tell_presence, lambda: self.settings.max_groups_per_connection
             )
-            self.deliveries[name] = Delivery(self._end, self._cut_off)
+            self.deliveries[name] = self._new_delivery()
         return hub
+
+    def _new_delivery(self) -> Delivery:
+        late = partial(self._cut_off, limit=" (patienceInSeconds)")
+        return Delivery(self._end, self._cut_off, late, lambda: self.settings.patience_in_seconds)
 
     def delivery(self, connection: Connection) -> Delivery:
         """Return what writes to a connection."""
@@ -271,9 +275,9 @@ class Service:
         elif connection.socket is not None:
             connection.socket.end(Ending.HALF_CLOSE)
 
-    def _cut_off(self, connection: Connection) -> None:
+    def _cut_off(self, connection: Connection, limit: str = "") -> None:
         self.delivery(connection).drop(connection)
-        reason = SLOW_CLIENT if connection.unacked is None else UNACKNOWLEDGED
+        reason = (SLOW_CLIENT if connection.unacked is None else UNACKNOWLEDGED).format(limit)
         self._close(Close(connection, 1008, reason, reason))
 
     def _ping(self, connection: Connection) -> None:

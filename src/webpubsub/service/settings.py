@@ -194,6 +194,8 @@ class Compatibility(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
         retry_delays_in_seconds: How long to wait before each further attempt to reach an event handler
             that fails; empty for one attempt only.
         max_message_bytes: How large a client's message may be; a larger one ends its connection with 1009.
+        patience_in_seconds: For how long clients that publish wait for a receiver that does not keep up; then
+            that is closed with 1008.
         max_groups_per_connection: How many groups a connection may be in; who wants to join more is told so,
             by an ack, or by 409 where the REST API is asked, or 400 where its token says so.
         strict_api_version: Whether REST requests of an api-version newer than the newest known here are
@@ -215,6 +217,7 @@ class Compatibility(msgspec.Struct, frozen=True, kw_only=True, rename="camel", f
     reliable_recovery_window_in_seconds: Delay = 30.0
     retry_delays_in_seconds: tuple[Delay, ...] = (1.0, 3.0, 5.0)
     max_message_bytes: Annotated[int, msgspec.Meta(ge=1)] = MAX_MESSAGE_BYTES
+    patience_in_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0
     max_groups_per_connection: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     strict_api_version: bool = False
     public_endpoints: tuple[str, ...] = ()

@@ -39,6 +39,7 @@
       "retryDelaysInSeconds": [1, 3, 5],
       "maxMessageBytes": 1048576,
       "maxGroupsPerConnection": 10000,
+      "patienceInSeconds": 2,
       "strictApiVersion": false,
       "publicEndpoints": ["https://chat.example"],
       "trustForwardedHeaders": false

@@ -38,7 +38,7 @@ def client(name: str = "c1") -> tuple[Connection, Writes]:
 
 def delivery() -> tuple[Delivery, list[Connection]]:
     slow: list[Connection] = []
-    return Delivery(lambda _: None, slow.append), slow
+    return Delivery(lambda _: None, slow.append, slow.append, lambda: 2.0), slow
 
 
 async def test_frames_of_one_turn_are_one_write_in_their_order() -> None:
@@ -198,7 +198,7 @@ async def test_who_does_not_catch_up_within_the_patience_is_cut_off() -> None:
         found.forget(connection)
 
     slow: list[tuple[Connection, float]] = []
-    found, began = Delivery(lambda _: None, cut_off), time.now
+    found, began = Delivery(lambda _: None, cut_off, cut_off, lambda: 2.0), time.now
     found.hold(one)
     await time.go_on(60)
     assert slow == [], "nobody waits for it"
@@ -221,7 +221,7 @@ async def test_the_times_of_several_run_side_by_side() -> None:
         slow.append(connection)
         found.forget(connection)
 
-    found = Delivery(lambda _: None, cut_off)
+    found = Delivery(lambda _: None, cut_off, cut_off, lambda: 2.0)
     found.hold(one)
     found.hold(other)
     waiting = asyncio.create_task(found.catch_up(client("c3")[0], [one, other]))

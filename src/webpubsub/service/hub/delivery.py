@@ -8,7 +8,7 @@ calls, pings, and other hubs.
 **Who does not keep up is waited for, but not for long.** A receiver falls *behind* when its socket takes no
 more, or when a reliable one owes more than `MAX_UNACKED` acks (unless it is we who do not read them). A
 client that publishes to it waits until it has caught up, so that a flood costs no healthy receiver its
-connection. One that does not catch up within `PATIENCE` is cut off, and nobody else's message is lost. The
+connection. One that does not catch up within the patience is cut off, and nobody else's message is lost. The
 wait belongs to the receivers of that message: whoever publishes to others goes on.
 
 What comes for a receiver that takes nothing more is held here, by reference, instead of in its transport's
@@ -35,7 +35,6 @@ from webpubsub.service.protocols.numbered import Burst, Numbered
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 MAX_HELD: Final = 1000
 MAX_UNACKED: Final = 1000
-PATIENCE: Final = 2.0  # seconds; a healthy client reads what is buffered for it in some milliseconds
 SLICE: Final = 500
 SLICE_BYTES: Final = 64 * 1024  # of what is held for one receiver: as much as its transport buffers
 MAX_QUEUED: Final = 100_000  # frames; queueing them takes some 10 ms
@@ -68,15 +67,26 @@ class Delivery:
             before the next. Whoever starts to publish empties it.
     """
 
-    def __init__(self, end: Callable[[End], None], on_slow: Callable[[Connection], None]) -> None:
+    def __init__(
+        self,
+        end: Callable[[End], None],
+        on_slow: Callable[[Connection], None],
+        on_late: Callable[[Connection], None],
+        patience: Callable[[], float],
+    ) -> None:
         """Begin with nothing.
 
         Args:
             end: Performs the effects that end a connection.
-            on_slow: Is told each connection that has too much waiting for it, or is behind for too long.
+            on_slow: Is told each connection that has too much waiting for it.
+            on_late: Is told each that does not catch up in time.
+            patience: Returns for how many seconds a receiver is waited for; a healthy one reads what is
+                buffered for it in some milliseconds.
         """
         self._end = end
         self._on_slow = on_slow
+        self._on_late = on_late
+        self._patience = patience
         self._waiting: deque[Connection] = deque()
         self._scheduled = False
         self.queued = 0
@@ -179,11 +189,13 @@ class Delivery:
         """Cut a receiver off that does not catch up in time from now on."""
         lag = self._behind.get(connection)
         if lag is not None and lag.timer is None:
-            lag.timer = asyncio.get_running_loop().call_later(PATIENCE, self._lose_patience, connection)
+            lag.timer = asyncio.get_running_loop().call_later(
+                self._patience(), self._lose_patience, connection
+            )
 
     def _lose_patience(self, connection: Connection) -> None:
         if connection in self._behind:
-            self._on_slow(connection)
+            self._on_late(connection)
 
     def _keep_up(self, connection: Connection) -> None:
         """Let nobody wait any longer for a receiver that is behind in nothing."""

@@ -13,7 +13,7 @@ from typing import Final
 PAUSE: Final = 3.0
 """Seconds between two disturbances of a wire, on average."""
 LONGEST_STALL: Final = 1.5
-DISTURBANCES: Final = {"cut": 4, "left": 2, "stalled": 6, "slowed": 3}
+DISTURBANCES: Final = {"cut": 3, "deafened and cut": 3, "left": 2, "stalled": 6, "slowed": 3}
 """How often each comes among all."""
 CHUNK: Final = 65_536
 BUFFER: Final = 32_768
@@ -55,8 +55,9 @@ class Wire:
         self._rng = rng
         self._happened = happened
         self._links: set[Link] = set()
-        self._flows = asyncio.Event()
-        self._flows.set()
+        self._flows = asyncio.Event()  # what the client says
+        self._comes = asyncio.Event()  # what it hears
+        self._flow()
         self._delay = 0.0
         self.port = 0
 
@@ -70,19 +71,28 @@ class Wire:
                 await self._do(what)
         finally:
             self._delay = 0.0
-            self._flows.set()
+            self._flow()
+
+    def _flow(self) -> None:
+        self._flows.set()
+        self._comes.set()
 
     async def _do(self, what: str) -> None:
-        if what == "cut":
+        if what.endswith("cut"):
+            if what != "cut":  # so that much is done of which the client never hears
+                self._comes.clear()
+                await asyncio.sleep(self._rng.uniform(0.05, 1))
             for link in list(self._links):
                 link.cut()
+            self._flow()
         elif what == "left":
             for link in list(self._links):
                 link.leave(self._rng.uniform(0.1, 3))
         elif what == "stalled":
             self._flows.clear()
+            self._comes.clear()
             await asyncio.sleep(self._rng.uniform(0.05, LONGEST_STALL))
-            self._flows.set()
+            self._flow()
         else:
             self._delay = self._rng.uniform(0.002, 0.1)
             await asyncio.sleep(self._rng.uniform(0.2, 2))
@@ -97,16 +107,18 @@ class Wire:
         link = Link(writer, far_writer)
         self._links.add(link)
         link.passing = [
-            asyncio.create_task(self._pass(reader, far_writer)),
-            asyncio.create_task(self._pass(far_reader, writer)),
+            asyncio.create_task(self._pass(reader, far_writer, self._flows)),
+            asyncio.create_task(self._pass(far_reader, writer, self._comes)),
         ]
         await asyncio.wait(link.passing)
         self._links.discard(link)
 
-    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, flows: asyncio.Event
+    ) -> None:
         with suppress(ConnectionError):
             while data := await source.read(CHUNK):
-                await self._flows.wait()
+                await flows.wait()
                 if self._delay:
                     await asyncio.sleep(self._delay)
                 target.write(data)

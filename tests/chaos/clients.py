@@ -29,6 +29,8 @@ WINDOW: Final = 400
 """Messages of a client that may be without an ack: fewer than the acks that the service remembers."""
 PAUSE: Final = 0.05
 """Seconds between two looks at whether everybody has settled."""
+QUIET_SECONDS: Final = 45
+"""In which everybody must have come to rest."""
 CUT: Final = "its wire was cut"
 NOT_RECOVERED: Final = "it was not recovered"
 _NOT_NOW: Final = (OSError, InvalidHandshake, TimeoutError, EOFError, ConnectionClosed)
@@ -130,7 +132,7 @@ class Client:
     async def _arrive(self, url: str) -> tuple[ClientConnection, Greeting]:
         """Connect as soon as it goes; a recovery that is refused is greeted with nothing."""
         while True:
-            try:
+            with suppress(*_NOT_NOW):
                 socket = await connect(
                     url,
                     subprotocols=[self._protocol],
@@ -140,15 +142,16 @@ class Client:
                     close_timeout=1,
                     open_timeout=5,
                 )
-                async with asyncio.timeout(5):
-                    greeting = self._dialect.read(await socket.recv())
-                assert isinstance(greeting, Greeting), greeting
-                return socket, greeting
-            except ConnectionClosed as closed:
-                if url != self._member.url and closed.rcvd is not None and closed.rcvd.code == 1008:
-                    return socket, Greeting("", "")
-            except _NOT_NOW:
-                pass
+                try:
+                    async with asyncio.timeout(5):
+                        greeting = self._dialect.read(await socket.recv())
+                    assert isinstance(greeting, Greeting), greeting
+                    return socket, greeting
+                except BaseException as error:
+                    socket.transport.abort()
+                    if url != self._member.url and _told(error).startswith("1008 "):
+                        return socket, Greeting("", "")
+                    raise
             await asyncio.sleep(self._rng.uniform(0.05, 0.5))
 
     async def _stay(self, stay: Stay, socket: ClientConnection) -> None:
@@ -165,8 +168,8 @@ class Client:
                 return
             async with self._writing:
                 self._socket = None
-            if closed is not None and closed.rcvd is not None:
-                stay.ended = f"{closed.rcvd.code} {closed.rcvd.reason}"
+            stay.ended = _told(closed)
+            if stay.ended:
                 return
             if not self._member.is_reliable:
                 stay.ended = CUT
@@ -296,6 +299,12 @@ class Client:
                 await self._socket.send(frame)
 
 
+def _told(error: BaseException | None) -> str:
+    """Return with which code and reason either side has ended a connection; a wire does it without."""
+    said = (error.rcvd or error.sent) if isinstance(error, ConnectionClosed) else None
+    return "" if said is None else f"{said.code} {said.reason}"
+
+
 async def main() -> None:
     """Do what the process is told."""
     reader = asyncio.StreamReader(limit=1024 * 1024)
@@ -305,15 +314,17 @@ async def main() -> None:
     task = msgspec.json.decode(await reader.readline(), type=Task)
     book, quiet = Book({}, []), asyncio.Event()
     clients = [Client(member, Random(f"{task.seed} {member.name}"), book, quiet) for member in task.members]
-    async with asyncio.TaskGroup() as running:
-        for client in clients:
-            running.create_task(client.run())
-        await reader.readline()
-        quiet.set()
-        while not all(client.is_settled for client in clients):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(PAUSE)
-        sys.stdout.write("quiet\n")
-        sys.stdout.flush()
+    with suppress(TimeoutError):  # who was not there at the end is seen in the book
+        async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as running:
+            for client in clients:
+                running.create_task(client.run())
+            await reader.readline()
+            quiet.set()
+            limit.reschedule(asyncio.get_running_loop().time() + QUIET_SECONDS)
+            while not all(client.is_settled for client in clients):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(PAUSE)
+            sys.stdout.write("quiet\n")
+            sys.stdout.flush()
     await asyncio.to_thread(Path(task.file).write_bytes, msgspec.msgpack.encode(book))
 
 

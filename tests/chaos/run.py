@@ -17,7 +17,7 @@ import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -26,13 +26,15 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from chaos.clients import END, NOT_RECOVERED, Member, Task
+from chaos.clients import CUT, END, NOT_RECOVERED, Member, Task
 from chaos.handler import Handler, Moody, Witness, handler_of
 from chaos.ledger import EVERYBODY, Book, Sender, Stay, event_faults, faults_of
 from chaos.senders import LANES, RestSender, flood, send_healthily
 from chaos.wires import Wire, wire_to
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.access.tokens import client_access
+from webpubsub.service.service import NOT_RECOVERED as LATE
+from webpubsub.service.service import SLOW_CLIENT, UNACKNOWLEDGED
 
 CALM: Final = "calm"
 BURST: Final = "burst"
@@ -40,7 +42,11 @@ FLOODED: Final = "flooded"
 STOPS: Final = 6.0
 """Seconds between two stops of a process, on average."""
 START_SECONDS: Final = 30
-QUIET_SECONDS: Final = 60
+RECOVERY_SECONDS: Final = 10
+AWAY: Final = frozenset({CUT, LATE})
+"""Why anybody may be ended."""
+BEHIND: Final = frozenset({SLOW_CLIENT, UNACKNOWLEDGED})
+"""Why those may be to whom too much is sent."""
 ROLES: Final = ["webpubsub.sendToGroup", "webpubsub.joinLeaveGroup"]
 
 
@@ -98,24 +104,34 @@ async def run(seed: int, seconds: float, folder: Path) -> Outcome:
         chaos = Chaos(seed, happened, string, stack, handlers[0])
         book = await chaos.run(service, seconds, folder, moody)
         await _until_all_have_ended(witness)
-        service.terminate()
+        if service.returncode is None:
+            service.terminate()
         async with asyncio.timeout(START_SECONDS):
             code = await service.wait()
-        faults = [*chaos.faults, *witness.faults]
+        faults = list(witness.faults)
         if code:
             faults.append(f"the service ended with {code}")
         if "Traceback" in (text := output.read_text("utf-8", "replace")):
             faults.append(f"the service tells a fault of its own:\n{text[text.index('Traceback') :][:4000]}")
     for stay in book.stays:
         if stay.ended == NOT_RECOVERED:
-            stay.ended = witness.ended.get(stay.connection_id, "")
-            if not stay.ended:
-                faults.append(f"{stay.receiver} was not recovered, and {stay.connection_id} had not ended")
+            stay.ended = witness.ended.get(stay.connection_id, NOT_RECOVERED)
+    last = {stay.receiver: stay.is_whole for stay in book.stays}
+    faults += [f"{each.name} was not there at the end" for each in members() if not last.get(each.name)]
+    faults += unfit_ends(book.stays)
     faults += [f"{connection} is still there" for connection in witness.still_there]
     events = {name: sender for name, sender in book.senders.items() if not sender.group}
     senders = chaos.senders | {name: sender for name, sender in book.senders.items() if sender.group}
     faults += [*faults_of(senders, book.stays), *event_faults(events, moody.heard)]
     return Outcome(senders, events, book.stays, dict(happened), faults)
+
+
+def unfit_ends(stays: Iterable[Stay]) -> Iterator[str]:
+    """Tell who was ended without a good reason; for the calm ones there is only that they were away."""
+    for stay in stays:
+        reasons = AWAY if stay.groups == [CALM] else AWAY | BEHIND
+        if stay.ended and stay.ended.removeprefix("1008 ") not in reasons:
+            yield f"{stay.receiver} in {stay.connection_id}: ended without a good reason: {stay.ended}"
 
 
 def _settings(moody: int, witness: int) -> dict[str, Any]:
@@ -130,7 +146,11 @@ def _settings(moody: int, witness: int) -> dict[str, Any]:
             "systemEvents": ["connected", "disconnected"],
         },
     ]
-    return {"hubs": {"chaos": {"eventHandlers": handlers}}, "retryDelaysInSeconds": [0.2, 0.5, 1]}
+    return {
+        "hubs": {"chaos": {"eventHandlers": handlers}},
+        "retryDelaysInSeconds": [0.2, 0.5, 1],
+        "reliableRecoveryWindowInSeconds": RECOVERY_SECONDS,
+    }
 
 
 @asynccontextmanager
@@ -158,8 +178,9 @@ async def _service(settings: Path, output: Path) -> AsyncIterator[tuple[Process,
 
 
 async def _until_all_have_ended(witness: Witness) -> None:
+    """Wait for those, too, whose client never read its greeting and does not come back."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(RECOVERY_SECONDS + 5):
             while witness.still_there:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.05)
 
@@ -169,7 +190,6 @@ class Chaos:
 
     Attributes:
         senders: What was sent by REST.
-        faults: Who did not come to rest.
     """
 
     def __init__(
@@ -186,7 +206,6 @@ class Chaos:
         self._stack = stack
         self._handler = moody
         self.senders: dict[str, Sender] = {}
-        self.faults: list[str] = []
         self._disturbing: list[asyncio.Task[None]] = []
 
     async def run(self, service: Process, seconds: float, folder: Path, moody: Moody) -> Book:
@@ -223,17 +242,16 @@ class Chaos:
         assert clients.stdin is not None
         assert clients.stdout is not None
         clients.stdin.write(b"quiet\n")
-        async with asyncio.timeout(QUIET_SECONDS):
-            line = await clients.stdout.readline()
-            assert line == b"quiet\n", f"the clients ended with {await clients.wait()}"
-            end = RestSender(END, self._service.endpoint, self._key, Sender(EVERYBODY, []))
-            async with aiohttp.ClientSession() as session:
-                while clients.returncode is None:  # who was ended meanwhile hears the next one
-                    await end.say(session, END)
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(1):
-                            await clients.wait()
-        assert clients.returncode == 0, f"the clients ended with {clients.returncode}"
+        await clients.stdout.readline()
+        end = RestSender(END, self._service.endpoint, self._key, Sender(EVERYBODY, []))
+        async with aiohttp.ClientSession() as session:
+            while clients.returncode is None:  # who was ended meanwhile hears the next one
+                await end.say(session, END)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await clients.wait()
+        if clients.returncode:
+            raise RuntimeError(f"the clients ended with {clients.returncode}")
 
     # --- who takes part -----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 
 from chaos import __main__ as chaos
 from chaos.ledger import Letter, Sender, Stay
-from chaos.run import Outcome, members
+from chaos.run import Outcome, members, unfit_ends
 
 TESTS = Path(__file__).parents[1]
 
@@ -46,6 +46,26 @@ def test_there_is_a_client_of_each_kind_in_each_place() -> None:
         "burst-json-plain",
         "burst-protobuf-reliable",
     }
+
+
+@pytest.mark.parametrize(
+    ("groups", "ended", "is_fit"),
+    [
+        (["calm"], "", True),
+        (["calm"], "its wire was cut", True),
+        (["calm"], "The connection recovery timeout expired.", True),
+        (["calm"], "1008 The client does not read its messages.", False),
+        (["calm"], "The client does not acknowledge its messages.", False),
+        (["calm", "burst"], "The client does not acknowledge its messages.", True),
+        (["calm", "flooded"], "1008 The client does not read its messages.", True),
+        (["calm", "flooded"], "1011 Internal server error", False),
+        (["calm", "flooded"], "1002 invalid opcode", False),
+        (["calm", "flooded"], "it was not recovered", False),
+    ],
+)
+def test_who_may_have_been_ended(groups: list[str], ended: str, is_fit: bool) -> None:
+    wrong = [] if is_fit else [f"bob in c1: ended without a good reason: {ended}"]
+    assert list(unfit_ends([Stay("bob", groups, "c1", 0, ended=ended)])) == wrong
 
 
 def test_what_is_told_of_a_run() -> None:

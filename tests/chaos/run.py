@@ -226,9 +226,8 @@ class Chaos:
         self._disturb(self._handler.restart(self._dice("handler"), self._happened))
         self._disturb(self._stop_and_go_on("service", service))
         self._disturb(self._stop_and_go_on("clients", clients))
-        await asyncio.wait(
-            [asyncio.create_task(service.wait()), asyncio.create_task(clients.wait())], timeout=seconds
-        )
+        ends = [asyncio.create_task(process.wait()) for process in (service, clients)]
+        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         quiet.set()
         moody.is_moody = False
         for each in self._disturbing:

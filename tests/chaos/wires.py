@@ -102,7 +102,12 @@ class Wire:
         end = socket.socket()
         end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         end.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(end, ("127.0.0.1", self._target))
+        try:
+            await asyncio.get_running_loop().sock_connect(end, ("127.0.0.1", self._target))
+        except OSError:  # there is no service any more
+            end.close()
+            writer.transport.abort()
+            return
         far_reader, far_writer = await asyncio.open_connection(sock=end)
         link = Link(writer, far_writer)
         self._links.add(link)

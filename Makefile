@@ -1,5 +1,5 @@
 # One door for people and for CI. Everything is done by the scripts beside it; PYTHON=... chooses the interpreter.
-.PHONY: help demo test fuzz coverage check format constraints bench release-pages
+.PHONY: help demo test fuzz chaos coverage check format constraints bench release-pages
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -12,6 +12,9 @@ test: ## Install what the tests need and run them all; ARGS="-k name" passes opt
 
 fuzz: ## Feed parsers with mutated input, beside others; ARGS="--seconds 60 --seed 1", ARGS=--help says more.
 	@scripts/fuzz $(ARGS)
+
+chaos: ## Cut wires, stop processes, flood, and check every message; ARGS="--minutes 5 --seed 1", 2 minutes without.
+	@scripts/chaos $(ARGS)
 
 coverage: ## Run the unit tests and show the lines and branches that they leave out.
 	@scripts/coverage $(ARGS)

@@ -25,6 +25,7 @@ from webpubsub.model.access.connection_string import ConnectionString
 pytestmark = pytest.mark.contract
 
 RELIABLE: Any = "json.reliable.webpubsub.azure.v1"
+JSON_V1: Any = "json.webpubsub.azure.v1"
 SDK = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 ROLES = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"]
 
@@ -223,25 +224,38 @@ async def test_the_recovery_window_is_a_setting(
                 await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("subprotocol", [RELIABLE, "json.webpubsub.azure.v1"])
+@pytest.mark.parametrize("subprotocol", [RELIABLE, JSON_V1])
 async def test_a_client_that_reads_late_gets_everything_in_order(hub: Any, subprotocol: Any) -> None:
     """More than fits into the buffers of both systems, so that the service has to hold it."""
     count, data = 300, "x" * 40_000
-    url = hub.client_url("bob", roles=ROLES, groups=["g"])
     async with (
         connect(hub.client_url("alice", groups=["g"]), subprotocols=[subprotocol], max_queue=1) as alice,
-        json_client(url) as (bob, _),
+        WebPubSubServiceClient.from_connection_string(hub.connection_string, hub=hub.name) as rest,
     ):
         await hear_json(alice)
         for number in range(count):
-            body = {
-                "type": "sendToGroup",
-                "group": "g",
-                "data": [number, data],
-                "ackId": number,
-                "noEcho": True,
-            }
-            await bob.send(json.dumps(body))
-        for number in range(count):
-            assert (await hear_json(bob))["ackId"] == number
+            await rest.send_to_group("g", [number, data])  # type: ignore[call-overload]
         assert [(await hear_json(alice))["data"][0] for _ in range(count)] == list(range(count))
+
+
+async def test_a_client_that_publishes_waits_for_one_that_reads_a_little_late(hub: Any) -> None:
+    count, data = 900, "x" * 40_000
+    url = hub.client_url("bob", roles=ROLES, groups=["g"])
+    async with (
+        connect(hub.client_url("alice", groups=["g"]), subprotocols=[JSON_V1], max_queue=1) as alice,
+        json_client(url) as (bob, _),
+    ):
+        await hear_json(alice)
+
+        async def publish() -> None:
+            for number in range(count):
+                body = {"type": "sendToGroup", "group": "g", "data": [number, data], "ackId": number}
+                await bob.send(json.dumps({**body, "noEcho": True}))
+            for number in range(count):
+                assert (await hear_json(bob))["ackId"] == number
+
+        publishing = asyncio.create_task(publish())
+        await asyncio.sleep(1)
+        assert not publishing.done()
+        assert [(await hear_json(alice))["data"][0] for _ in range(count)] == list(range(count))
+        await publishing

@@ -62,6 +62,32 @@ def test_a_refusal_says_what_to_do() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "$(id).example",
+        "a;id;.example",
+        "`id`.example",
+        "a&id",
+        "a|id",
+        "a'b",
+        'a"b',
+        "~",
+        "%",
+        "a b",
+        "",
+        "n" * 101,
+    ],
+)
+def test_only_a_plain_name_is_put_into_a_command(name: str) -> None:
+    refused = Allowed().refusal("localhost", [f"https://{name}" if name else ""])
+    assert refused is not None
+    assert refused[1].endswith(": start with --allow-origin ORIGIN to let its requests in.")
+    refused = Allowed().refusal(name or ".", [])
+    assert refused is not None
+    assert refused[1].endswith(": start with --allow-host NAME to let such requests in.")
+
+
 def test_foreign_text_writes_no_lines_and_no_novels() -> None:
     for text in ("x\r\ny", "\x1b[2J", "\x85", "\u2028", "n" * 60_000):
         status_and_words = Allowed().refusal("localhost", [text])

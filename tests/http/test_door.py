@@ -6,7 +6,15 @@ import re
 
 import pytest
 
-from webpubsub.http.door import REMEMBERED, Allowed, Door, allowed_cors, allowed_host, allowed_origin
+from webpubsub.http.door import (
+    LONGEST_NAME,
+    REMEMBERED,
+    Allowed,
+    Door,
+    allowed_cors,
+    allowed_host,
+    allowed_origin,
+)
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import RequestHead
 
@@ -232,6 +240,13 @@ def test_a_host_is_remembered_once_it_was_let_in_for_its_name_and_not_for_a_key(
     found.refusal(head("/", host="evil.example"))
     found.refusal(head("/guarded", host="localhost:2", origin="null"))
     assert found.known == {None, b"localhost:1"}
+
+
+def test_a_host_longer_than_any_name_is_let_in_and_not_remembered() -> None:
+    found = door()
+    for size in (LONGEST_NAME, LONGEST_NAME + 1):
+        assert found.refusal(head("/", host=".localhost".rjust(size, "a"))) is None
+    assert sorted(len(each or b"") for each in found.known) == [0, LONGEST_NAME]
 
 
 def test_no_more_hosts_are_remembered_than_there_is_room_for() -> None:

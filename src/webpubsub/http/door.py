@@ -30,6 +30,7 @@ from webpubsub.model.http import RequestHead
 
 ANY: Final = "*"
 REMEMBERED: Final = 1024
+LONGEST_NAME: Final = 300  # with its port; that of DNS has 253 characters
 
 _LONGEST_SHOWN: Final = 100
 _HOST: Final = re.compile(r"(\[[0-9a-f:.%\w-]+\]|[^\s:/?#@\[\]]+)(:[0-9]*)?", re.IGNORECASE)
@@ -134,6 +135,8 @@ class Door:
         return refused
 
     def _remember(self, host: bytes) -> None:
+        if len(host) > LONGEST_NAME:
+            return
         if len(self.known) >= REMEMBERED:  # any address may stand there, with any port
             self.known = {None}
         self.known.add(host)

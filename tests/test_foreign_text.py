@@ -50,6 +50,7 @@ HOSTILE: Final[dict[str, tuple[str, str, str]]] = {
     "host.expressions:_NAME": ("a", ".-", " "),
     "http.door:_HOST": ("[", "a.", " "),
     "http.door:_ORIGIN": ("a", "+.", "://["),
+    "http.door:_PLAIN": ("a", ".-", " "),
     "host.expressions:_PART": ("{", "a", ""),
     "host.expressions:_SETTING": ("", "%a", ""),
     "host.http.http_functions:_SLASH": ("", "%2", ""),

@@ -6,7 +6,15 @@ import re
 
 import pytest
 
-from webpubsub.http.door import REMEMBERED, Allowed, Door, allowed_cors, allowed_host, allowed_origin
+from webpubsub.http.door import (
+    LONGEST_NAME,
+    REMEMBERED,
+    Allowed,
+    Door,
+    allowed_cors,
+    allowed_host,
+    allowed_origin,
+)
 from webpubsub.model.errors import ConfigurationError
 from webpubsub.model.http import RequestHead
 
@@ -60,6 +68,32 @@ def test_a_refusal_says_what_to_do() -> None:
         "The request is of a web page of another site, https://evil.example: start with "
         "--allow-origin https://evil.example to let its requests in.",
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "$(id).example",
+        "a;id;.example",
+        "`id`.example",
+        "a&id",
+        "a|id",
+        "a'b",
+        'a"b',
+        "~",
+        "%",
+        "a b",
+        "",
+        "n" * 101,
+    ],
+)
+def test_only_a_plain_name_is_put_into_a_command(name: str) -> None:
+    refused = Allowed().refusal("localhost", [f"https://{name}" if name else ""])
+    assert refused is not None
+    assert refused[1].endswith(": start with --allow-origin ORIGIN to let its requests in.")
+    refused = Allowed().refusal(name or ".", [])
+    assert refused is not None
+    assert refused[1].endswith(": start with --allow-host NAME to let such requests in.")
 
 
 def test_foreign_text_writes_no_lines_and_no_novels() -> None:
@@ -206,6 +240,13 @@ def test_a_host_is_remembered_once_it_was_let_in_for_its_name_and_not_for_a_key(
     found.refusal(head("/", host="evil.example"))
     found.refusal(head("/guarded", host="localhost:2", origin="null"))
     assert found.known == {None, b"localhost:1"}
+
+
+def test_a_host_longer_than_any_name_is_let_in_and_not_remembered() -> None:
+    found = door()
+    for size in (LONGEST_NAME, LONGEST_NAME + 1):
+        assert found.refusal(head("/", host=".localhost".rjust(size, "a"))) is None
+    assert sorted(len(each or b"") for each in found.known) == [0, LONGEST_NAME]
 
 
 def test_no_more_hosts_are_remembered_than_there_is_room_for() -> None:

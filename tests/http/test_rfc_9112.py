@@ -75,6 +75,16 @@ WEB_SOCKETS = {
     "a WebSocket": get(LINE, b"Host: h", *WEB_SOCKET),
     "in any case": get(LINE, b"Host: h", b"connection: keep-alive,UPGRADE", b"upgrade: WebSocket"),
     "among others": get(LINE, b"Host: h", b"Connection: upgrade", b"Upgrade: h2c, websocket"),
+    "in several headers": get(
+        LINE,
+        *(
+            b"Host: h",
+            b"Connection: upgrade",
+            b"Connection: keep-alive",
+            b"Upgrade: websocket",
+            b"Upgrade: h2c",
+        ),
+    ),
     "without a body": get(LINE, b"Host: h", *WEB_SOCKET, LENGTH + b"0"),
 }
 

@@ -56,6 +56,19 @@ def test_an_edit_cannot_offer_the_public_key_to_other_machines() -> None:
             completed(beyond, ServiceSettings(access_keys=keys))
 
 
+@pytest.mark.parametrize("key", ["secret;1", " secret", "secret\n", "\tsecret", "sec\x00ret", "sec\u2028ret"])
+def test_a_key_that_a_connection_string_cannot_carry_is_refused_and_not_shown(key: str) -> None:
+    for given, found in (
+        ({"access_key": key}, ("own",)),
+        ({"secondary_key": key}, ("own",)),
+        ({}, ("own", key)),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            completed(options(**given), ServiceSettings(access_keys=found))
+        assert str(caught.value).startswith("an access key has a ';', a control character, or a blank")
+        assert key not in str(caught.value)
+
+
 def test_who_may_come_in_by_option_and_by_file() -> None:
     given = options(
         host="Dev.Test", allowed_hosts=("a",), allowed_origins=("http://a",), insecure_default_key=True

@@ -212,6 +212,8 @@ def handler(inside: str) -> str:
             ":2:10",
             "'Chat' and 'chat' are one hub, as hub names have no case",
         ),
+        ('{"hubs": {"chat": {}, "chat": {}}}', "", "'chat' stands twice in one object"),
+        ('{"http": {"headTimeout": 5, "headTimeout": 9}}', "", "'headTimeout' stands twice in one object"),
         ('{"hubs": ' + "[" * 100_000, "", "cannot be used"),
         ('{"\\ud800": 1}', "", "surrogates not allowed"),
         (hub('"\\udc00": 1'), "", "surrogates not allowed"),

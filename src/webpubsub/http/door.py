@@ -30,12 +30,15 @@ from webpubsub.model.http import RequestHead
 
 ANY: Final = "*"
 REMEMBERED: Final = 1024
+LONGEST_NAME: Final = 300  # with its port; that of DNS has 253 characters
 
 _LONGEST_SHOWN: Final = 100
 _HOST: Final = re.compile(r"(\[[0-9a-f:.%\w-]+\]|[^\s:/?#@\[\]]+)(:[0-9]*)?", re.IGNORECASE)
 _ORIGIN: Final = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s:/?#@\[\]]+)(:[0-9]{1,5})?")
 _USUAL_PORTS: Final = {"http": ":80", "https": ":443"}
 _NULL: Final = "null"
+# What nobody's shell reads as more than a word: pages choose their names, and people paste what they read.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:/\[\]-]+")
 
 
 class Allowed(msgspec.Struct, frozen=True):
@@ -63,13 +66,13 @@ class Allowed(msgspec.Struct, frozen=True):
         if host and not self.takes_host(host):
             return 421, (
                 f"The request is for the host {_shown(host)}, which is no name of this machine: start with "
-                f"--allow-host {_shown(_name(host))} to let such requests in."
+                f"--allow-host {_pasted(_name(host), 'NAME')} to let such requests in."
             )
         for origin in origins:
             if not self._takes_origin(origin):
                 return 403, (
                     f"The request is of a web page of another site, {_shown(origin)}: start with "
-                    f"--allow-origin {_shown(origin)} to let its requests in."
+                    f"--allow-origin {_pasted(origin, 'ORIGIN')} to let its requests in."
                 )
         return None
 
@@ -132,6 +135,8 @@ class Door:
         return refused
 
     def _remember(self, host: bytes) -> None:
+        if len(host) > LONGEST_NAME:
+            return
         if len(self.known) >= REMEMBERED:  # any address may stand there, with any port
             self.known = {None}
         self.known.add(host)
@@ -192,6 +197,11 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
         return None
+
+
+def _pasted(text: str, name: str) -> str:
+    """Return foreign text where it can be pasted into a command, else what the option calls its value."""
+    return text if len(text) <= _LONGEST_SHOWN and _PLAIN.fullmatch(text) else name
 
 
 def _shown(text: str) -> str:

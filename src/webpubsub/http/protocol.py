@@ -66,6 +66,7 @@ from webpubsub.model.http import (
     HttpAnswer,
     HttpBounds,
     LaneHandler,
+    RawHeaders,
     RequestHead,
 )
 from webpubsub.model.trace import Name, Phase
@@ -307,7 +308,7 @@ class HttpConnection(asyncio.Protocol):
         self._answering = True
         self.due = _FOREVER
         length = values.get(b"content-length")
-        if b"upgrade" in values and server.web_sockets is not None and _asks_for_web_socket(method, values):
+        if b"upgrade" in values and server.web_sockets is not None and _asks_for_web_socket(method, headers):
             if is_newest and not chunked and not (length and int(length)):
                 self._upgrade(method, rest)
             else:
@@ -432,7 +433,7 @@ class HttpConnection(asyncio.Protocol):
     def _start_exchange(self, method: str, version: str, values: dict[bytes, bytes]) -> None:
         head = RequestHead(method, self._target, self._headers)
         scope = build_scope(head, version, self._server, self._transport)
-        trailers = version == "1.1" and b"trailers" in TOKENS.split(values.get(b"te", b"").lower())
+        trailers = version == "1.1" and b"te" in values and b"trailers" in _tokens(head.headers, b"te")
         has_body = self._body is not None
         self._is_held_up = has_body and self._expects
         self._exchange = AsgiExchange(
@@ -661,10 +662,15 @@ class HttpConnection(asyncio.Protocol):
             self._end()
 
 
-def _asks_for_web_socket(method: str, values: dict[bytes, bytes]) -> bool:
+def _asks_for_web_socket(method: str, headers: RawHeaders) -> bool:
     """Whether a request wants a WebSocket; any other upgrade is an offer that is not taken."""
     return (
-        b"websocket" in TOKENS.split(values[b"upgrade"].lower())
-        and b"upgrade" in TOKENS.split(values.get(b"connection", b"").lower())
+        b"websocket" in _tokens(headers, b"upgrade")
+        and b"upgrade" in _tokens(headers, b"connection")
         and method == "GET"
     )
+
+
+def _tokens(headers: RawHeaders, name: bytes) -> list[bytes]:
+    """Return a list that may stand in several headers (RFC 9110, section 5.3), in lower case."""
+    return TOKENS.split(b",".join(value for each, value in headers if each == name).lower())

@@ -111,12 +111,17 @@ def local_connection(
 
 
 def check_keys(host: str, access_keys: Collection[str], way_out: str, *, insecure_default_key: bool) -> None:
-    """Refuse to offer the public default key to other machines.
+    """Refuse keys that no connection string can carry, and to offer the public default one to other machines.
 
     Raises:
-        ConfigurationError: The service would listen beyond this machine with the default key;
-            ``way_out`` says how another is set.
+        ConfigurationError: A key does not fit; or the service would listen beyond this machine with the
+            default key, and ``way_out`` says how another is set.
     """
+    if any(";" in key or key != key.strip() or not key.isprintable() for key in access_keys):
+        raise ConfigurationError(
+            "an access key has a ';', a control character, or a blank at its start or end: no connection "
+            "string can carry it"
+        )
     if DEFAULT_ACCESS_KEY in access_keys and not is_loopback(host) and not insecure_default_key:
         raise ConfigurationError(
             f"the service would listen on {host} with the default access key, which everybody knows: "

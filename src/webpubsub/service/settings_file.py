@@ -61,6 +61,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -174,7 +175,7 @@ class _Text:
 
     def _parsed(self) -> Any:
         try:
-            found = json.loads(self._text)
+            found = json.loads(self._text, object_pairs_hook=_single)
             json.dumps(found, ensure_ascii=False).encode()  # "\ud800" is half a character, and can go nowhere
             return found
         except json.JSONDecodeError as error:
@@ -227,6 +228,15 @@ class _Text:
     def _problem(self, path: JsonPath, problem: str) -> ConfigurationError:
         line, column = place(self._text, path)
         return ConfigurationError(f"{self._name}:{line}:{column}: {_UNUSABLE}: {problem} (at {_shown(path)})")
+
+
+def _single(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's members, of which JSON would forget all but the last of a name."""
+    found = dict(members)
+    if len(found) < len(members):
+        twice = Counter(name for name, _ in members).most_common(1)[0][0]
+        raise ValueError(f"{twice!r} stands twice in one object: put its settings together")
+    return found
 
 
 def _split(text: str) -> tuple[JsonPath, str]:

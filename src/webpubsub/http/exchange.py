@@ -214,11 +214,11 @@ class AsgiExchange:
     # --- what the application calls -------------------------------------------------------------------
 
     async def _receive(self) -> Message:
-        if self._expects:
-            self._expects = False
-            if self._more and not self.is_over and not self.has_started:
+        if self._more and not self._pieces and not self.is_over:
+            self._wire.read_on()
+            if self._expects and not self.has_started:
                 self._wire.write(CONTINUE)
-                self._wire.read_on()
+            self._expects = False
         while not (self._pieces or self.is_over or (not self._more and not self._is_last)):
             if self._news is None:
                 self._news = asyncio.Event()

@@ -160,7 +160,7 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read on, as far as it is the time."""
         while data and not self._is_over:
-            if self._body is not None:
+            if self._body is not None and not self._is_held_up:
                 data = self._read_body(self._body, data)
             elif self._answering:
                 self._behind += data
@@ -375,8 +375,7 @@ class HttpConnection(asyncio.Protocol):
         return rest
 
     def _take(self, piece: bytes) -> None:
-        if self._expects:  # who sends has not waited
-            self._expects = self._is_held_up = False
+        self._expects = False  # who sends has not waited
         if not self._answering or self._is_over:
             return  # nobody wants it
         if not self._holds(len(piece)):
@@ -426,7 +425,12 @@ class HttpConnection(asyncio.Protocol):
             self._is_held_up = False
             if self._body is not None:
                 self._body.wait_until(self._server.now)
-            self._transport.resume_reading()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        data, self._behind = self._behind, b""
+        self._transport.resume_reading()
+        self.data_received(data)
 
     # --- answers --------------------------------------------------------------------------------------
 
@@ -435,7 +439,7 @@ class HttpConnection(asyncio.Protocol):
         scope = build_scope(head, version, self._server, self._transport)
         trailers = version == "1.1" and b"te" in values and b"trailers" in _tokens(head.headers, b"te")
         has_body = self._body is not None
-        self._is_held_up = has_body and self._expects
+        self._is_held_up = has_body  # until it is wanted: an answer without it is the same however it is cut
         self._exchange = AsgiExchange(
             self, scope, has_body=has_body, expects=self._expects, trailers=trailers
         )
@@ -563,10 +567,8 @@ class HttpConnection(asyncio.Protocol):
             self._await_next()
         if self._is_held_up:
             self.read_on()
-        if self._behind:
-            data, self._behind = self._behind, b""
-            self._transport.resume_reading()
-            self.data_received(data)
+        elif self._behind:
+            self._go_on()
 
     def _await_next(self) -> None:
         self._has_begun = False

@@ -34,7 +34,7 @@ from chaos.wires import Wire, wire_to
 from webpubsub.model.access.connection_string import ConnectionString
 from webpubsub.model.access.tokens import client_access
 from webpubsub.service.service import NOT_RECOVERED as LATE
-from webpubsub.service.service import SLOW_CLIENT, UNACKNOWLEDGED
+from webpubsub.service.service import PATIENCE_LIMIT, SLOW_CLIENT, UNACKNOWLEDGED
 
 CALM: Final = "calm"
 BURST: Final = "burst"
@@ -45,7 +45,9 @@ START_SECONDS: Final = 30
 RECOVERY_SECONDS: Final = 10
 AWAY: Final = frozenset({CUT, LATE})
 """Why anybody may be ended."""
-BEHIND: Final = frozenset({SLOW_CLIENT, UNACKNOWLEDGED})
+BEHIND: Final = frozenset(
+    text.format(limit) for text in (SLOW_CLIENT, UNACKNOWLEDGED) for limit in ("", PATIENCE_LIMIT)
+)
 """Why those may be to whom too much is sent."""
 ROLES: Final = ["webpubsub.sendToGroup", "webpubsub.joinLeaveGroup"]
 

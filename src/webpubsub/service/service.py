@@ -47,6 +47,7 @@ from webpubsub.service.settings import NO_LIMITS, ServiceSettings
 SERVICE_RELOAD = "Service reload"
 SLOW_CLIENT = "The client does not read its messages{}."
 UNACKNOWLEDGED = "The client does not acknowledge its messages{}."
+PATIENCE_LIMIT = " (patienceInSeconds)"
 _NO_IDS: Final[Ids] = {}
 
 NOT_RECOVERED = "The connection recovery timeout expired."
@@ -111,7 +112,7 @@ class Service:
         return hub
 
     def _new_delivery(self) -> Delivery:
-        late = partial(self._cut_off, limit=" (patienceInSeconds)")
+        late = partial(self._cut_off, limit=PATIENCE_LIMIT)
         return Delivery(self._end, self._cut_off, late, lambda: self.settings.patience_in_seconds)
 
     def delivery(self, connection: Connection) -> Delivery:

@@ -160,7 +160,7 @@ def test_no_expression_takes_longer_than_its_text(name: str) -> None:
         (method, sample)
         for method in EXPRESSIONS[name].methods
         for sample in samples
-        if growth(lambda n, s=sample, m=method: _use(name, m, _text(s, n)), 4_000, 8_000) > LINEAR  # type: ignore[misc]
+        if growth(lambda n, s=sample, m=method: _use(name, m, _text(s, n)), 1_000, 2_000) > LINEAR  # type: ignore[misc]
     ]
     assert slow == []
 
@@ -275,7 +275,7 @@ def test_no_reader_takes_longer_than_its_text(name: str) -> None:
     slow = [
         (sample, ratio)
         for sample in samples
-        if (ratio := growth(lambda n, s=sample: _with(run, make(_text(s, n))), 2_000, 8_000)) > LINEAR  # type: ignore[misc]
+        if (ratio := growth(lambda n, s=sample: _with(run, make(_text(s, n))), 1_000, 4_000)) > LINEAR  # type: ignore[misc]
     ]
     assert slow == []
 

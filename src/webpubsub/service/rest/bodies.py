@@ -6,16 +6,15 @@ Source: service spec, sections A.3 and A.5.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from io import BytesIO
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
+from webpubsub.http.asgi import ClientGone, Receive, receive_body
 from webpubsub.model.errors import PeerError, RestError
 from webpubsub.model.payload import Payload, WebPubSubDataType
 
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Headers = Mapping[bytes, bytes]
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
@@ -110,14 +109,16 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     """Read a body over ASGI, but not much more than ``limit`` bytes of it.
 
     Raises:
-        PeerError: The client went before it was complete.
+        PeerError: The client went before it was complete: half a message is not to be sent to anybody.
         RestError: It is longer.
     """
-    message = await receive()
-    if message["type"] != "http.request":
-        raise _cut_off()
-    body: bytes = message.get("body", b"")
-    return await _read_more(receive, body, limit) if message.get("more_body", False) else body
+    try:
+        body = await receive_body(receive, limit)
+    except ClientGone:
+        raise PeerError("the request ended before its body was complete") from None
+    if body is None:
+        raise _too_long(limit)
+    return body
 
 
 def _check_length(headers: Headers, *, require_length: bool) -> None:
@@ -171,24 +172,6 @@ def _transcoded(body: bytes, charset: str) -> bytes:
     except ValueError as error:
         problem = f"The body is not {charset}."
         raise RestError(415, "Error.UnsupportedMediaType", problem) from error
-
-
-async def _read_more(receive: Receive, start: bytes, limit: int) -> bytes:
-    block, more = BytesIO(), True  # not a list: a body may come as millions of pieces
-    size = block.write(start)
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":  # half a message is not to be sent to anybody
-            raise _cut_off()
-        size += block.write(message.get("body", b""))
-        if size > limit:
-            raise _too_long(limit)
-        more = message.get("more_body", False)
-    return block.getvalue()
-
-
-def _cut_off() -> PeerError:
-    return PeerError("the request ended before its body was complete")
 
 
 def _too_long(limit: int) -> RestError:

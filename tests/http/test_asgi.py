@@ -768,8 +768,8 @@ async def test_an_exception_amid_the_startup_is_told_and_the_application_runs() 
         raise ZeroDivisionError("no")
 
     told: list[TraceEvent] = []
-    server = HttpServer(app, lifespan=True, trace=Trace(told.append))
-    await server.start(bind("127.0.0.1", 0, ""))
+    server = HttpServer(app, trace=Trace(told.append))
+    await server.start(bind("127.0.0.1", 0, ""), lifespan=True)
     await server.stop(5)
     assert [event.detail["message"] for event in told] == [
         "the application raised an exception as it started"
@@ -827,8 +827,8 @@ async def test_a_server_runs_the_lifespan_of_its_application_and_requests_have_i
         await send(body(b"hi"))
 
     listener = bind("127.0.0.1", 0, "")
-    server = HttpServer(app, lifespan=True)
-    await server.start(listener)
+    server = HttpServer(app)
+    await server.start(listener, lifespan=True)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
     writer.write(GET)
     await reader.readuntil(b"hi")
@@ -841,25 +841,25 @@ async def test_a_server_runs_the_lifespan_of_its_application_and_requests_have_i
 
 async def test_a_server_does_not_start_when_its_application_does_not() -> None:
     with bind("127.0.0.1", 0, "") as listener:
-        server = HttpServer(Alive(fails="startup"), lifespan=True)
+        server = HttpServer(Alive(fails="startup"))
         with pytest.raises(LifespanFailed):
-            await server.start(listener)
+            await server.start(listener, lifespan=True)
 
 
 async def test_a_server_that_cannot_listen_ends_its_application() -> None:
     listener = bind("127.0.0.1", 0, "")
     listener.close()
     app = Alive()
-    server = HttpServer(app, lifespan=True)
+    server = HttpServer(app)
     with pytest.raises(OSError, match="Bad file descriptor"):
-        await server.start(listener)
+        await server.start(listener, lifespan=True)
     assert app.heard == ["startup", "shutdown"]
 
 
 async def test_a_shutdown_that_fails_is_told() -> None:
     told: list[TraceEvent] = []
-    server = HttpServer(Alive(fails="shutdown"), lifespan=True, trace=Trace(told.append))
-    await server.start(bind("127.0.0.1", 0, ""))
+    server = HttpServer(Alive(fails="shutdown"), trace=Trace(told.append))
+    await server.start(bind("127.0.0.1", 0, ""), lifespan=True)
     await server.stop(5)
     assert [event.detail["message"] for event in told] == ["the application's shutdown failed: no database"]
 

@@ -12,52 +12,30 @@ from functools import partial
 from typing import Any, Final
 
 from webpubsub.http.asgi import Lifespan, LifespanFailed
-from webpubsub.http.door import Door
-from webpubsub.http.exchange import Application
 from webpubsub.http.protocol import CLOSE_SECONDS, HttpConnection
-from webpubsub.http.server_state import ServerState, WebSockets
-from webpubsub.model.http import FastLane, HttpBounds
-from webpubsub.model.trace import SILENT, Name, Phase, Trace
+from webpubsub.http.server_state import ServerState
+from webpubsub.model.trace import Name, Phase
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class HttpServer(ServerState):
-    """Serves an application on one socket.
+    """Serves an application on one socket; see `ServerState` for what it is made with."""
 
-    Args:
-        app: The ASGI application.
-        lane: Its short way for hot requests, or None.
-        web_sockets: Goes on with upgraded sockets, or None: then nobody may upgrade.
-        trace: Is told of requests that no application answers.
-        bounds: What is taken of requests.
-        door: Says which requests may come in, or None: then all.
-        lifespan: Whether the application starts before the first request, and ends behind the last.
-    """
+    _lifespan: Lifespan | None = None
+    _server: asyncio.Server | None = None
+    _clock: asyncio.TimerHandle | None = None
 
-    def __init__(
-        self,
-        app: Application,
-        *,
-        lane: FastLane | None = None,
-        web_sockets: WebSockets | None = None,
-        trace: Trace = SILENT,
-        bounds: HttpBounds | None = None,
-        door: Door | None = None,
-        lifespan: bool = False,
+    async def start(
+        self, listener: Any, tls: ssl.SSLContext | None = None, *, lifespan: bool = False
     ) -> None:
-        super().__init__(app, lane=lane, web_sockets=web_sockets, trace=trace, bounds=bounds, door=door)
-        self._lifespan = Lifespan(app, self.state) if lifespan else None
-        self._server: asyncio.Server | None = None
-        self._clock: asyncio.TimerHandle | None = None
-
-    async def start(self, listener: Any, tls: ssl.SSLContext | None = None) -> None:
         """Take requests from now on.
 
         Args:
             listener: A socket that listens; it is closed when the server stops.
             tls: With the certificate it shows, or None: then it speaks plain HTTP.
+            lifespan: Whether the application starts before the first request, and ends behind the last.
 
         Raises:
             LifespanFailed: The application says that it cannot start.
@@ -72,7 +50,8 @@ class HttpServer(ServerState):
                 "ssl_handshake_timeout": self.bounds.head_timeout,
                 "ssl_shutdown_timeout": CLOSE_SECONDS,
             }
-        if self._lifespan is not None:
+        if lifespan:
+            self._lifespan = Lifespan(self.app, self.state)
             await self._lifespan.startup()
             if self._lifespan.error is not None:
                 self._tell("the application raised an exception as it started", self._lifespan.error)

@@ -272,7 +272,7 @@ class Connection(asyncio.Protocol):
         """
         if self.is_closing:
             raise Unanswered(f"{self.origin.authority} closed the connection", is_unread=True)
-        self._reader.is_head = method == "HEAD"
+        self._reader.expect(method)
         answer: asyncio.Future[Response] = self._loop.create_future()
         self._answer = answer
         self._transport.write(request)

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 END: Final = b"\r\n\r\n"
-
-
 OTHER_VERSION: Final = "The request is of another version than HTTP/1.1 and HTTP/1.0."
 BESIDE_TARGET: Final = len("  HTTP/1.1")
 """Bytes of a request's first line beside its method and its target."""

@@ -77,7 +77,6 @@ MAX_LANE_BYTES: Final = 1024 * 1024
 # So much of a body that nobody wants is read, so that the connection can be kept.
 MAX_UNWANTED: Final = 64 * 1024
 
-
 _FOREVER: Final = float("inf")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _FAILED: Final = HttpAnswer(500, (_TEXT,), b"Internal Server Error")
@@ -132,8 +131,8 @@ class HttpConnection(asyncio.Protocol):
         self._parser: httptools.HttpRequestParser | None = None  # of a whole head
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        # The body that is read: how much is still to come, or its chunks; None when there is none.
-        self._body: IncomingBody | None = None
+        # The body that is read.
+        self._body: IncomingBody | None = None  # until it is complete
         self._block: BytesIO | None = None  # the body for the lane: it may come as millions of pieces
         self._held = 0
         self._is_held_up = False  # the client cannot go on before the application does

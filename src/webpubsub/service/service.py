@@ -24,10 +24,7 @@ from webpubsub.model.events import (
     GroupLeftEventRequest,
     WebPubSubEventType,
 )
-from webpubsub.model.names import (
-    GroupName,
-    HubName,
-)
+from webpubsub.model.names import GroupName, HubName
 from webpubsub.model.ports import EventHandler
 from webpubsub.model.trace import SILENT, Ids, Name, Phase, Trace, TracedEvents, event_ids
 from webpubsub.service.hub.connection import ClientSocket, Connection, Ending, Stage

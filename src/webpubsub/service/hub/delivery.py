@@ -285,7 +285,7 @@ class Delivery:
         self.forget(connection)
         connection.owes_acks = connection.is_write_paused = False
         self.queued -= len(connection.frames)
-        waiting = [] if held is None else held.take(MAX_WAITING_BYTES, self._now())
+        waiting = [] if held is None else held.take(held.size, self._now())
         for frame in [*waiting, *connection.frames]:
             if type(frame) is Numbered:
                 kept.put(frame)

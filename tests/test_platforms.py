@@ -22,9 +22,9 @@ import pytest
 
 import webpubsub
 from kit.platforms import Place, places
+from kit.starting import start_options
 from webpubsub.host.storage import files
 from webpubsub.model.errors import ConfigurationError
-from webpubsub.server.options import StartOptions
 from webpubsub.server.run import run_start
 from webpubsub.server.serving import listening
 from webpubsub.server.workers import spread
@@ -170,22 +170,7 @@ def test_windows_refuses_an_option_that_needs_children(
     workers: int | None, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    options = StartOptions(
-        app_dir=tmp_path,
-        host=None,
-        port=0,
-        service_port=0,
-        with_service=True,
-        event_handlers=(),
-        functions=(),
-        auth=False,
-        strict=False,
-        insecure_default_key=False,
-        log_format="text",
-        verbose=False,
-        reload=workers is None,
-        workers=workers,
-    )
+    options = start_options(tmp_path, reload=workers is None, workers=workers)
     with pytest.raises(ConfigurationError) as caught:
         run_start(options)
     assert str(caught.value) == f"{option} hands sockets to child processes, which Windows cannot do"

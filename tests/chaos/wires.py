@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from random import Random
 from typing import Final
+
+from kit.cut_wire import stretched
 
 PAUSE: Final = 3.0
 """Seconds between two disturbances of a wire, on average."""
@@ -138,15 +139,6 @@ class Wire:
             await asyncio.wait(passing)
 
 
-@asynccontextmanager
-async def wire_to(target: int, rng: Random, happened: Counter[str]) -> AsyncIterator[Wire]:
+def wire_to(target: int, rng: Random, happened: Counter[str]) -> AbstractAsyncContextManager[Wire]:
     """A wire to a port of this machine."""
-    wire = Wire(target, rng, happened)
-    server = await asyncio.start_server(wire.connected, "127.0.0.1", 0)
-    wire.port = server.sockets[0].getsockname()[1]
-    try:
-        yield wire
-    finally:
-        server.close()
-        await wire.finish()
-        await server.wait_closed()
+    return stretched(Wire(target, rng, happened))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Protocol, TypeVar
 
 
 class CutWire:
@@ -51,10 +52,35 @@ class CutWire:
             await asyncio.wait(self._passing)
 
 
-@asynccontextmanager
-async def cut_wire(port: int) -> AsyncIterator[CutWire]:
+class Wire(Protocol):
+    """What stands between clients and a server.
+
+    Attributes:
+        port: Where clients connect.
+    """
+
+    port: int
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client."""
+        ...
+
+    async def finish(self) -> None:
+        """End all that goes on."""
+        ...
+
+
+_Wire = TypeVar("_Wire", bound=Wire)
+
+
+def cut_wire(port: int) -> AbstractAsyncContextManager[CutWire]:
     """A wire to a port of this machine."""
-    wire = CutWire(port)
+    return stretched(CutWire(port))
+
+
+@asynccontextmanager
+async def stretched(wire: _Wire) -> AsyncIterator[_Wire]:
+    """Let clients connect by a wire, on a port of its own."""
     server = await asyncio.start_server(wire.connected, "127.0.0.1", 0)
     wire.port = server.sockets[0].getsockname()[1]
     try:

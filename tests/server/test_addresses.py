@@ -7,25 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kit.starting import start_options
 from webpubsub.model.errors import OptionError
 from webpubsub.server.addresses import Addresses
-from webpubsub.server.options import StartOptions
 from webpubsub.server.tls import Tls
 
-OPTIONS = StartOptions(
-    app_dir=Path(),
-    host=None,
-    port=0,
-    service_port=None,
-    with_service=False,
-    event_handlers=(),
-    auth=False,
-    functions=(),
-    strict=False,
-    insecure_default_key=False,
-    log_format="text",
-    verbose=False,
-)
+OPTIONS = start_options(Path(), service_port=None, with_service=False)
 
 
 @pytest.mark.parametrize(

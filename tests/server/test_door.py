@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from kit.starting import start_options
 from webpubsub.functions.binding_members import DEFAULT_CONNECTION as SETTING
 from webpubsub.model.access.connection_string import DEFAULT_ACCESS_KEY, ConnectionString
 from webpubsub.model.access.tokens import client_access, rest_token
@@ -21,7 +22,6 @@ from webpubsub.model.trace import SILENT, Trace, TraceEvent
 from webpubsub.server.addresses import Addresses
 from webpubsub.server.embedded import EmbeddedService
 from webpubsub.server.ending import Grace
-from webpubsub.server.options import StartOptions
 from webpubsub.server.served_app import ServedApp, load_host
 from webpubsub.server.serving import bind
 from webpubsub.service.hub.recovery import reconnection_token
@@ -232,21 +232,7 @@ async def app(
     folder: Path, key: str, told: list[TraceEvent] | None = None, address: str = "127.0.0.1", **given: Any
 ) -> AsyncIterator[tuple[int, ServedApp]]:
     os.environ[SETTING] = f"Endpoint=http://localhost:8080;AccessKey={key};Version=1.0;"
-    options = StartOptions(
-        app_dir=folder,
-        host=address,
-        port=0,
-        service_port=0,
-        with_service=False,
-        event_handlers=(),
-        functions=(),
-        auth=given.pop("auth", False),
-        strict=False,
-        insecure_default_key=False,
-        log_format="text",
-        verbose=False,
-        **given,
-    )
+    options = start_options(folder, host=address, with_service=False, **given)
     listener = bind(address, 0, "")
     addresses = Addresses("http://localhost:1", listener)
     trace = SILENT if told is None else Trace(told.append)
@@ -358,22 +344,7 @@ async def test_a_refusal_is_told_with_the_option(folder: Path) -> None:
 
 
 async def test_the_embedded_service_lets_in_whom_the_start_lets_in(folder: Path) -> None:
-    options = StartOptions(
-        app_dir=folder,
-        host=None,
-        port=0,
-        service_port=0,
-        with_service=True,
-        event_handlers=(),
-        functions=(),
-        auth=False,
-        strict=False,
-        insecure_default_key=False,
-        log_format="text",
-        verbose=False,
-        allowed_hosts=("dev.example",),
-        allowed_origins=("https://app.example",),
-    )
+    options = start_options(folder, allowed_hosts=("dev.example",), allowed_origins=("https://app.example",))
     (folder / "local.settings.json").write_text(
         '{"IsEncrypted": false, "Host": {"CORS": "https://cors.example"}}'
     )

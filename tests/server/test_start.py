@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from kit.starting import start_options
 from webpubsub.host.loading.listing import FunctionListing
 from webpubsub.model.events import WebPubSubEventType
 from webpubsub.model.names import HubName
 from webpubsub.model.trace import Trace, TraceEvent
 from webpubsub.server.addresses import Addresses
-from webpubsub.server.options import StartOptions
 from webpubsub.server.served_app import OPEN_TO_ALL, hub_settings, load_host
 
 WEBHOOK = "http://127.0.0.1:7071/runtime/webhooks/webpubsub"
@@ -63,20 +63,7 @@ def test_who_listens_for_other_machines_without_keys_is_warned(
         "import azure.functions as func\napp = func.FunctionApp()\n@app.route()\ndef f(req): ...\n"
     )
     told: list[TraceEvent] = []
-    options = StartOptions(
-        app_dir=tmp_path,
-        host=address,
-        port=0,
-        service_port=0,
-        with_service=False,
-        event_handlers=(),
-        functions=(),
-        auth=auth,
-        strict=True,
-        insecure_default_key=False,
-        log_format="text",
-        verbose=False,
-    )
+    options = start_options(tmp_path, host=address, with_service=False, auth=auth, strict=True)
     with socket.socket() as listener:  # bound, and deaf
         listener.bind((address, 0))
         host = load_host(options, Addresses("http://localhost:1", listener), Trace(told.append))
